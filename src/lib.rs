@@ -1,0 +1,3 @@
+//! wirehook
+pub mod protocol;
+pub use protocol::Message;

@@ -1,0 +1,2 @@
+//! wirehook
+fn main() {}

@@ -1,0 +1,166 @@
+//! §7.4 Status codes, and §5.5.1 the body of a Close frame.
+//!
+//! This file knows which code means what, which codes may stand in a frame, and how code and reason are laid
+//! out there. It refuses to know when a Close is due and who sends it.
+
+use std::{fmt, str};
+
+use super::{
+    error::ProtocolError,
+    frame::MAX_CONTROL_PAYLOAD,
+    utf8::{self, InvalidUtf8},
+};
+
+/// The longest reason that fits into a Close frame, in bytes: a control payload less the two of the code.
+pub const MAX_CLOSE_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
+
+/// A status code of §7.4.
+///
+/// Any number can be held, also those that only ever *describe* a close and never travel (1005, 1006, 1015).
+///
+/// ```
+/// use wirehook::protocol::CloseCode;
+///
+/// assert_eq!(CloseCode::NORMAL.to_string(), "1000 normal closure");
+/// assert!(CloseCode(4321).may_be_sent());
+/// assert!(!CloseCode::ABNORMAL.may_be_sent());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(pub u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the endpoint goes away: a server goes down, a browser leaves the page.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: a type of data that the endpoint can't accept.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1005: describes a Close frame without a code; never sent.
+    pub const NO_STATUS_RECEIVED: Self = Self(1005);
+    /// 1006: describes an end without a Close frame; never sent.
+    pub const ABNORMAL: Self = Self(1006);
+    /// 1007: data not consistent with its type, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a message that violates the endpoint's policy.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message too big to process.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1010: a client misses an extension in the server's answer.
+    pub const MANDATORY_EXTENSION: Self = Self(1010);
+    /// 1011: the server met a condition that it did not expect.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts (IANA registry).
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: overloaded; try again later (IANA registry).
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway got an invalid answer (IANA registry).
+    pub const BAD_GATEWAY: Self = Self(1014);
+    /// 1015: describes a failed TLS handshake; never sent.
+    pub const TLS_HANDSHAKE: Self = Self(1015);
+
+    /// Whether the code may stand in a Close frame, ours or the peer's (§7.4.1, §7.4.2).
+    pub const fn may_be_sent(self) -> bool {
+        match self.0 {
+            // §7.4.2: "Status codes in the range 0-999 are not used."
+            0..=999 => false,
+            // §7.4.1: 1004 is reserved; 1005, 1006 and 1015 "MUST NOT be set as a status code in
+            // a Close control frame by an endpoint".
+            1004..=1006 | 1015 => false,
+            // §7.4.1 defines 1000 to 1011, the IANA registry of §11.7 has added 1012 to 1014.
+            1000..=1014 => true,
+            // §7.4.2: 1000-2999 are reserved for the protocol's own future.
+            1016..=2999 => false,
+            // §7.4.2: 3000-3999 are for libraries and frameworks, 4000-4999 for private use.
+            3000..=4999 => true,
+            5000.. => false,
+        }
+    }
+
+    /// What §7.4.1 calls the code, if it has a name.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            Self::NORMAL => "normal closure",
+            Self::GOING_AWAY => "going away",
+            Self::PROTOCOL_ERROR => "protocol error",
+            Self::UNSUPPORTED_DATA => "unsupported data",
+            Self::NO_STATUS_RECEIVED => "no status received",
+            Self::ABNORMAL => "abnormal closure",
+            Self::INVALID_PAYLOAD => "invalid payload data",
+            Self::POLICY_VIOLATION => "policy violation",
+            Self::MESSAGE_TOO_BIG => "message too big",
+            Self::MANDATORY_EXTENSION => "mandatory extension",
+            Self::INTERNAL_ERROR => "internal error",
+            Self::SERVICE_RESTART => "service restart",
+            Self::TRY_AGAIN_LATER => "try again later",
+            Self::BAD_GATEWAY => "bad gateway",
+            Self::TLS_HANDSHAKE => "TLS handshake failed",
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        self.name().map_or(Ok(()), |name| write!(f, " {name}"))
+    }
+}
+
+/// The body of a Close frame (§5.5.1): a code, and a reason for people to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseFrame<'a> {
+    /// Why the connection ends.
+    pub code: CloseCode,
+    /// The same in words; may be empty.
+    pub reason: &'a str,
+}
+
+impl<'a> CloseFrame<'a> {
+    /// Reads the payload of a Close frame; an empty one has no body, hence `None`.
+    ///
+    /// # Errors
+    ///
+    /// A single byte, a code that must not be sent, or a reason that is not UTF-8.
+    pub fn decode(payload: &'a [u8]) -> Result<Option<Self>, ProtocolError> {
+        check_prefix(payload)?;
+        match payload.split_first_chunk() {
+            None if payload.is_empty() => Ok(None),
+            // §5.5.1: "If there is a body, the first two bytes of the body MUST be a 2-byte
+            // unsigned integer (in network byte order) representing a status code".
+            None => Err(ProtocolError::CloseBodyOfOneByte),
+            Some((code, reason)) => {
+                let code = CloseCode(u16::from_be_bytes(*code));
+                let reason = str::from_utf8(reason).map_err(|_| ProtocolError::CloseReasonNotUtf8)?;
+                Ok(Some(Self { code, reason }))
+            }
+        }
+    }
+
+    /// Appends the payload to `out`, the reason cut at a character so that it fits.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.code.0.to_be_bytes());
+        out.extend_from_slice(self.fitting_reason().as_bytes());
+    }
+
+    /// As much of the reason as a Close frame has room for.
+    pub(super) fn fitting_reason(&self) -> &'a str {
+        &self.reason[..self.reason.floor_char_boundary(MAX_CLOSE_REASON)]
+    }
+}
+
+/// Judges what has arrived of a Close body, so that a bad code or byte is refused before the rest is awaited.
+///
+/// # Errors
+///
+/// The code must not be sent, or the reason holds an impossible byte.
+pub(super) fn check_prefix(payload: &[u8]) -> Result<(), ProtocolError> {
+    let Some((code, reason)) = payload.split_first_chunk() else { return Ok(()) };
+    let code = CloseCode(u16::from_be_bytes(*code));
+    if !code.may_be_sent() {
+        return Err(ProtocolError::ForbiddenCloseCode(code.0));
+    }
+    // §5.5.1: the reason is "UTF-8-encoded data"; §8.1 says what follows when it is not.
+    utf8::check_prefix(reason).map_err(|InvalidUtf8| ProtocolError::CloseReasonNotUtf8)
+}

@@ -1,0 +1,78 @@
+//! §7.1 The two halves of a connection side by side, and the RFC's state, which is derived from them.
+//!
+//! This file knows how the states of both halves read together. It refuses to store that: a state that is kept
+//! twice can contradict itself. The halves are two public fields so that a message borrowed from `recv` can be
+//! answered through `send`.
+
+use super::{config::Limits, receiver::Receiver, sender::Sender};
+
+/// An open connection, seen by a server: what it receives and what it sends.
+///
+/// **Drain `recv` until it returns `None`, answer each event through `send`, and write what that appends.**
+///
+/// ```
+/// use wirehook::protocol::{Connection, ConnectionState, Event, Limits};
+///
+/// /// Echoes what arrives; returns what goes back.
+/// fn echo(connection: &mut Connection, mut input: &mut [u8]) -> Vec<u8> {
+///     let mut out = Vec::new();
+///     loop {
+///         match connection.recv.next_event(&mut input) {
+///             Ok(Some(event)) => {
+///                 connection.send.answer(&event, &mut out);
+///                 if let Event::Message(message) = event {
+///                     let _ = connection.send.message(message, &mut out);
+///                 }
+///             }
+///             Ok(None) => return out,
+///             Err(error) => connection.send.fail(error, &mut out),
+///         }
+///     }
+/// }
+///
+/// let mut connection = Connection::new(&Limits::default());
+/// let mut hello = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+/// assert_eq!(echo(&mut connection, &mut hello), b"\x81\x05Hello");
+///
+/// let mut close = [0x88, 0x80, 0, 0, 0, 0];
+/// assert_eq!(echo(&mut connection, &mut close), [0x88, 0x00]);
+/// assert_eq!(connection.state(), ConnectionState::Closed { clean: true });
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    /// What the peer sends.
+    pub recv: Receiver,
+    /// What the peer is sent.
+    pub send: Sender,
+}
+
+/// The state of an open connection (§7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectionState {
+    /// Everything is allowed both ways.
+    Open,
+    /// §7.1.3: _The WebSocket Closing Handshake is Started_: one of both has sent its Close.
+    Closing,
+    /// §7.1.4: nothing more is sent or listened to, and the server closes the TCP connection.
+    Closed {
+        /// Whether both have sent their Close, or the connection was failed (§7.1.7).
+        clean: bool,
+    },
+}
+
+impl Connection {
+    /// A connection whose opening handshake has just succeeded.
+    pub fn new(limits: &Limits) -> Self {
+        Self { recv: Receiver::new(limits), send: Sender::default() }
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> ConnectionState {
+        match (self.recv.is_close_received(), self.recv.is_discarding(), self.send.is_close_sent()) {
+            (_, true, _) => ConnectionState::Closed { clean: false },
+            (true, false, true) => ConnectionState::Closed { clean: true },
+            (false, false, false) => ConnectionState::Open,
+            (true, false, false) | (false, false, true) => ConnectionState::Closing,
+        }
+    }
+}

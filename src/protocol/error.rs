@@ -1,0 +1,234 @@
+//! Every way in which a peer can break the rules, one variant per rule, in the order of the RFC.
+//!
+//! This file knows the rules' names, their sections and the close code (§7.4) or HTTP status (§4.2.2) that
+//! answers a breach. It refuses to know how a breach is found: that is the business of the file that returns
+//! the error. Not enough bytes is never an error here, and neither is a clean close.
+
+use std::fmt;
+
+use super::close::CloseCode;
+
+/// A frame, or a sequence of frames, that RFC 6455 forbids.
+///
+/// After one of these the receiver throws away all further input (§7.1.7), and the connection owes the peer a
+/// Close frame with [`close_code`](Self::close_code) and, as its reason, this error's text.
+///
+/// ```
+/// use wirehook::protocol::{CloseCode, ProtocolError};
+///
+/// let error = ProtocolError::UnmaskedFrame;
+/// assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+/// assert_eq!(error.to_string(), "§5.1: a client must mask its frames");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProtocolError {
+    /// §5.1: "a client MUST mask all frames that it sends to the server".
+    UnmaskedFrame,
+    /// §5.2: RSV1 to RSV3 "MUST be 0 unless an extension is negotiated".
+    ReservedBits,
+    /// §5.2: opcodes 0x3 to 0x7 and 0xB to 0xF are reserved; carries the opcode.
+    ReservedOpCode(u8),
+    /// §5.2: "the minimal number of bytes MUST be used to encode the length".
+    NonMinimalLength,
+    /// §5.2: of a 64-bit length "the most significant bit MUST be 0".
+    LengthOver63Bits,
+    /// §5.4: a continuation frame with no message to continue.
+    NothingToContinue,
+    /// §5.4: a new text or binary frame before the fragmented message has ended.
+    MessageNotFinished,
+    /// §5.5: control frames "MUST NOT be fragmented".
+    FragmentedControl,
+    /// §5.5: control frames "MUST have a payload length of 125 bytes or less".
+    ControlTooLong,
+    /// §5.5.1: a Close body starts with "a 2-byte unsigned integer"; one byte is none.
+    CloseBodyOfOneByte,
+    /// §5.5.1: the reason of a Close frame is UTF-8.
+    CloseReasonNotUtf8,
+    /// §7.4: a code that no endpoint may put into a Close frame; carries the code.
+    ForbiddenCloseCode(u16),
+    /// §8.1: text that is not UTF-8, noticed at its first impossible byte.
+    TextNotUtf8,
+    /// §10.4: a message over the receiver's limit, noticed in the header that would exceed it.
+    MessageTooBig,
+}
+
+impl ProtocolError {
+    /// The close code that answers this error (§7.4.1): 1002, 1007 or 1009.
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+            _ => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+
+    /// The section of RFC 6455 that holds the broken rule, such as `"§5.4"`.
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::UnmaskedFrame => "§5.1",
+            Self::ReservedBits
+            | Self::ReservedOpCode(_)
+            | Self::NonMinimalLength
+            | Self::LengthOver63Bits => "§5.2",
+            Self::NothingToContinue | Self::MessageNotFinished => "§5.4",
+            Self::FragmentedControl | Self::ControlTooLong => "§5.5",
+            Self::CloseBodyOfOneByte | Self::CloseReasonNotUtf8 => "§5.5.1",
+            Self::ForbiddenCloseCode(_) => "§7.4",
+            Self::TextNotUtf8 => "§8.1",
+            Self::MessageTooBig => "§10.4",
+        }
+    }
+}
+
+impl fmt::Display for ProtocolError {
+    /// The section and the rule in one short sentence, which always fits into a Close frame (§5.5.1).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.section())?;
+        match self {
+            Self::UnmaskedFrame => f.write_str("a client must mask its frames"),
+            Self::ReservedBits => f.write_str("reserved bit set and no extension negotiated"),
+            Self::ReservedOpCode(opcode) => write!(f, "opcode {opcode:#x} is reserved"),
+            Self::NonMinimalLength => f.write_str("payload length not in its shortest form"),
+            Self::LengthOver63Bits => f.write_str("top bit of a 64-bit payload length set"),
+            Self::NothingToContinue => f.write_str("continuation frame without a message"),
+            Self::MessageNotFinished => f.write_str("new message before the last one ended"),
+            Self::FragmentedControl => f.write_str("control frame in fragments"),
+            Self::ControlTooLong => f.write_str("control frame over 125 bytes"),
+            Self::CloseBodyOfOneByte => f.write_str("close body of one byte"),
+            Self::CloseReasonNotUtf8 => f.write_str("close reason is not UTF-8"),
+            Self::ForbiddenCloseCode(code) => write!(f, "close code {code} must not be sent"),
+            Self::TextNotUtf8 => f.write_str("text is not UTF-8"),
+            Self::MessageTooBig => f.write_str("message over the size limit"),
+        }
+    }
+}
+
+impl std::error::Error for ProtocolError {}
+
+/// A request that does not open a WebSocket connection, or not here (§4.2.1).
+///
+/// The answer is an HTTP response with [`status`](Self::status); its body is this error's text.
+///
+/// ```
+/// use wirehook::protocol::HandshakeError;
+///
+/// assert_eq!(HandshakeError::MethodNotGet.status(), 405);
+/// assert!(HandshakeError::KeyMissing.to_string().starts_with("§4.2.1: "));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// RFC 9112 §2: the head is not HTTP: a control byte, a bare line feed, a folded line, a bad name …
+    NotHttp,
+    /// §4.1: the request must be HTTP/1.1 or higher, and this is HTTP/1.0.
+    HttpVersion,
+    /// §4.1: "The method of the request MUST be GET".
+    MethodNotGet,
+    /// §4.1 as well, for HEAD, whose answer must have no body (RFC 9110 §9.3.2).
+    MethodIsHead,
+    /// §4.1: the target is neither a path nor an absolute URI, or it has a fragment (§3).
+    TargetInvalid,
+    /// RFC 9112 §3.2: a request must hold one valid Host, and §4.2.1 repeats it.
+    HostMissing,
+    /// RFC 9112 §3.2: a request with more than one Host, or an invalid one, is answered with 400.
+    HostInvalid,
+    /// §4.1: an opening handshake is a GET without a body, yet one is announced.
+    BodyAnnounced,
+    /// §4.2.1: no `Upgrade` header holds the token `websocket`: a plain HTTP request.
+    NotAnUpgrade,
+    /// §4.2.1: no `Connection` header holds the token `Upgrade`.
+    ConnectionWithoutUpgrade,
+    /// §4.2.1: no `Sec-WebSocket-Version`.
+    VersionMissing,
+    /// §11.3.5: more than one `Sec-WebSocket-Version`.
+    VersionRepeated,
+    /// §4.2.2: a version other than 13; the answer names the one that is spoken (§4.4).
+    VersionNotSupported,
+    /// §4.2.1: no `Sec-WebSocket-Key`.
+    KeyMissing,
+    /// §11.3.1: more than one `Sec-WebSocket-Key`.
+    KeyRepeated,
+    /// §4.2.1: the key is not the base64 of 16 bytes.
+    KeyInvalid,
+    /// §4.2.1: the subprotocols are not a list of different tokens (§11.3.4).
+    SubprotocolsMalformed,
+    /// §4.2.1: the offered extensions break the grammar of §9.1.
+    ExtensionsMalformed,
+    /// §10.2: the `Origin` header is there more than once.
+    OriginRepeated,
+    /// §10.2: the page that asks comes from an origin that is not on the list.
+    OriginNotAllowed,
+    /// RFC 6585 §5: the head is over the size limit.
+    HeadTooBig,
+    /// RFC 6585 §5: the head has more header lines than the limit.
+    TooManyHeaders,
+    /// RFC 9110 §15.5.9: the head was not complete in time.
+    Timeout,
+    /// RFC 9110 §15.6.4: as many connections as allowed are open.
+    TooManyConnections,
+}
+
+impl HandshakeError {
+    /// The HTTP status that answers this error.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::OriginNotAllowed => 403,
+            Self::MethodNotGet | Self::MethodIsHead => 405,
+            Self::Timeout => 408,
+            Self::NotAnUpgrade | Self::VersionNotSupported => 426,
+            Self::HeadTooBig | Self::TooManyHeaders => 431,
+            Self::TooManyConnections => 503,
+            Self::HttpVersion => 505,
+            _ => 400,
+        }
+    }
+
+    /// The header that the status demands beside the usual ones, as name and value.
+    pub const fn header(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
+            Self::MethodNotGet | Self::MethodIsHead => Some(("Allow", "GET")),
+            // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response".
+            Self::NotAnUpgrade => Some(("Upgrade", "websocket")),
+            // §4.4: "the server MUST respond with … Sec-WebSocket-Version header field(s)".
+            Self::VersionNotSupported => Some(("Sec-WebSocket-Version", "13")),
+            Self::TooManyConnections => Some(("Retry-After", "5")),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotHttp => "RFC 9112 §2: the request is not well-formed HTTP/1.1.",
+            Self::HttpVersion => "§4.1: the request must be HTTP/1.1 or higher.",
+            Self::MethodNotGet | Self::MethodIsHead => "§4.1: the method of the request must be GET.",
+            Self::TargetInvalid => "§4.1: the request target must be a path, without a fragment.",
+            Self::HostMissing => "§4.2.1: the request must have a Host header.",
+            Self::HostInvalid => "RFC 9112 §3.2: the request must have exactly one valid Host header.",
+            Self::BodyAnnounced => "§4.1: an opening handshake has no body.",
+            Self::NotAnUpgrade => {
+                "§4.2.1: this is a WebSocket server; the request must have the header Upgrade: websocket."
+            }
+            Self::ConnectionWithoutUpgrade => "§4.2.1: the Connection header must list the token Upgrade.",
+            Self::VersionMissing => "§4.2.1: the request must have a Sec-WebSocket-Version header.",
+            Self::VersionRepeated => "§11.3.5: Sec-WebSocket-Version must not appear more than once.",
+            Self::VersionNotSupported => "§4.2.2: the only Sec-WebSocket-Version spoken here is 13.",
+            Self::KeyMissing => "§4.2.1: the request must have a Sec-WebSocket-Key header.",
+            Self::KeyRepeated => "§11.3.1: Sec-WebSocket-Key must not appear more than once.",
+            Self::KeyInvalid => "§4.2.1: Sec-WebSocket-Key must be 16 bytes in base64.",
+            Self::SubprotocolsMalformed => "§11.3.4: Sec-WebSocket-Protocol must list different tokens.",
+            Self::ExtensionsMalformed => "§9.1: Sec-WebSocket-Extensions is not a list of extensions.",
+            Self::OriginRepeated => "§10.2: the request must not have more than one Origin header.",
+            Self::OriginNotAllowed => "§10.2: pages of this origin may not connect.",
+            Self::HeadTooBig => "RFC 6585 §5: the request head is over the size limit.",
+            Self::TooManyHeaders => "RFC 6585 §5: the request has too many header lines.",
+            Self::Timeout => "RFC 9110 §15.5.9: the request head was not complete in time.",
+            Self::TooManyConnections => "RFC 9110 §15.6.4: the server has as many connections as it allows.",
+        })
+    }
+}
+
+impl std::error::Error for HandshakeError {}

@@ -1,0 +1,220 @@
+//! §5.2 The base framing protocol: what one frame header looks like, bit by bit.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//! +-+-+-+-+-------+-+-------------+-------------------------------+
+//! |F|R|R|R| opcode|M| Payload len |    Extended payload length    |
+//! |I|S|S|S|  (4)  |A|     (7)     |        (16 or 64 bits)        |
+//! |N|V|V|V|       |S|             |   (if payload len is 126/127) |
+//! | |1|2|3|       |K|             |                               |
+//! +-+-+-+-+-------+-+-------------+ - - - - - - - - - - - - - - - +
+//! ```
+//!
+//! This file knows which bits a header can be made of, in both directions and for both roles. It refuses to
+//! know anything that takes memory of an earlier frame or of who is talking: whether a mask is owed, whether a
+//! reserved bit was negotiated, whether a continuation has something to continue. The receiver judges that.
+
+use super::error::ProtocolError;
+
+/// First byte: this is the last fragment of its message.
+const FIN: u8 = 0b1000_0000;
+/// First byte: the bits kept for extensions, RSV1 to RSV3.
+const RSV: u8 = 0b0111_0000;
+/// First byte: the opcode.
+const OPCODE: u8 = 0b0000_1111;
+/// Opcodes from 0x8 on have this bit and are control frames (§5.5).
+const CONTROL: u8 = 0b0000_1000;
+/// Second byte: a masking key follows the length.
+const MASK: u8 = 0b1000_0000;
+/// Second byte: the length itself, or one of the two marks below.
+const LENGTH: u8 = 0b0111_1111;
+/// The length stands in the next two bytes.
+const LENGTH_IN_16_BITS: u8 = 126;
+/// The length stands in the next eight bytes.
+const LENGTH_IN_64_BITS: u8 = 127;
+
+/// The longest payload of a control frame, in bytes (§5.5).
+pub const MAX_CONTROL_PAYLOAD: usize = 125;
+
+/// What a frame is (§5.2). Reserved opcodes have no value here: they can't be held, only refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum OpCode {
+    /// 0x0: more of the message that an earlier frame began.
+    Continuation = 0x0,
+    /// 0x1: a text message, or its first fragment.
+    Text = 0x1,
+    /// 0x2: a binary message, or its first fragment.
+    Binary = 0x2,
+    /// 0x8: the closing handshake (§5.5.1).
+    Close = 0x8,
+    /// 0x9: a ping (§5.5.2).
+    Ping = 0x9,
+    /// 0xA: a pong (§5.5.3).
+    Pong = 0xA,
+}
+
+impl OpCode {
+    /// The opcode with this number, if it is one that the RFC defines.
+    const fn from_bits(bits: u8) -> Result<Self, ProtocolError> {
+        Ok(match bits {
+            0x0 => Self::Continuation,
+            0x1 => Self::Text,
+            0x2 => Self::Binary,
+            0x8 => Self::Close,
+            0x9 => Self::Ping,
+            0xA => Self::Pong,
+            // §5.2: "If an unknown opcode is received, the receiving endpoint MUST
+            // _Fail the WebSocket Connection_."
+            reserved => return Err(ProtocolError::ReservedOpCode(reserved)),
+        })
+    }
+
+    /// Whether frames of this kind are control frames (§5.5): short, whole, and allowed between fragments.
+    #[inline]
+    pub const fn is_control(self) -> bool {
+        self as u8 & CONTROL != 0
+    }
+}
+
+/// One frame header, decoded (§5.2).
+///
+/// ```
+/// use wirehook::protocol::{FrameHeader, OpCode};
+///
+/// // §5.7: the start of a single-frame masked text message.
+/// let (header, len) = FrameHeader::decode(&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d])?.unwrap();
+/// assert_eq!(len, 6);
+/// assert_eq!(header.opcode, OpCode::Text);
+/// assert_eq!(header.masking_key, Some([0x37, 0xfa, 0x21, 0x3d]));
+/// assert_eq!(header.payload_len, 5);
+///
+/// let mut bytes = Vec::new();
+/// header.encode(&mut bytes);
+/// assert_eq!(bytes, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d]);
+/// # Ok::<(), wirehook::protocol::ProtocolError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// Whether this frame ends its message.
+    pub fin: bool,
+    /// RSV1, RSV2 and RSV3 as the bits 0b100, 0b010 and 0b001.
+    pub rsv: u8,
+    /// What the frame is.
+    pub opcode: OpCode,
+    /// The key that the payload is masked with (§5.3); clients must have one, servers must not.
+    pub masking_key: Option<[u8; 4]>,
+    /// Bytes of payload that follow the header; at most 2^63 - 1.
+    pub payload_len: u64,
+}
+
+impl FrameHeader {
+    /// The length of the longest header, in bytes: two, eight of length, four of masking key.
+    pub const MAX_LEN: usize = 14;
+
+    /// The header of an unfragmented frame as a server sends it: final, unmasked, no reserved bits.
+    pub const fn server(opcode: OpCode, payload_len: u64) -> Self {
+        Self { fin: true, rsv: 0, opcode, masking_key: None, payload_len }
+    }
+
+    /// Reads the header that `bytes` start with, and says how many bytes it takes.
+    ///
+    /// `None` means that more bytes are needed. What is wrong is reported at the first byte that shows it, so
+    /// that the answer doesn't depend on how the bytes were cut.
+    ///
+    /// # Errors
+    ///
+    /// What no header may hold, whoever sends it: a reserved opcode, a control frame that is fragmented or over
+    /// 125 bytes, a length that is not in its shortest form or over 63 bits.
+    #[inline]
+    pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };
+        let fin = first & FIN != 0;
+        let opcode = OpCode::from_bits(first & OPCODE)?;
+        // §5.5: "All control frames … MUST NOT be fragmented."
+        if opcode.is_control() && !fin {
+            return Err(ProtocolError::FragmentedControl);
+        }
+
+        let Some((&second, rest)) = rest.split_first() else { return Ok(None) };
+        let short_len = second & LENGTH;
+        // §5.5: "All control frames MUST have a payload length of 125 bytes or less".
+        if opcode.is_control() && short_len as usize > MAX_CONTROL_PAYLOAD {
+            return Err(ProtocolError::ControlTooLong);
+        }
+
+        let Some((payload_len, rest)) = decode_length(short_len, rest)? else { return Ok(None) };
+        let (masking_key, rest) = if second & MASK != 0 {
+            let Some((key, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            (Some(*key), rest)
+        } else {
+            (None, rest)
+        };
+
+        let rsv = (first & RSV) >> 4;
+        Ok(Some((Self { fin, rsv, opcode, masking_key, payload_len }, bytes.len() - rest.len())))
+    }
+
+    /// Appends the header's bytes to `out`, the length in its shortest form.
+    #[inline]
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        let fin = if self.fin { FIN } else { 0 };
+        let mask = if self.masking_key.is_some() { MASK } else { 0 };
+        let first = fin | (self.rsv << 4 & RSV) | self.opcode as u8;
+        // §5.2: "in all cases, the minimal number of bytes MUST be used to encode the length".
+        match self.payload_len {
+            len @ 0..=125 => out.extend_from_slice(&[first, mask | len as u8]),
+            len @ 126..=0xFFFF => {
+                out.extend_from_slice(&[first, mask | LENGTH_IN_16_BITS]);
+                out.extend_from_slice(&(len as u16).to_be_bytes());
+            }
+            len => {
+                out.extend_from_slice(&[first, mask | LENGTH_IN_64_BITS]);
+                out.extend_from_slice(&len.to_be_bytes());
+            }
+        }
+        if let Some(key) = self.masking_key {
+            out.extend_from_slice(&key);
+        }
+    }
+
+    /// How many bytes [`encode`](Self::encode) appends.
+    pub const fn encoded_len(&self) -> usize {
+        let length = match self.payload_len {
+            0..=125 => 0,
+            126..=0xFFFF => 2,
+            _ => 8,
+        };
+        2 + length + if self.masking_key.is_some() { 4 } else { 0 }
+    }
+}
+
+/// The payload length that `short_len` and the bytes behind it spell, and what is left of those.
+#[inline]
+fn decode_length(short_len: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
+    match short_len {
+        LENGTH_IN_16_BITS => {
+            let Some((bytes, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            let len = u16::from_be_bytes(*bytes);
+            // §5.2: "the minimal number of bytes MUST be used to encode the length".
+            if len < LENGTH_IN_16_BITS as u16 {
+                return Err(ProtocolError::NonMinimalLength);
+            }
+            Ok(Some((len.into(), rest)))
+        }
+        LENGTH_IN_64_BITS => {
+            let Some((bytes, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            let len = u64::from_be_bytes(*bytes);
+            // §5.2: "a 64-bit unsigned integer (the most significant bit MUST be 0)".
+            if len > i64::MAX as u64 {
+                return Err(ProtocolError::LengthOver63Bits);
+            }
+            if len <= u16::MAX as u64 {
+                return Err(ProtocolError::NonMinimalLength);
+            }
+            Ok(Some((len, rest)))
+        }
+        len => Ok(Some((len.into(), rest))),
+    }
+}

@@ -1,0 +1,606 @@
+//! §4.2 The opening handshake, as a server sees it: a request head in, a verdict and a response out.
+//!
+//! This file knows HTTP just as far as §4.2 asks for it: `httparse` takes a head apart, and the rules are held
+//! against the parts in the order in which they stand in [`Request::check`]. It refuses to know sockets and
+//! time, and which of the allowed requests the application wants.
+//!
+//! Every byte of a head is looked at once, however it drips in, and parsed once, when the head is complete. What
+//! no head may hold (a control byte, a bare line feed) is refused at that byte.
+
+use std::{mem, str};
+
+use base64::{
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use sha1::{Digest, Sha1};
+
+use super::{config::Limits, error::HandshakeError};
+
+/// §1.3: the string that every server appends to the key.
+const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// §4.1: the length of a key before it is written in base64.
+const KEY_LEN: usize = 16;
+/// The length of a key as it is written.
+const ENCODED_KEY_LEN: usize = 24;
+
+/// Base64 with its padding, as RFC 4648 §4 writes it. Bits behind the last byte are not held against a client:
+/// RFC 4648 §3.5 leaves that open, and the key "when base64-decoded, is 16 bytes in length" all the same.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
+);
+
+/// The value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (§4.2.2): base64 of the SHA-1 of key and GUID.
+///
+/// ```
+/// // The example of §1.3.
+/// let accept = wirehook::protocol::accept_key("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+pub fn accept_key(key: &str) -> String {
+    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    BASE64.encode(digest)
+}
+
+/// Collects a request head from pieces, within the limits.
+///
+/// ```
+/// use wirehook::protocol::{Limits, RequestReader};
+///
+/// let limits = Limits::default();
+/// let mut reader = RequestReader::default();
+/// let mut first = *b"GET /chat?room=1 HTTP/1.1\r\nHost: exam";
+/// assert!(reader.next_request(&mut &mut first[..], &limits)?.is_none());
+///
+/// let mut second = *b"ple.com\r\n\r\nwhat follows";
+/// let mut input = &mut second[..];
+/// let request = reader.next_request(&mut input, &limits)?.unwrap();
+/// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+/// assert_eq!(request.host(), Some("example.com"));
+/// assert_eq!(input, b"what follows");
+/// # Ok::<(), wirehook::protocol::HandshakeError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct RequestReader {
+    /// What arrived in earlier pieces; empty if the head came in one.
+    head: Vec<u8>,
+    scan: Scan,
+}
+
+impl RequestReader {
+    /// Takes bytes from the front of `input` up to the end of the head, if they reach that far.
+    ///
+    /// # Errors
+    ///
+    /// The head is not HTTP, or over a limit. [`Request::check`] has the rules of the WebSocket handshake.
+    pub fn next_request<'s, 'a: 's>(
+        &'s mut self,
+        input: &mut &'a mut [u8],
+        limits: &Limits,
+    ) -> Result<Option<Request<'s>>, HandshakeError> {
+        let Some(end) = self.scan.find_end(input, limits)? else {
+            self.head.extend_from_slice(input);
+            *input = &mut [];
+            return Ok(None);
+        };
+        let (last_piece, rest) = mem::take(input).split_at_mut(end);
+        *input = rest;
+        let head = if self.head.is_empty() {
+            &*last_piece
+        } else {
+            self.head.extend_from_slice(last_piece);
+            &self.head
+        };
+        Request::parse(head, self.scan.lines).map(Some)
+    }
+
+    /// Bytes held of a head that is not complete; at most the head limit.
+    pub fn buffered(&self) -> usize {
+        self.head.len()
+    }
+}
+
+/// Looks for the empty line that ends a head, and goes on where it stopped when more arrives.
+#[derive(Debug, Default)]
+struct Scan {
+    /// Bytes looked at so far.
+    len: usize,
+    /// Bytes of the line under way, its end not included.
+    line_len: usize,
+    /// Complete lines so far, the request line included.
+    lines: usize,
+    after_carriage_return: bool,
+}
+
+impl Scan {
+    /// The position in `piece` behind the end of the head.
+    fn find_end(&mut self, piece: &[u8], limits: &Limits) -> Result<Option<usize>, HandshakeError> {
+        for (position, &byte) in (1..).zip(piece) {
+            self.len += 1;
+            if self.len > limits.max_header_size {
+                return Err(HandshakeError::HeadTooBig);
+            }
+            match byte {
+                b'\n' if self.after_carriage_return => {
+                    if self.end_line(limits)? {
+                        return Ok(Some(position));
+                    }
+                }
+                b'\r' if !self.after_carriage_return => self.after_carriage_return = true,
+                // RFC 9112 §2.2 lets a recipient accept a bare line feed; refusing it leaves no room
+                // for two readings of one head.
+                b'\n' | b'\r' => return Err(HandshakeError::NotHttp),
+                _ if self.after_carriage_return => return Err(HandshakeError::NotHttp),
+                0x00..=0x08 | 0x0B | 0x0C | 0x0E..=0x1F | 0x7F => return Err(HandshakeError::NotHttp),
+                _ => self.line_len += 1,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the line that ends here is the empty one behind the headers.
+    fn end_line(&mut self, limits: &Limits) -> Result<bool, HandshakeError> {
+        self.after_carriage_return = false;
+        if mem::take(&mut self.line_len) == 0 {
+            // RFC 9112 §2.2: "a server … SHOULD ignore at least one empty line (CRLF) received
+            // prior to the request-line".
+            return Ok(self.lines > 0);
+        }
+        self.lines += 1;
+        if self.lines - 1 > limits.max_headers {
+            return Err(HandshakeError::TooManyHeaders);
+        }
+        Ok(false)
+    }
+}
+
+/// A request head (§4.1), borrowed from the bytes it came in.
+#[derive(Debug)]
+pub struct Request<'a> {
+    method: &'a str,
+    target: &'a str,
+    minor_version: u8,
+    headers: Vec<httparse::Header<'a>>,
+}
+
+impl<'a> Request<'a> {
+    /// Takes a complete head apart. `lines` bounds how many headers it can have.
+    fn parse(head: &'a [u8], lines: usize) -> Result<Self, HandshakeError> {
+        let mut headers = vec![httparse::EMPTY_HEADER; lines];
+        let mut request = httparse::Request::new(&mut headers);
+        let status = request.parse(head).map_err(|_| HandshakeError::NotHttp)?;
+        let (httparse::Status::Complete(_), Some(method), Some(target), Some(minor_version)) =
+            (status, request.method, request.path, request.version)
+        else {
+            return Err(HandshakeError::NotHttp);
+        };
+        let header_count = request.headers.len();
+        headers.truncate(header_count);
+        Ok(Self { method, target, minor_version, headers })
+    }
+
+    /// Holds the request against §4.2.1, and against the list of allowed origins if that is not empty (§10.2).
+    ///
+    /// A request without an `Origin` passes: it comes from no page, and a program could name any origin.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the request breaks.
+    pub fn check(&self, allowed_origins: &[String]) -> Result<(), HandshakeError> {
+        self.check_http()?;
+        self.check_upgrade()?;
+        self.check_version()?;
+        self.check_key()?;
+        self.check_lists()?;
+        self.check_origin(allowed_origins)
+    }
+
+    /// What §4.2.1 says in its item 1 and 2, and what RFC 9112 demands of every request.
+    fn check_http(&self) -> Result<(), HandshakeError> {
+        // §4.2.1: "An HTTP/1.1 or higher GET request".
+        if self.minor_version == 0 {
+            return Err(HandshakeError::HttpVersion);
+        }
+        match self.method {
+            "GET" => {}
+            "HEAD" => return Err(HandshakeError::MethodIsHead),
+            _ => return Err(HandshakeError::MethodNotGet),
+        }
+        // §3: "Fragment identifiers are meaningless … and MUST NOT be used on these URIs."
+        if !self.path().starts_with('/') || self.target.contains('#') {
+            return Err(HandshakeError::TargetInvalid);
+        }
+        // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
+        // request message that lacks a Host header field" or has two or an invalid one.
+        match self.only("Host") {
+            Only::None => return Err(HandshakeError::HostMissing),
+            Only::One(host) if is_host(host) => {}
+            Only::One(_) | Only::Several => return Err(HandshakeError::HostInvalid),
+        }
+        // RFC 9112 §6: a body is announced by Content-Length or Transfer-Encoding; its bytes
+        // would be taken for frames.
+        if self.values("Transfer-Encoding").next().is_some()
+            || self.values("Content-Length").any(|len| len != b"0")
+        {
+            return Err(HandshakeError::BodyAnnounced);
+        }
+        Ok(())
+    }
+
+    /// §4.2.1, items 3 and 4.
+    fn check_upgrade(&self) -> Result<(), HandshakeError> {
+        // §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an ASCII
+        // case-insensitive value."
+        if !self.lists_token("Upgrade", "websocket") {
+            return Err(HandshakeError::NotAnUpgrade);
+        }
+        // §4.2.1: "A |Connection| header field that includes the token "Upgrade"".
+        if !self.lists_token("Connection", "upgrade") {
+            return Err(HandshakeError::ConnectionWithoutUpgrade);
+        }
+        Ok(())
+    }
+
+    /// §4.2.1, item 6. Judged before the key: another version may have other keys.
+    fn check_version(&self) -> Result<(), HandshakeError> {
+        // §4.2.1: "A |Sec-WebSocket-Version| header field, with a value of 13."
+        match self.only("Sec-WebSocket-Version") {
+            Only::One(b"13") => Ok(()),
+            Only::One(_) => Err(HandshakeError::VersionNotSupported),
+            Only::None => Err(HandshakeError::VersionMissing),
+            Only::Several => Err(HandshakeError::VersionRepeated),
+        }
+    }
+
+    /// §4.2.1, item 5.
+    fn check_key(&self) -> Result<(), HandshakeError> {
+        // §4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length".
+        match self.only("Sec-WebSocket-Key") {
+            Only::One(key) if is_key(key) => Ok(()),
+            Only::One(_) => Err(HandshakeError::KeyInvalid),
+            Only::None => Err(HandshakeError::KeyMissing),
+            Only::Several => Err(HandshakeError::KeyRepeated),
+        }
+    }
+
+    /// §4.2.1, items 8 and 9. A server may ignore what is offered, yet "any violations of the ABNF grammar
+    /// specified for the components of the handshake" are refused.
+    fn check_lists(&self) -> Result<(), HandshakeError> {
+        // §11.3.4: the subprotocols "MUST all be unique strings".
+        let mut seen: Vec<&[u8]> = Vec::new();
+        for subprotocol in self.list("Sec-WebSocket-Protocol") {
+            if !is_token(subprotocol) || seen.contains(&subprotocol) {
+                return Err(HandshakeError::SubprotocolsMalformed);
+            }
+            seen.push(subprotocol);
+        }
+        if self.values("Sec-WebSocket-Extensions").all(is_extension_list) {
+            Ok(())
+        } else {
+            Err(HandshakeError::ExtensionsMalformed)
+        }
+    }
+
+    fn check_origin(&self, allowed: &[String]) -> Result<(), HandshakeError> {
+        match self.only("Origin") {
+            Only::Several => Err(HandshakeError::OriginRepeated),
+            // §10.2: servers that serve only certain sites "SHOULD verify the |Origin| field is an
+            // origin they expect".
+            Only::One(origin) if !allowed.is_empty() => {
+                let is_allowed = allowed.iter().any(|it| it.as_bytes().eq_ignore_ascii_case(origin));
+                if is_allowed { Ok(()) } else { Err(HandshakeError::OriginNotAllowed) }
+            }
+            Only::None | Only::One(_) => Ok(()),
+        }
+    }
+
+    /// The request target as it stands in the request line.
+    pub fn target(&self) -> &'a str {
+        self.target
+    }
+
+    /// The path, without a query; also of a target in absolute form (RFC 9112 §3.2.2).
+    pub fn path(&self) -> &'a str {
+        let (_, path) = split_target(self.target);
+        path.split_once('?').map_or(path, |(path, _)| path)
+    }
+
+    /// The query, which is what stands behind the `?`.
+    pub fn query(&self) -> Option<&'a str> {
+        let (_, path) = split_target(self.target);
+        path.split_once('?').map(|(_, query)| query)
+    }
+
+    /// The host that is asked: of an absolute target, or else of the Host header.
+    pub fn host(&self) -> Option<&'a str> {
+        let (authority, _) = split_target(self.target);
+        authority.or_else(|| self.header("Host"))
+    }
+
+    /// The origin of the page that connects (§10.2); browsers always send one.
+    pub fn origin(&self) -> Option<&'a str> {
+        self.header("Origin")
+    }
+
+    /// The value of the first header of this name, in any case, if it is text.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.values(name).next().and_then(|value| str::from_utf8(value).ok())
+    }
+
+    /// All headers in their order, names as they were sent.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.headers.iter().map(|header| (header.name, header.value))
+    }
+
+    /// The subprotocols that the client offers, in its order of preference (§11.3.4).
+    pub fn subprotocols(&self) -> impl Iterator<Item = &'a str> {
+        self.list("Sec-WebSocket-Protocol").filter_map(|it| str::from_utf8(it).ok())
+    }
+
+    /// The first of `preferred` that the client offers (§4.2.2).
+    pub fn choose_subprotocol<'p>(&self, preferred: &'p [String]) -> Option<&'p str> {
+        preferred.iter().map(String::as_str).find(|it| self.subprotocols().any(|offer| offer == *it))
+    }
+
+    /// The values of all headers of this name.
+    fn values(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |it| it.name.eq_ignore_ascii_case(name)).map(|it| it.value)
+    }
+
+    /// The elements of a list header that may be repeated (RFC 9110 §5.6.1); empty ones don't count.
+    fn list(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.values(name)
+            .flat_map(|value| value.split(|&byte| byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .filter(|element| !element.is_empty())
+    }
+
+    fn lists_token(&self, name: &str, token: &str) -> bool {
+        self.list(name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    fn only(&self, name: &str) -> Only<'a> {
+        let mut values = self.values(name);
+        match (values.next(), values.next()) {
+            (None, _) => Only::None,
+            (Some(value), None) => Only::One(value),
+            (Some(_), Some(_)) => Only::Several,
+        }
+    }
+}
+
+/// How often a header stands in a request that may have it once.
+enum Only<'a> {
+    None,
+    One(&'a [u8]),
+    Several,
+}
+
+/// Authority and path of a target: `http://host/path` (RFC 9112 §3.2.2) or just `/path`.
+fn split_target(target: &str) -> (Option<&str>, &str) {
+    let schemes = ["http://", "https://", "ws://", "wss://"];
+    let is_scheme =
+        |scheme: &&str| target.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
+    let Some(scheme) = schemes.iter().find(|scheme| is_scheme(scheme)) else { return (None, target) };
+    let rest = &target[scheme.len()..];
+    match rest.find('/') {
+        Some(slash) => (Some(&rest[..slash]), &rest[slash..]),
+        None => (Some(rest), "/"),
+    }
+}
+
+/// RFC 3986 §3.2: `uri-host [ ":" port ]`, here never empty.
+fn is_host(value: &[u8]) -> bool {
+    let (host_is_valid, port) = match value.strip_prefix(b"[") {
+        Some(literal) => {
+            let Some(end) = literal.iter().position(|&byte| byte == b']') else { return false };
+            let is_valid = literal[..end].iter().all(|it| it.is_ascii_hexdigit() || b":.v".contains(it));
+            (end > 0 && is_valid, &literal[end + 1..])
+        }
+        None => {
+            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+            let is_valid = |it: &u8| it.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(it);
+            (end > 0 && value[..end].iter().all(is_valid), &value[end..])
+        }
+    };
+    host_is_valid
+        && match port.split_first() {
+            None => true,
+            Some((colon, digits)) => *colon == b':' && digits.iter().all(u8::is_ascii_digit),
+        }
+}
+
+fn is_key(value: &[u8]) -> bool {
+    let mut decoded = [0; ENCODED_KEY_LEN];
+    value.len() == ENCODED_KEY_LEN && BASE64.decode_slice(value, &mut decoded) == Ok(KEY_LEN)
+}
+
+/// RFC 9110 §5.6.2: `token`.
+fn is_token(value: &[u8]) -> bool {
+    let is_token_char = |it: &u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(it);
+    !value.is_empty() && value.iter().all(is_token_char)
+}
+
+/// §9.1: `extension-list`, a list of names that may have parameters.
+///
+/// A quoted parameter must be a token once it is unquoted, so no comma or semicolon can hide in the quotes.
+fn is_extension_list(value: &[u8]) -> bool {
+    value
+        .split(|&byte| byte == b',')
+        .map(<[u8]>::trim_ascii)
+        .filter(|extension| !extension.is_empty())
+        .all(is_extension)
+}
+
+/// §9.1: `extension-token *( ";" extension-param )`.
+fn is_extension(value: &[u8]) -> bool {
+    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+    parts.next().is_some_and(is_token) && parts.all(is_extension_param)
+}
+
+/// §9.1: `token [ "=" (token | quoted-string) ]`.
+fn is_extension_param(param: &[u8]) -> bool {
+    let Some(equals) = param.iter().position(|&byte| byte == b'=') else { return is_token(param) };
+    let (name, value) = (param[..equals].trim_ascii(), param[equals + 1..].trim_ascii());
+    let unquoted = value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\""));
+    is_token(name) && is_token(unquoted.unwrap_or(value))
+}
+
+/// A header that can't go into a response: its name is no token, its value holds a control byte, or it is one
+/// of those that the handshake itself writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidHeader;
+
+/// What a request is answered with (§4.2.2).
+///
+/// ```
+/// use wirehook::protocol::{HandshakeError, Response};
+///
+/// let mut out = Vec::new();
+/// Response::refusal(HandshakeError::VersionNotSupported).encode(&mut out);
+/// let text = String::from_utf8(out).unwrap();
+/// assert!(text.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
+/// assert!(text.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Response {
+    status: u16,
+    /// Header lines, each with its line end.
+    headers: String,
+    /// The text behind the head, if the status lets one follow.
+    body: Option<String>,
+}
+
+/// The headers that the handshake writes itself, or must not write at all.
+const OWN_HEADERS: [&str; 9] = [
+    "Connection",
+    "Content-Length",
+    "Content-Type",
+    "Transfer-Encoding",
+    "Upgrade",
+    "Sec-WebSocket-Accept",
+    "Sec-WebSocket-Extensions",
+    "Sec-WebSocket-Protocol",
+    "Sec-WebSocket-Version",
+];
+
+impl Response {
+    /// 101: the request has passed [`Request::check`], and the connection is open once this is sent.
+    ///
+    /// The subprotocol goes out only if the client offered it: §4.2.2 allows no other.
+    pub fn switching_protocols(request: &Request<'_>, subprotocol: Option<&str>) -> Self {
+        let mut response = Self { status: 101, headers: String::with_capacity(160), body: None };
+        response.line("Upgrade", "websocket");
+        response.line("Connection", "Upgrade");
+        response.line("Sec-WebSocket-Accept", &accept_key(request.header("Sec-WebSocket-Key").unwrap_or("")));
+        if let Some(subprotocol) = subprotocol
+            && request.subprotocols().any(|offer| offer == subprotocol)
+        {
+            response.line("Sec-WebSocket-Protocol", subprotocol);
+        }
+        response
+    }
+
+    /// The answer to a request that breaks a rule; its body names the rule.
+    pub fn refusal(error: HandshakeError) -> Self {
+        let mut response = Self::rejection(error.status(), &error.to_string());
+        if let Some((name, value)) = error.header() {
+            response.line(name, value);
+        }
+        if error == HandshakeError::MethodIsHead {
+            response.body = None;
+        }
+        response
+    }
+
+    /// The answer to a request that breaks no rule but is not wanted. `body` is plain text.
+    ///
+    /// A status below 300 or over 599 would be no refusal, and becomes 500.
+    pub fn rejection(status: u16, body: &str) -> Self {
+        let status = if (300..600).contains(&status) { status } else { 500 };
+        let body = format!("{body}\n");
+        let mut response = Self { status, headers: String::new(), body: None };
+        // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
+        response.line("Connection", if status == 426 { "close, Upgrade" } else { "close" });
+        response.line("Content-Type", "text/plain; charset=utf-8");
+        response.line("Content-Length", &body.len().to_string());
+        response.body = Some(body);
+        response
+    }
+
+    /// Adds a header.
+    ///
+    /// # Errors
+    ///
+    /// The header can't go into a response; nothing is added.
+    pub fn header(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
+        let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
+        // RFC 9110 §5.5: a line end inside a value would begin another header.
+        if is_own
+            || !is_token(name.as_bytes())
+            || value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
+        {
+            return Err(InvalidHeader);
+        }
+        self.line(name, value);
+        Ok(())
+    }
+
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// Appends the response's bytes to `out`.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"HTTP/1.1 ");
+        out.extend_from_slice(self.status.to_string().as_bytes());
+        out.extend_from_slice(b" ");
+        out.extend_from_slice(reason_phrase(self.status).as_bytes());
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(self.headers.as_bytes());
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(self.body.as_deref().unwrap_or_default().as_bytes());
+    }
+
+    fn line(&mut self, name: &str, value: &str) {
+        for part in [name, ": ", value, "\r\n"] {
+            self.headers.push_str(part);
+        }
+    }
+}
+
+/// RFC 9110 §15: what people call the statuses that a handshake can end with.
+fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        101 => "Switching Protocols",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        // RFC 9112 §4: the phrase may be empty.
+        _ => "",
+    }
+}

@@ -1,0 +1,107 @@
+//! §5.6 What a peer has to say: messages, and the events that a receiver makes of frames.
+//!
+//! This file knows two plain enums that borrow their bytes. It refuses to know where those bytes lie.
+
+use super::{close::CloseFrame, frame::OpCode};
+
+/// A whole message (§5.6): text, which is always valid UTF-8, or bytes.
+///
+/// Both borrow: from the read buffer where a frame arrived in one piece, or from the receiver that put the
+/// pieces together.
+///
+/// ```
+/// use wirehook::Message;
+///
+/// assert_eq!(Message::from("hi"), Message::Text("hi"));
+/// assert_eq!(Message::from(&[1u8, 2][..]), Message::Binary(&[1, 2]));
+/// assert_eq!(Message::from(&format!("{}!", 1)).as_bytes(), b"1!");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// Opcode 0x1.
+    Text(&'a str),
+    /// Opcode 0x2.
+    Binary(&'a [u8]),
+}
+
+impl<'a> Message<'a> {
+    /// The payload, whatever its kind.
+    #[inline]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    /// The text, if it is one.
+    pub const fn as_text(self) -> Option<&'a str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
+    /// Payload bytes.
+    #[inline]
+    pub const fn len(self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty, which the RFC allows.
+    pub const fn is_empty(self) -> bool {
+        self.as_bytes().is_empty()
+    }
+
+    /// The opcode that its first frame carries.
+    #[inline]
+    pub const fn opcode(self) -> OpCode {
+        match self {
+            Self::Text(_) => OpCode::Text,
+            Self::Binary(_) => OpCode::Binary,
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Message<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Message<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Message<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Message<'a> {
+    fn from(bytes: &'a [u8; N]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Message<'a> {
+    fn from(bytes: &'a Vec<u8>) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+/// What a receiver found in the bytes it was given, in the order of arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A whole message (§5.6).
+    Message(Message<'a>),
+    /// A ping, to be answered with a pong of the same payload (§5.5.2).
+    Ping(&'a [u8]),
+    /// A pong: the answer to a ping, or unsolicited (§5.5.3).
+    Pong(&'a [u8]),
+    /// The peer's Close (§5.5.1), the last event of a connection; `None` if it had no body.
+    Close(Option<CloseFrame<'a>>),
+}

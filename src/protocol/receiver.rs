@@ -1,0 +1,440 @@
+//! §5 and §8 From bytes to events: the receiving half of a connection, as a server has it.
+//!
+//! ```text
+//!          header judged            payload complete           event drained
+//! Header ───────────────▶ Payload ─────────────────▶ Delivered ─────────────▶ Header
+//!    │                       │
+//!    ├── a Close frame ──────┴──────────────────────▶ CloseReceived   no further input counts (§5.5.1)
+//!    └── a broken rule, from any state ─────────────▶ Discard         no further input counts (§7.1.7)
+//! ```
+//!
+//! This file knows the rules that span frames: masking (§5.1), fragments (§5.4), control frames between them
+//! (§5.5), text (§8.1) and size (§10.4). It refuses to know where bytes come from and what an event is answered
+//! with: the sender does that.
+//!
+//! A frame that lies whole in the input is unmasked there and borrowed from there. Anything else is put together
+//! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived; nothing
+//! is ever reserved because a header declared it.
+
+use std::{mem, str};
+
+use super::{
+    close::{self, CloseFrame},
+    config::Limits,
+    error::ProtocolError,
+    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
+    mask::{apply_mask, turn_key},
+    message::{Event, Message},
+    utf8::{InvalidUtf8, TextBuffer},
+};
+
+/// The receiving half of a server's connection.
+///
+/// **Call [`next_event`](Self::next_event) until it returns `None`; then all input is taken and nothing is
+/// borrowed.** How the input is cut into pieces makes no difference to the events.
+///
+/// ```
+/// use wirehook::protocol::{Event, Limits, Message, Receiver};
+///
+/// let mut receiver = Receiver::new(&Limits::default());
+/// // §5.7: a single-frame masked text message.
+/// let mut bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+/// let mut input = &mut bytes[..];
+/// assert_eq!(receiver.next_event(&mut input)?, Some(Event::Message(Message::Text("Hello"))));
+/// assert_eq!(receiver.next_event(&mut input)?, None);
+/// # Ok::<(), wirehook::protocol::ProtocolError>(())
+/// ```
+#[derive(Debug)]
+pub struct Receiver {
+    state: State,
+    /// The message under way, if it did not lie whole in the input.
+    message: Option<Box<Body>>,
+    /// The control frame under way, if it did not lie whole in the input.
+    control: Option<Box<ControlPayload>>,
+    max_message_size: usize,
+}
+
+/// What the next byte of input is.
+#[derive(Debug)]
+enum State {
+    /// Part of a header, of which some bytes may have arrived before.
+    Header(PartialHeader),
+    /// Part of a payload.
+    Payload(Payload),
+    /// The start of a header, once what was put together for the last event is dropped.
+    Delivered(Kind),
+    /// Of no interest, because the peer has said Close.
+    CloseReceived,
+    /// Of no interest, because the peer has broken a rule.
+    Discard,
+}
+
+/// A header cut off by the end of the input.
+#[derive(Debug, Default)]
+struct PartialHeader {
+    bytes: [u8; FrameHeader::MAX_LEN],
+    len: u8,
+}
+
+/// The rest of a frame after its header.
+#[derive(Clone, Copy, Debug)]
+struct Payload {
+    kind: Kind,
+    fin: bool,
+    /// Turned so that it starts at the next byte.
+    key: [u8; 4],
+    remaining: u64,
+}
+
+/// What a payload is put together for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Data,
+    Close,
+    Ping,
+    Pong,
+}
+
+/// A message under way.
+#[derive(Debug)]
+enum Body {
+    Text(TextBuffer),
+    Binary(Vec<u8>),
+}
+
+/// A control payload under way: never over 125 bytes (§5.5), so it never grows.
+#[derive(Debug)]
+struct ControlPayload {
+    bytes: [u8; MAX_CONTROL_PAYLOAD],
+    len: u8,
+}
+
+/// An event whose bytes lie in the input, or the kind of one whose bytes were put together.
+enum Ready<'a> {
+    Whole(Event<'a>),
+    Assembled(Kind),
+}
+
+impl Receiver {
+    /// A receiver that awaits the first frame.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            state: State::Header(PartialHeader::default()),
+            message: None,
+            control: None,
+            max_message_size: limits.max_message_size,
+        }
+    }
+
+    /// Takes bytes from the front of `input` up to the next event, if they reach that far.
+    ///
+    /// The input is unmasked in place. `None` means that all of it was taken. After a
+    /// [`Close`](Event::Close) or an error everything that follows is taken and thrown away.
+    ///
+    /// # Errors
+    ///
+    /// The peer has broken a rule, and the connection is to be failed (§7.1.7).
+    #[inline]
+    pub fn next_event<'s, 'a: 's>(
+        &'s mut self,
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Event<'s>>, ProtocolError> {
+        match self.advance(input) {
+            Ok(None) => Ok(None),
+            Ok(Some(Ready::Whole(event))) => Ok(Some(event)),
+            Ok(Some(Ready::Assembled(kind))) => self.assembled(kind).map(Some),
+            Err(error) => {
+                self.discard();
+                Err(error)
+            }
+        }
+    }
+
+    /// Throws away what is held and all input to come, as after a failure (§7.1.7).
+    pub fn discard(&mut self) {
+        self.state = State::Discard;
+        self.message = None;
+        self.control = None;
+    }
+
+    /// Whether the peer's Close has arrived.
+    pub const fn is_close_received(&self) -> bool {
+        matches!(self.state, State::CloseReceived)
+    }
+
+    /// Whether the peer has broken a rule and is no longer listened to.
+    pub const fn is_discarding(&self) -> bool {
+        matches!(self.state, State::Discard)
+    }
+
+    /// Bytes held for a message that is not complete; at most the message limit.
+    pub fn buffered(&self) -> usize {
+        self.message.as_deref().map_or(0, Body::len)
+    }
+
+    /// The loop over states, up to an event or the end of the input. Returns nothing that borrows `self`, so
+    /// that a failure can still change it.
+    #[inline]
+    fn advance<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Ready<'a>>, ProtocolError> {
+        loop {
+            match &mut self.state {
+                State::Header(partial) => {
+                    let Some(header) = partial.take_header(input)? else { return Ok(None) };
+                    let key = self.judge(&header)?;
+                    match self.take_whole_frame(&header, key, input)? {
+                        Some(event) => return Ok(Some(Ready::Whole(event))),
+                        None => self.begin(&header, key),
+                    }
+                }
+                State::Payload(payload) => {
+                    let piece = payload.take_piece(input);
+                    let Payload { kind, fin, remaining, .. } = *payload;
+                    self.append(kind, piece)?;
+                    if remaining > 0 {
+                        return Ok(None);
+                    }
+                    if fin {
+                        return self.finish(kind).map(Some);
+                    }
+                    self.state = State::Header(PartialHeader::default());
+                }
+                State::Delivered(kind) => {
+                    match kind {
+                        Kind::Data => self.message = None,
+                        Kind::Close | Kind::Ping | Kind::Pong => self.control = None,
+                    }
+                    self.state = State::Header(PartialHeader::default());
+                }
+                // §5.5.1: after a Close nothing more is to come, and §7.1.7: after a failure nothing is processed.
+                State::CloseReceived | State::Discard => {
+                    *input = &mut [];
+                    self.control = None;
+                    self.message = None;
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Holds a header against the rules that depend on the peer's role and on earlier frames, before a byte of
+    /// its payload is looked at. Returns the masking key.
+    #[inline]
+    fn judge(&self, header: &FrameHeader) -> Result<[u8; 4], ProtocolError> {
+        // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines
+        // meanings for non-zero values".
+        if header.rsv != 0 {
+            return Err(ProtocolError::ReservedBits);
+        }
+        // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
+        let Some(key) = header.masking_key else { return Err(ProtocolError::UnmaskedFrame) };
+        // §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
+        // another message"; §5.5 allows control frames there.
+        let begun = match (header.opcode, self.message.as_deref()) {
+            (OpCode::Continuation, None) => return Err(ProtocolError::NothingToContinue),
+            (OpCode::Text | OpCode::Binary, Some(_)) => return Err(ProtocolError::MessageNotFinished),
+            (OpCode::Continuation, Some(message)) => message.len(),
+            (OpCode::Text | OpCode::Binary, None) => 0,
+            (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(key),
+        };
+        // §10.4: a limit on "the total message size after reassembly from multiple frames".
+        match header.payload_len.checked_add(begun as u64) {
+            Some(len) if len <= self.max_message_size as u64 => Ok(key),
+            _ => Err(ProtocolError::MessageTooBig),
+        }
+    }
+
+    /// The event of a frame that is its whole message and lies whole in the input, with nothing copied.
+    #[inline]
+    fn take_whole_frame<'a>(
+        &mut self,
+        header: &FrameHeader,
+        key: [u8; 4],
+        input: &mut &'a mut [u8],
+    ) -> Result<Option<Event<'a>>, ProtocolError> {
+        let is_whole_message = header.fin && header.opcode != OpCode::Continuation;
+        if !is_whole_message || header.payload_len > input.len() as u64 {
+            return Ok(None);
+        }
+        let payload = split_off_front(input, header.payload_len as usize);
+        apply_mask(payload, key);
+        let payload = &*payload;
+        Ok(Some(match header.opcode {
+            OpCode::Text => Event::Message(Message::Text(text(payload)?)),
+            OpCode::Binary => Event::Message(Message::Binary(payload)),
+            OpCode::Ping => Event::Ping(payload),
+            OpCode::Pong => Event::Pong(payload),
+            OpCode::Close => {
+                self.state = State::CloseReceived;
+                Event::Close(CloseFrame::decode(payload)?)
+            }
+            OpCode::Continuation => return Ok(None),
+        }))
+    }
+
+    /// Prepares for a payload that must be put together.
+    fn begin(&mut self, header: &FrameHeader, key: [u8; 4]) {
+        let kind = match header.opcode {
+            OpCode::Continuation => Kind::Data,
+            OpCode::Text => {
+                self.message = Some(Box::new(Body::Text(TextBuffer::default())));
+                Kind::Data
+            }
+            OpCode::Binary => {
+                self.message = Some(Box::new(Body::Binary(Vec::new())));
+                Kind::Data
+            }
+            OpCode::Close => Kind::Close,
+            OpCode::Ping => Kind::Ping,
+            OpCode::Pong => Kind::Pong,
+        };
+        self.state = State::Payload(Payload { kind, fin: header.fin, key, remaining: header.payload_len });
+    }
+
+    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte.
+    fn append(&mut self, kind: Kind, piece: &[u8]) -> Result<(), ProtocolError> {
+        match kind {
+            Kind::Data => match self.message.as_deref_mut() {
+                // §8.1: the connection fails as soon as the text can't become valid any more.
+                Some(Body::Text(text)) => text.push(piece).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
+                Some(Body::Binary(bytes)) => {
+                    bytes.extend_from_slice(piece);
+                    Ok(())
+                }
+                None => Err(ProtocolError::NothingToContinue),
+            },
+            Kind::Close => close::check_prefix(self.control().append(piece)),
+            Kind::Ping | Kind::Pong => {
+                self.control().append(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// The last frame of a message, or a control frame, is complete.
+    fn finish(&mut self, kind: Kind) -> Result<Ready<'static>, ProtocolError> {
+        // §8.1: a message must not end inside a character.
+        if kind == Kind::Data
+            && let Some(Body::Text(text)) = self.message.as_deref()
+            && !text.is_complete()
+        {
+            return Err(ProtocolError::TextNotUtf8);
+        }
+        self.state = match kind {
+            Kind::Close => State::CloseReceived,
+            _ => State::Delivered(kind),
+        };
+        Ok(Ready::Assembled(kind))
+    }
+
+    /// The event whose bytes were put together. Nothing was, where the payload is empty.
+    fn assembled(&mut self, kind: Kind) -> Result<Event<'_>, ProtocolError> {
+        let control = self.control.as_deref().map_or(&[][..], ControlPayload::bytes);
+        Ok(match kind {
+            Kind::Data => Event::Message(self.message.as_deref().map_or(Message::Binary(&[]), Body::message)),
+            Kind::Ping => Event::Ping(control),
+            Kind::Pong => Event::Pong(control),
+            Kind::Close => match CloseFrame::decode(control) {
+                Ok(frame) => Event::Close(frame),
+                Err(error) => {
+                    self.state = State::Discard;
+                    return Err(error);
+                }
+            },
+        })
+    }
+
+    fn control(&mut self) -> &mut ControlPayload {
+        self.control.get_or_insert_default()
+    }
+}
+
+impl PartialHeader {
+    /// The next header, once it is complete; takes its bytes from the front of `input`.
+    #[inline]
+    fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
+        if self.len == 0
+            && let Some((header, len)) = FrameHeader::decode(input)?
+        {
+            split_off_front(input, len);
+            return Ok(Some(header));
+        }
+        self.take_split_header(input)
+    }
+
+    /// The same for a header that lies in two inputs or more.
+    #[cold]
+    fn take_split_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
+        while !input.is_empty() {
+            let byte = split_off_front(input, 1);
+            self.bytes[self.len as usize] = byte[0];
+            self.len += 1;
+            if let Some((header, _)) = FrameHeader::decode(&self.bytes[..self.len as usize])? {
+                self.len = 0;
+                return Ok(Some(header));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Payload {
+    /// Takes as much of the payload as `input` holds, and unmasks it.
+    fn take_piece<'a>(&mut self, input: &mut &'a mut [u8]) -> &'a [u8] {
+        let len = self.remaining.min(input.len() as u64) as usize;
+        let piece = split_off_front(input, len);
+        apply_mask(piece, self.key);
+        self.key = turn_key(self.key, len);
+        self.remaining -= len as u64;
+        piece
+    }
+}
+
+impl Body {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn message(&self) -> Message<'_> {
+        match self {
+            Self::Text(text) => Message::Text(text.as_str()),
+            Self::Binary(bytes) => Message::Binary(bytes),
+        }
+    }
+}
+
+impl ControlPayload {
+    /// Adds a piece; the header has made sure that it fits. Returns all that there is.
+    fn append(&mut self, piece: &[u8]) -> &[u8] {
+        let end = (self.len as usize + piece.len()).min(MAX_CONTROL_PAYLOAD);
+        let room = &mut self.bytes[self.len as usize..end];
+        room.copy_from_slice(&piece[..room.len()]);
+        self.len = end as u8;
+        self.bytes()
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len as usize]
+    }
+}
+
+impl Default for ControlPayload {
+    fn default() -> Self {
+        Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 }
+    }
+}
+
+#[inline]
+fn text(payload: &[u8]) -> Result<&str, ProtocolError> {
+    str::from_utf8(payload).map_err(|_| ProtocolError::TextNotUtf8)
+}
+
+/// Takes `len` bytes from the front of `input`, which has them.
+#[inline]
+fn split_off_front<'a>(input: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
+    let (front, rest) = mem::take(input).split_at_mut(len);
+    *input = rest;
+    front
+}

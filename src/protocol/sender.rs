@@ -1,0 +1,185 @@
+//! §5 and §7 From messages to frames: the sending half of a connection, as a server has it.
+//!
+//! This file knows what may be sent when: everything until Close, nothing after it (§5.5.1). It refuses to know
+//! where the bytes go: they are appended to a buffer of the caller's, who writes it when it likes, in this order.
+
+use std::fmt;
+
+use super::{
+    close::{CloseCode, CloseFrame},
+    error::ProtocolError,
+    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
+    message::{Event, Message},
+};
+
+/// Why a frame was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// §5.5.1: a Close frame was sent, and nothing may follow it.
+    CloseSent,
+    /// §5.5: the payload of a ping or pong is over 125 bytes.
+    ControlTooLong,
+    /// §7.4: this code must not stand in a Close frame.
+    ForbiddenCloseCode,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CloseSent => "§5.5.1: nothing may be sent after a Close frame",
+            Self::ControlTooLong => "§5.5: a control frame takes 125 bytes at most",
+            Self::ForbiddenCloseCode => "§7.4: this close code must not be sent",
+        })
+    }
+}
+
+impl std::error::Error for SendError {}
+
+/// The sending half of a server's connection. Every frame is unmasked (§5.1) and, so far, unfragmented.
+///
+/// ```
+/// use wirehook::protocol::{CloseCode, Message, SendError, Sender};
+///
+/// let mut sender = Sender::default();
+/// let mut out = Vec::new();
+/// sender.message(Message::Text("Hello"), &mut out)?;
+/// assert_eq!(out, [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]); // §5.7
+///
+/// sender.close(CloseCode::NORMAL, "bye", &mut out)?;
+/// assert_eq!(sender.message(Message::Text("?"), &mut out), Err(SendError::CloseSent));
+/// # Ok::<(), SendError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Sender {
+    state: State,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Open,
+    CloseSent,
+}
+
+impl Sender {
+    /// Whether our Close was sent.
+    pub const fn is_close_sent(&self) -> bool {
+        matches!(self.state, State::CloseSent)
+    }
+
+    /// Appends a message as one frame.
+    ///
+    /// # Errors
+    ///
+    /// Close was sent.
+    #[inline]
+    pub fn message(&mut self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
+        self.message_header(message)?.encode(out);
+        out.extend_from_slice(message.as_bytes());
+        Ok(())
+    }
+
+    /// The header of a message's frame, for a caller that writes header and payload from where they lie.
+    ///
+    /// # Errors
+    ///
+    /// Close was sent.
+    #[inline]
+    pub fn message_header(&mut self, message: Message<'_>) -> Result<FrameHeader, SendError> {
+        self.check_open()?;
+        Ok(FrameHeader::server(message.opcode(), message.len() as u64))
+    }
+
+    /// Appends a ping (§5.5.2) with up to 125 bytes of payload, which the peer's pong will repeat.
+    ///
+    /// # Errors
+    ///
+    /// Close was sent, or the payload is too long.
+    pub fn ping(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+        self.control(OpCode::Ping, payload, out)
+    }
+
+    /// Appends a pong (§5.5.3) with up to 125 bytes of payload: those of the ping that it answers.
+    ///
+    /// # Errors
+    ///
+    /// Close was sent, or the payload is too long.
+    pub fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+        self.control(OpCode::Pong, payload, out)
+    }
+
+    /// Appends a Close (§5.5.1), after which nothing more is sent. A `reason` over 123 bytes is cut.
+    ///
+    /// [`CloseCode::NO_STATUS_RECEIVED`] stands for a Close without a body.
+    ///
+    /// # Errors
+    ///
+    /// Close was sent before, or the code must not be sent (§7.4).
+    pub fn close(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) -> Result<(), SendError> {
+        if code == CloseCode::NO_STATUS_RECEIVED {
+            return self.close_frame(None, out);
+        }
+        // §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control frame".
+        if !code.may_be_sent() {
+            return Err(SendError::ForbiddenCloseCode);
+        }
+        self.close_frame(Some(CloseFrame { code, reason }), out)
+    }
+
+    /// Appends what an event must be answered with: a pong for a ping (§5.5.2), a Close for a Close (§5.5.1).
+    ///
+    /// Nothing is appended for other events, nor after our own Close.
+    pub fn answer(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
+        // The only error left is that Close was sent, which leaves nothing to answer.
+        let _ = match event {
+            // §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in
+            // response, unless it already received a Close frame."
+            Event::Ping(payload) => self.pong(payload, out),
+            // §5.5.1: the endpoint "MUST send a Close frame in response", and it "typically echos
+            // the status code it received".
+            Event::Close(frame) => {
+                let echo = frame.map(|frame| CloseFrame { reason: "", ..frame });
+                self.close_frame(echo, out)
+            }
+            Event::Message(_) | Event::Pong(_) => Ok(()),
+        };
+    }
+
+    /// Appends the Close that _Fail the WebSocket Connection_ (§7.1.7) sends for a broken rule.
+    pub fn fail(&mut self, error: ProtocolError, out: &mut Vec<u8>) {
+        // Fails only if Close was sent, and then the peer has been told.
+        let _ = self.close(error.close_code(), &error.to_string(), out);
+    }
+
+    fn control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+        self.check_open()?;
+        // §5.5: "All control frames MUST have a payload length of 125 bytes or less".
+        if payload.len() > MAX_CONTROL_PAYLOAD {
+            return Err(SendError::ControlTooLong);
+        }
+        FrameHeader::server(opcode, payload.len() as u64).encode(out);
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+
+    fn close_frame(&mut self, frame: Option<CloseFrame<'_>>, out: &mut Vec<u8>) -> Result<(), SendError> {
+        self.check_open()?;
+        let len = frame.map_or(0, |frame| 2 + frame.fitting_reason().len());
+        FrameHeader::server(OpCode::Close, len as u64).encode(out);
+        if let Some(frame) = frame {
+            frame.encode(out);
+        }
+        self.state = State::CloseSent;
+        Ok(())
+    }
+
+    /// §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
+    #[inline]
+    fn check_open(&self) -> Result<(), SendError> {
+        match self.state {
+            State::Open => Ok(()),
+            State::CloseSent => Err(SendError::CloseSent),
+        }
+    }
+}

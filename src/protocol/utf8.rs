@@ -1,0 +1,117 @@
+//! §8.1 Text is UTF-8, judged as it arrives.
+//!
+//! This file knows how to grow a text from pieces that may be cut anywhere, even inside a character, and to
+//! refuse it at the first byte that no continuation could make valid. It refuses to know about frames and
+//! limits. Each byte is validated once: what is complete is pushed as checked `str`, and at most three bytes of
+//! a character that is still open wait beside it.
+
+use std::str;
+
+/// The bytes can't be, or become, UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidUtf8;
+
+/// A text that is still arriving.
+///
+/// ```
+/// use wirehook::protocol::TextBuffer;
+///
+/// let mut text = TextBuffer::default();
+/// text.push(b"gr\xc3").unwrap(); // cut inside a character
+/// assert!(!text.is_complete());
+/// text.push(b"\xbc\xc3\x9fe").unwrap();
+/// assert!(text.is_complete());
+/// assert_eq!(text.as_str(), "grüße");
+/// assert!(text.push(b"\xff").is_err());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct TextBuffer {
+    text: String,
+    /// The bytes of a character that is not complete yet.
+    open: [u8; 4],
+    open_len: u8,
+}
+
+impl TextBuffer {
+    /// Appends a piece.
+    ///
+    /// # Errors
+    ///
+    /// The piece holds a byte that no valid text has there. What was pushed before stays.
+    pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
+        let piece = self.complete_open_character(piece)?;
+        let (complete, open) = piece.split_at(piece.len() - open_suffix(piece));
+        self.text.push_str(str::from_utf8(complete).map_err(|_| InvalidUtf8)?);
+        if !open.is_empty() {
+            check_prefix(open)?;
+            self.open[..open.len()].copy_from_slice(open);
+            self.open_len = open.len() as u8;
+        }
+        Ok(())
+    }
+
+    /// Whether the text ends between two characters, as a whole message must.
+    pub fn is_complete(&self) -> bool {
+        self.open_len == 0
+    }
+
+    /// The complete characters so far.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Bytes held, those of an open character included.
+    pub fn len(&self) -> usize {
+        self.text.len() + self.open_len as usize
+    }
+
+    /// Whether nothing was pushed yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Feeds the character that the last piece left open, at most three bytes; returns the rest of `piece`.
+    fn complete_open_character<'a>(&mut self, mut piece: &'a [u8]) -> Result<&'a [u8], InvalidUtf8> {
+        while self.open_len > 0 {
+            let Some((&byte, rest)) = piece.split_first() else { break };
+            piece = rest;
+            self.open[self.open_len as usize] = byte;
+            self.open_len += 1;
+            let character = &self.open[..self.open_len as usize];
+            if let Ok(character) = str::from_utf8(character) {
+                self.text.push_str(character);
+                self.open_len = 0;
+            } else {
+                check_prefix(character)?;
+            }
+        }
+        Ok(piece)
+    }
+}
+
+/// Whether more bytes could still make `bytes` valid: it holds no impossible byte, only perhaps an open end.
+///
+/// # Errors
+///
+/// There is an impossible byte.
+pub fn check_prefix(bytes: &[u8]) -> Result<(), InvalidUtf8> {
+    match str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_some() => Err(InvalidUtf8),
+        _ => Ok(()),
+    }
+}
+
+/// How many bytes at the end of `piece` begin a character that `piece` does not finish: 0 to 3.
+fn open_suffix(piece: &[u8]) -> usize {
+    for (distance, &byte) in (1..=3).zip(piece.iter().rev()) {
+        let character_len = match byte {
+            0x80..=0xBF => continue,
+            0xC0..=0xDF => 2,
+            0xE0..=0xEF => 3,
+            0xF0..=0xFF => 4,
+            0x00..=0x7F => 1,
+        };
+        return if character_len > distance { distance } else { 0 };
+    }
+    0
+}
