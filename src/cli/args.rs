@@ -1,0 +1,149 @@
+//! The options, and what they mean for the configuration.
+//!
+//! This file knows every option once in the help and once in `set`. It refuses to act on any.
+
+use lexopt::{
+    Arg::{Long, Short, Value},
+    Parser, ValueExt,
+};
+use wirehook::{Backpressure, Config};
+
+use super::units::{self, Limit, Seconds, Size};
+
+pub(super) const HELP: &str = "\
+A strict, readable and fast WebSocket server: RFC 6455 on one thread.
+
+Usage: wirehook [MODE] [OPTIONS]
+
+Modes:
+  echo    send every message back as it came (the default)
+  greet   welcome each client and answer \"hello, X !\"
+
+Where:
+  --listen ADDR:PORT        where to listen; port 0 takes a free one  [127.0.0.1:9501]
+
+Who may connect:
+  --origin ORIGIN           let only pages of this origin connect; repeatable  [any]
+  --subprotocol NAME        speak this subprotocol; repeatable, preferred first  [none]
+  --max-connections N       open connections at once; more are answered with 503  [none]
+
+What a client may send (sizes like 64K, 16M):
+  --max-message-size SIZE   largest message; over it the connection fails with 1009  [1M]
+  --max-header-size SIZE    largest request head; over it the answer is 431  [16K]
+  --max-headers N           most header lines; over it the answer is 431  [100]
+
+How long things may take (times like 500ms, 10s, 2m):
+  --handshake-timeout TIME  the whole request head; then 408  [10s]
+  --ping-interval TIME      silence before a ping; 'none' never pings  [20s]
+  --pong-timeout TIME       silence after a ping before the peer is given up  [20s]
+  --close-timeout TIME      wait for a peer's Close, also when shutting down  [5s]
+
+What is kept for a slow client:
+  --max-backpressure SIZE   bytes that may wait for one client  [1M]
+  --backpressure drop|close what happens to a client too slow for others' messages  [drop]
+  --nodelay on|off          send small frames at once (TCP_NODELAY)  [on]
+
+What is told:
+  -v, -q                    more (-vv: every frame) or less; RUST_LOG works too
+  -h, --help                this
+  -V, --version             the version
+
+Ctrl-C or SIGTERM closes every connection with 1001 and exits with 0; once more exits at once.
+";
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub(super) enum Command {
+    Help,
+    Version,
+    Serve(Options),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Echo,
+    Greet,
+}
+
+#[derive(Debug)]
+pub(super) struct Options {
+    pub(super) mode: Mode,
+    pub(super) listen: String,
+    pub(super) config: Config,
+    /// How many more `-v` than `-q`; none of either leaves it to `RUST_LOG`.
+    pub(super) verbosity: Option<i8>,
+}
+
+pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
+    let mut mode = None;
+    let mut options = Options {
+        mode: Mode::Echo,
+        listen: "127.0.0.1:9501".to_owned(),
+        config: Config::default(),
+        verbosity: None,
+    };
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Short('V') | Long("version") => return Ok(Command::Version),
+            Short('v') => *options.verbosity.get_or_insert(0) += 1,
+            Short('q') => *options.verbosity.get_or_insert(0) -= 1,
+            Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
+            Long("listen") => options.listen = parser.value()?.string()?,
+            Long(name) => {
+                let name = name.to_owned();
+                set(&mut options.config, &name, &mut parser)?;
+            }
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    options.mode = mode.unwrap_or(Mode::Echo);
+    Ok(Command::Serve(options))
+}
+
+/// Sets the part of the configuration that an option stands for.
+fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
+    match name {
+        "origin" => config.origins.push(parser.value()?.string()?),
+        "subprotocol" => config.subprotocols.push(parser.value()?.parse_with(units::token)?),
+        "max-connections" => config.max_connections = parser.value()?.parse::<Limit<usize>>()?.0,
+        "max-message-size" => config.limits.max_message_size = parser.value()?.parse::<Size>()?.0,
+        "max-header-size" => config.limits.max_header_size = parser.value()?.parse::<Size>()?.0,
+        "max-headers" => config.limits.max_headers = parser.value()?.parse()?,
+        "handshake-timeout" => config.handshake_timeout = parser.value()?.parse::<Seconds>()?.0,
+        "ping-interval" => {
+            config.ping_interval = parser.value()?.parse::<Limit<Seconds>>()?.0.map(|it| it.0);
+        }
+        "pong-timeout" => config.pong_timeout = parser.value()?.parse::<Seconds>()?.0,
+        "close-timeout" => config.close_timeout = parser.value()?.parse::<Seconds>()?.0,
+        "max-backpressure" => config.max_backpressure = parser.value()?.parse::<Size>()?.0,
+        "backpressure" => config.backpressure = parser.value()?.parse_with(parse_backpressure)?,
+        "nodelay" => config.nodelay = parser.value()?.parse_with(parse_switch)?,
+        _ => return Err(Long(name).unexpected()),
+    }
+    Ok(())
+}
+
+fn parse_mode(name: &str) -> Result<Mode, &'static str> {
+    match name {
+        "echo" => Ok(Mode::Echo),
+        "greet" => Ok(Mode::Greet),
+        _ => Err("the modes are echo and greet"),
+    }
+}
+
+fn parse_backpressure(name: &str) -> Result<Backpressure, &'static str> {
+    match name {
+        "drop" => Ok(Backpressure::Drop),
+        "close" => Ok(Backpressure::Close),
+        _ => Err("expected drop or close"),
+    }
+}
+
+fn parse_switch(name: &str) -> Result<bool, &'static str> {
+    match name {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected on or off"),
+    }
+}

@@ -1,0 +1,13 @@
+//! The mode `echo`: every message goes back as it came, text as text and binary as binary.
+
+use wirehook::{Handler, Message, WebSocket};
+
+pub(super) struct Echo;
+
+impl Handler for Echo {
+    type State = ();
+
+    fn on_message(&mut self, ws: &mut WebSocket<'_>, message: Message<'_>) {
+        ws.send(message);
+    }
+}

@@ -1,0 +1,74 @@
+//! The command line: from arguments to a running server, and its exit status.
+//!
+//! This file knows the order of things and the exit codes. `args.rs` knows the options, `units.rs` how sizes
+//! and times are written, and each mode has a file of its own.
+
+mod args;
+mod echo;
+mod greet;
+mod log;
+mod signals;
+mod units;
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use wirehook::{Handler, Server};
+
+use args::{Command, Mode, Options};
+
+/// The server could not be started, or its loop has failed.
+const EXIT_FAILURE: u8 = 1;
+/// The arguments make no sense.
+const EXIT_USAGE: u8 = 2;
+
+pub(crate) fn main() -> ExitCode {
+    match args::parse(lexopt::Parser::from_env()) {
+        Ok(Command::Help) => print(args::HELP),
+        Ok(Command::Version) => print(concat!("wirehook ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::Serve(options)) => serve(options),
+        Err(error) => complain(&format!("{error} (try --help)"), EXIT_USAGE),
+    }
+}
+
+fn serve(options: Options) -> ExitCode {
+    log::init(options.verbosity);
+    let server = match Server::bind(options.listen.as_str()) {
+        Ok(server) => server.configure(|config| *config = options.config),
+        Err(error) => {
+            return complain(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
+        }
+    };
+    match options.mode {
+        Mode::Echo => run(server.handler(echo::Echo), "echo"),
+        Mode::Greet => run(server.handler(greet::Greet), "greet"),
+    }
+}
+
+/// Says where the server listens, and runs it until a signal ends it.
+fn run<H: Handler>(server: Server<H>, mode: &str) -> ExitCode {
+    let outcome = server.local_addr().and_then(|address| {
+        signals::shut_down_on_signal(server.handle())?;
+        print(&format!("wirehook {} {mode} on ws://{address}\n", env!("CARGO_PKG_VERSION")));
+        server.run()
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&error, EXIT_FAILURE),
+    }
+}
+
+/// Writes to standard output at once. That nobody reads it is no reason to stop.
+fn print(text: &str) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    ExitCode::SUCCESS
+}
+
+fn complain(error: &dyn Display, code: u8) -> ExitCode {
+    let _ = writeln!(io::stderr(), "wirehook: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,101 @@
+//! Every knob of a server, with its default and the reason for it.
+//!
+//! This file knows numbers and names. It refuses to know where they are used. What bounds a peer's bytes stands
+//! in [`Limits`]; what bounds its time and what is kept for it stands here.
+
+use std::time::Duration;
+
+use crate::protocol::Limits;
+
+/// How a server behaves; see [`Server::configure`](crate::Server::configure).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let mut config = wirehook::Config::default();
+/// config.limits.max_message_size = 64 * 1024;
+/// config.ping_interval = Some(Duration::from_secs(30));
+/// config.origins = vec!["https://example.com".to_owned()];
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What a peer's bytes are held to: message size, head size, header count.
+    pub limits: Limits,
+    /// How long a client may take, from the moment it connects, to send its whole request head; then 408.
+    /// Default: 10 s.
+    ///
+    /// It is an absolute time: bytes that drip in don't extend it. Neighbours: uWebSockets and python
+    /// websockets 10 s, Node 60 s, tungstenite and Swoole none.
+    pub handshake_timeout: Duration,
+    /// After how much silence an open connection is sent a ping (§5.5.2); `None` turns that off, and with it
+    /// all notice of peers that vanish without a word. Default: 20 s.
+    ///
+    /// Shorter than the 30 to 60 s after which proxies and home routers forget a silent connection.
+    /// Neighbours: python websockets 20 s, sockudo-ws 30 s, uWebSockets 120 s, Swoole, ws and tungstenite none.
+    pub ping_interval: Option<Duration>,
+    /// How long after that ping a peer may stay silent before it is given up. Default: 20 s.
+    ///
+    /// Any byte counts as a sign of life, and so does a backlog that becomes shorter. Neighbours: python
+    /// websockets 20 s, sockudo-ws 10 s.
+    pub pong_timeout: Duration,
+    /// How long a peer may take to answer our Close, and then to take the last bytes and close TCP (§7.1.1).
+    /// Default: 5 s.
+    ///
+    /// Neighbours: sockudo-ws 5 s, python websockets 10 s, uWebSockets 4 to 16 s, ws for Node 30 s.
+    pub close_timeout: Duration,
+    /// How many bytes may wait for one peer, in bytes. Default: 1 MiB.
+    ///
+    /// A message that another connection's hook sends is refused when it would wait behind others and take
+    /// their sum over this; `backpressure` says what follows. Answers of a connection's own hooks are never
+    /// refused; instead its peer is no longer read from while more than half of this waits. Neighbours:
+    /// uWebSockets 64 KiB, Swoole 8 MiB, ws and tungstenite no limit.
+    pub max_backpressure: usize,
+    /// What happens to a peer that is too slow for what others send it. Default: the message is dropped.
+    pub backpressure: Backpressure,
+    /// How many connections may be open at once; one more is answered with 503. Default: `None`, no limit but
+    /// the operating system's.
+    ///
+    /// ws-rs had 100, which nearly every one of its users ran into.
+    pub max_connections: Option<usize>,
+    /// Whether small frames leave at once (TCP_NODELAY) instead of waiting for more. Default: yes.
+    ///
+    /// A batch of answers leaves in one write anyway, so waiting would only add delay.
+    pub nodelay: bool,
+    /// The origins whose pages may connect (§10.2), such as `https://example.com`; empty allows all. Pages of
+    /// other origins are answered with 403. Default: empty.
+    ///
+    /// Requests without an Origin come from no page, and pass: a program could name any origin it likes.
+    pub origins: Vec<String>,
+    /// The subprotocols (§1.9) that are spoken, the preferred one first. The first that a client offers is
+    /// chosen. Default: none.
+    pub subprotocols: Vec<String>,
+}
+
+/// What becomes of a message for a peer that has [`max_backpressure`](Config::max_backpressure) bytes waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Backpressure {
+    /// The message is dropped, and `send` says so; the peer stays.
+    #[default]
+    Drop,
+    /// The message is dropped and the connection is closed with 1008.
+    Close,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            handshake_timeout: Duration::from_secs(10),
+            ping_interval: Some(Duration::from_secs(20)),
+            pong_timeout: Duration::from_secs(20),
+            close_timeout: Duration::from_secs(5),
+            max_backpressure: 1024 * 1024,
+            backpressure: Backpressure::Drop,
+            max_connections: None,
+            nodelay: true,
+            origins: Vec::new(),
+            subprotocols: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! What a user writes: the hooks, as a trait or as closures, and what passes through them.
+//!
+//! This file knows when which hook is called and with what. It refuses to know how a connection comes to that
+//! point: the server calls, the hooks answer.
+
+use std::{fmt, net::SocketAddr};
+
+use crate::{
+    peers::Cause,
+    protocol::{CloseCode, Message, Request},
+    websocket::WebSocket,
+};
+
+/// The hooks of a server. All have a default, and all run on the loop's one thread: while a hook runs, every
+/// connection waits.
+///
+/// For a connection they are called in this order: `on_upgrade` once; if it accepts, `on_open` once; the others
+/// as things happen; `on_close` exactly once, last. Bytes are borrowed and valid during the call.
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+/// use wirehook::{Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
+///
+/// struct Chat;
+///
+/// impl Handler for Chat {
+///     type State = String; // each connection's name
+///
+///     fn on_upgrade(&mut self, request: &Request<'_>, _: SocketAddr) -> Upgrade<String> {
+///         match request.path() {
+///             "/" => Upgrade::reject(404, "connect to /NAME"),
+///             path => Upgrade::accept_with(path[1..].to_owned()),
+///         }
+///     }
+///
+///     fn on_message(&mut self, ws: &mut WebSocket<'_, String>, message: Message<'_>) {
+///         if let Some(text) = message.as_text() {
+///             let line = format!("{}: {text}", ws.state());
+///             ws.broadcast(&line);
+///         }
+///     }
+/// }
+///
+/// Server::bind("127.0.0.1:9501")?.handler(Chat).run()
+/// # ; Ok::<(), std::io::Error>(())
+/// ```
+pub trait Handler {
+    /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
+    type State: Default;
+
+    /// A request has passed every rule of the opening handshake (§4.2.1) and of the configuration: is it
+    /// wanted? By default it is.
+    fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<Self::State> {
+        let _ = (request, peer);
+        Upgrade::accept()
+    }
+
+    /// The connection is open (§4.1: _The WebSocket Connection is Established_).
+    fn on_open(&mut self, ws: &mut WebSocket<'_, Self::State>, request: &Request<'_>) {
+        let _ = (ws, request);
+    }
+
+    /// A message has arrived (§6.2), whole and, if it is text, valid.
+    fn on_message(&mut self, ws: &mut WebSocket<'_, Self::State>, message: Message<'_>) {
+        let _ = (ws, message);
+    }
+
+    /// A ping has arrived and was answered (§5.5.2).
+    fn on_ping(&mut self, ws: &mut WebSocket<'_, Self::State>, payload: &[u8]) {
+        let _ = (ws, payload);
+    }
+
+    /// A pong has arrived (§5.5.3), asked for or not.
+    fn on_pong(&mut self, ws: &mut WebSocket<'_, Self::State>, payload: &[u8]) {
+        let _ = (ws, payload);
+    }
+
+    /// All that a slow peer had waiting has been written: the moment to go on with a long transfer that
+    /// stopped at [`SendStatus::Queued`](crate::SendStatus).
+    fn on_drain(&mut self, ws: &mut WebSocket<'_, Self::State>) {
+        let _ = ws;
+    }
+
+    /// The connection has ended. Its state is still there; nothing can be sent to it any more.
+    fn on_close(&mut self, ws: &mut WebSocket<'_, Self::State>, close: &Closed<'_>) {
+        let _ = (ws, close);
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed<'a> {
+    /// _The WebSocket Connection Close Code_ (§7.1.5): the peer's; 1005 if its Close had none; 1006 if no Close
+    /// came. Where the server failed the connection (§7.1.7) it is the code that it sent.
+    pub code: CloseCode,
+    /// _The WebSocket Connection Close Reason_ (§7.1.6), from where the code is from; often empty. A peer
+    /// chooses it freely: escape it before you show it.
+    pub reason: &'a str,
+    /// Who or what began the end.
+    pub cause: Cause,
+    /// Whether both sides have sent their Close (§7.1.4: closed _cleanly_).
+    pub clean: bool,
+}
+
+impl<'a> Closed<'a> {
+    pub(crate) const fn new(code: CloseCode, reason: &'a str, cause: Cause, clean: bool) -> Self {
+        Self { code, reason, cause, clean }
+    }
+}
+
+impl fmt::Display for Closed<'_> {
+    /// One line for a log; the reason is escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if !self.reason.is_empty() {
+            write!(f, " {:?}", self.reason)?;
+        }
+        match self.cause {
+            Cause::Peer => f.write_str(", by the peer")?,
+            Cause::Local => f.write_str(", by the server")?,
+            Cause::Protocol(error) => write!(f, ", broken rule {}", error.section())?,
+            Cause::Timeout => f.write_str(", no sign of life")?,
+            Cause::Backpressure => f.write_str(", slow consumer")?,
+            Cause::Transport(kind) => write!(f, ", transport: {kind}")?,
+        }
+        f.write_str(if self.clean { ", clean" } else { ", not clean" })
+    }
+}
+
+/// What `on_upgrade` answers.
+///
+/// ```
+/// use wirehook::Upgrade;
+///
+/// let accept: Upgrade = Upgrade::accept().subprotocol("chat.v2").header("X-Served-By", "a");
+/// let refuse: Upgrade = Upgrade::reject(401, "who are you?").header("WWW-Authenticate", "Basic");
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Upgrade<S = ()> {
+    pub(crate) decision: Decision<S>,
+    pub(crate) subprotocol: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Decision<S> {
+    Accept(Option<S>),
+    Reject { status: u16, body: String },
+}
+
+impl<S> Upgrade<S> {
+    const fn new(decision: Decision<S>) -> Self {
+        Self { decision, subprotocol: None, headers: Vec::new() }
+    }
+
+    /// Opens the connection; its state is the type's default.
+    pub const fn accept() -> Self {
+        Self::new(Decision::Accept(None))
+    }
+
+    /// Opens the connection with this state.
+    pub const fn accept_with(state: S) -> Self {
+        Self::new(Decision::Accept(Some(state)))
+    }
+
+    /// Refuses the connection with an HTTP status of 300 to 599 and a line of plain text.
+    pub fn reject(status: u16, body: &str) -> Self {
+        Self::new(Decision::Reject { status, body: body.to_owned() })
+    }
+
+    /// Chooses the subprotocol, instead of the first of
+    /// [`Config::subprotocols`](crate::Config::subprotocols) that is offered.
+    ///
+    /// It must be one of [`Request::subprotocols`]: one that was not offered is not sent (§4.2.2).
+    pub fn subprotocol(mut self, name: &str) -> Self {
+        self.subprotocol = Some(name.to_owned());
+        self
+    }
+
+    /// Adds a header to the response.
+    ///
+    /// A header that can't be sent (a line end in it, or one that the handshake itself writes) is logged as an
+    /// error, and the client is answered with 500.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+type UpgradeHook<S> = Box<dyn FnMut(&Request<'_>, SocketAddr) -> Upgrade<S>>;
+type OpenHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Request<'_>)>;
+type MessageHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, Message<'_>)>;
+type PayloadHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &[u8])>;
+type DrainHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>)>;
+type CloseHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Closed<'_>)>;
+
+/// The hooks as closures, which [`Server`](crate::Server) collects.
+pub struct Hooks<S> {
+    pub(crate) on_upgrade: Option<UpgradeHook<S>>,
+    pub(crate) on_open: Option<OpenHook<S>>,
+    pub(crate) on_message: Option<MessageHook<S>>,
+    pub(crate) on_ping: Option<PayloadHook<S>>,
+    pub(crate) on_pong: Option<PayloadHook<S>>,
+    pub(crate) on_drain: Option<DrainHook<S>>,
+    pub(crate) on_close: Option<CloseHook<S>>,
+}
+
+impl<S> Default for Hooks<S> {
+    fn default() -> Self {
+        Self {
+            on_upgrade: None,
+            on_open: None,
+            on_message: None,
+            on_ping: None,
+            on_pong: None,
+            on_drain: None,
+            on_close: None,
+        }
+    }
+}
+
+impl<S: Default> Handler for Hooks<S> {
+    type State = S;
+
+    fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<S> {
+        self.on_upgrade.as_mut().map_or_else(Upgrade::accept, |hook| hook(request, peer))
+    }
+
+    fn on_open(&mut self, ws: &mut WebSocket<'_, S>, request: &Request<'_>) {
+        if let Some(hook) = &mut self.on_open {
+            hook(ws, request);
+        }
+    }
+
+    fn on_message(&mut self, ws: &mut WebSocket<'_, S>, message: Message<'_>) {
+        if let Some(hook) = &mut self.on_message {
+            hook(ws, message);
+        }
+    }
+
+    fn on_ping(&mut self, ws: &mut WebSocket<'_, S>, payload: &[u8]) {
+        if let Some(hook) = &mut self.on_ping {
+            hook(ws, payload);
+        }
+    }
+
+    fn on_pong(&mut self, ws: &mut WebSocket<'_, S>, payload: &[u8]) {
+        if let Some(hook) = &mut self.on_pong {
+            hook(ws, payload);
+        }
+    }
+
+    fn on_drain(&mut self, ws: &mut WebSocket<'_, S>) {
+        if let Some(hook) = &mut self.on_drain {
+            hook(ws);
+        }
+    }
+
+    fn on_close(&mut self, ws: &mut WebSocket<'_, S>, close: &Closed<'_>) {
+        if let Some(hook) = &mut self.on_close {
+            hook(ws, close);
+        }
+    }
+}

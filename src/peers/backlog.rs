@@ -1,0 +1,178 @@
+//! What waits to be written to one peer: bytes of its own, and bytes that it shares with others.
+//!
+//! This file knows order and amounts. It refuses to know frames and sockets: it offers its bytes as slices and
+//! is told how many of them were taken. Nothing is ever moved to close the gap that taken bytes leave.
+
+use std::{collections::VecDeque, io::IoSlice, mem, rc::Rc};
+
+/// A tail that has reached this length is not added to any more; a new one begins behind it.
+const CHUNK_LEN: usize = 64 * 1024;
+/// From this length on a frame for many peers is shared by them instead of copied for each.
+pub(crate) const SHARE_LEN: usize = 4 * 1024;
+/// How many parts are offered to one vectored write.
+const SLICES: usize = 16;
+
+/// Bytes in the order in which they must go out: the chunks, then the tail.
+#[derive(Debug, Default)]
+pub(crate) struct Backlog {
+    chunks: VecDeque<Chunk>,
+    /// Where small pieces are collected; the only part that most backlogs ever have.
+    tail: Vec<u8>,
+    /// Bytes that wait, over all parts.
+    len: usize,
+    /// How many bytes of the first part were taken.
+    taken: usize,
+}
+
+/// The front of a backlog, to be written.
+pub(crate) struct Slices<'a> {
+    slices: [IoSlice<'a>; SLICES],
+    len: usize,
+}
+
+impl<'a> Slices<'a> {
+    pub(crate) fn as_slice(&self) -> &[IoSlice<'a>] {
+        &self.slices[..self.len]
+    }
+}
+
+#[derive(Debug)]
+enum Chunk {
+    Own(Vec<u8>),
+    Shared(Rc<[u8]>),
+}
+
+impl Chunk {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Own(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Backlog {
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends a copy of `bytes`.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.push_with(|out| out.extend_from_slice(bytes));
+    }
+
+    /// Appends what `write` appends to the buffer that it is given.
+    pub(crate) fn push_with<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+        if self.tail.len() >= CHUNK_LEN {
+            self.close_tail();
+        }
+        let before = self.tail.len();
+        let result = write(&mut self.tail);
+        self.len += self.tail.len() - before;
+        result
+    }
+
+    /// Appends bytes that other peers are sent as well.
+    pub(crate) fn push_shared(&mut self, bytes: &Rc<[u8]>) {
+        if bytes.len() < SHARE_LEN {
+            return self.push(bytes);
+        }
+        self.close_tail();
+        self.len += bytes.len();
+        self.chunks.push_back(Chunk::Shared(Rc::clone(bytes)));
+    }
+
+    /// The bytes that wait, as far as one vectored write may take them.
+    pub(crate) fn slices(&self) -> Slices<'_> {
+        let mut slices = Slices { slices: [IoSlice::new(&[]); SLICES], len: 0 };
+        let mut skip = self.taken;
+        let parts = self.chunks.iter().map(Chunk::bytes).chain([&self.tail[..]]);
+        for (slice, part) in slices.slices.iter_mut().zip(parts) {
+            *slice = IoSlice::new(&part[skip..]);
+            slices.len += 1;
+            skip = 0;
+        }
+        slices
+    }
+
+    /// Forgets the first `len` bytes, which were written.
+    pub(crate) fn take(&mut self, len: usize) {
+        self.len -= len;
+        self.taken += len;
+        while let Some(first) = self.chunks.front().map(|chunk| chunk.bytes().len())
+            && self.taken >= first
+        {
+            self.taken -= first;
+            self.chunks.pop_front();
+        }
+        if self.is_empty() {
+            self.tail.clear();
+            self.taken = 0;
+        }
+    }
+
+    /// Makes the tail a chunk, so that another can begin behind it.
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.chunks.push_back(Chunk::Own(mem::take(&mut self.tail)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drain(backlog: &mut Backlog, step: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        while !backlog.is_empty() {
+            let slices = backlog.slices();
+            let bytes: Vec<u8> =
+                slices.as_slice().iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+            assert!(!bytes.is_empty(), "a backlog that is not empty offers bytes");
+            backlog.take(bytes.len());
+            out.extend(bytes);
+        }
+        out
+    }
+
+    #[test]
+    fn bytes_leave_in_order_whatever_each_write_takes() {
+        let shared: Rc<[u8]> = vec![b's'; SHARE_LEN].into();
+        for step in [1, 2, 7, 4095, 4096, 4097, 100_000] {
+            let mut backlog = Backlog::default();
+            let mut expected = Vec::new();
+            for round in 0..20u8 {
+                backlog.push(&[round; 3]);
+                backlog.push_shared(&shared);
+                backlog.push_with(|out| out.push(round));
+                expected.extend([round; 3]);
+                expected.extend(&*shared);
+                expected.push(round);
+            }
+            backlog.push(&vec![b'x'; CHUNK_LEN + 1]);
+            backlog.push(b"end");
+            expected.extend(vec![b'x'; CHUNK_LEN + 1]);
+            expected.extend(b"end");
+            assert_eq!(backlog.len(), expected.len());
+            assert_eq!(drain(&mut backlog, step), expected, "in steps of {step}");
+            assert!(backlog.is_empty() && backlog.chunks.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_large_frame_for_many_is_held_once() {
+        let shared: Rc<[u8]> = vec![0; SHARE_LEN].into();
+        let mut backlogs = [(); 100].map(|()| Backlog::default());
+        for backlog in &mut backlogs {
+            backlog.push_shared(&shared);
+        }
+        assert_eq!(Rc::strong_count(&shared), 101);
+        drop(backlogs);
+        assert_eq!(Rc::strong_count(&shared), 1);
+    }
+}

@@ -1,0 +1,153 @@
+//! One connection as the rest of the server sees it: its socket, what it may still be sent, how it ends.
+//!
+//! This file knows the life of a connection after accept. It refuses to know what it receives: that is the
+//! conversation's business.
+//!
+//! ```text
+//! Connecting ──▶ Open ──▶ Closing ──▶ Finishing ──▶ Lingering ──▶ gone
+//!     │           │                      ▲
+//!     └───────────┴── refused, failed ───┘        Doomed: gone at the end of the turn, from any stage
+//! ```
+
+use std::net::SocketAddr;
+
+use super::{backlog::Backlog, stream::Stream, timer::Millis};
+use crate::{
+    config::Config,
+    protocol::{CloseCode, ProtocolError, Sender},
+};
+
+/// Where a connection stands, seen from the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The request head is awaited.
+    Connecting,
+    /// Messages go both ways.
+    Open,
+    /// Our Close is on its way; the peer's is awaited (§7.1.3).
+    Closing,
+    /// Nothing new is sent; what waits still goes out.
+    Finishing,
+    /// All is sent and TCP is closed from our side (§7.1.1). Input is thrown away until the peer closes too:
+    /// closing with unread input would reset the connection, and the peer could lose our last words.
+    Lingering,
+    /// Removed at the end of the turn.
+    Doomed,
+}
+
+impl Stage {
+    /// Whether the connection is open or may become so: the ones that count against `max_connections`.
+    pub(crate) const fn is_live(self) -> bool {
+        matches!(self, Self::Connecting | Self::Open | Self::Closing)
+    }
+}
+
+/// Who or what ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The peer sent its Close first.
+    Peer,
+    /// A hook or the server's shutdown closed the connection.
+    Local,
+    /// The peer broke a rule; the error names it and its section.
+    Protocol(ProtocolError),
+    /// The peer gave no sign of life within `pong_timeout` after a ping.
+    Timeout,
+    /// The peer took too slowly what others sent it, and [`Backpressure::Close`](crate::Backpressure) is set.
+    Backpressure,
+    /// The TCP connection ended without a Close: the peer left, or the network did.
+    Transport(std::io::ErrorKind),
+}
+
+/// How a connection ended, kept until its hook has been told.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    pub(crate) code: CloseCode,
+    pub(crate) reason: String,
+    pub(crate) cause: Cause,
+    pub(crate) clean: bool,
+}
+
+impl Ending {
+    /// §7.1.5: without a Close from the peer the code is 1006.
+    pub(crate) const fn abnormal(cause: Cause) -> Self {
+        Self { code: CloseCode::ABNORMAL, reason: String::new(), cause, clean: false }
+    }
+}
+
+/// One connection's sending side. Every open connection has one, so every byte here counts.
+#[derive(Debug)]
+pub(crate) struct Peer<S> {
+    pub(crate) stream: Stream,
+    pub(crate) address: SocketAddr,
+    pub(crate) sender: Sender,
+    pub(crate) stage: Stage,
+    /// The socket has refused bytes and has not taken all of them since.
+    pub(crate) blocked: bool,
+    /// The loop is told when the socket has room; asked for at the first refusal, and kept.
+    pub(crate) write_interest: bool,
+    /// Bytes were queued in this turn and are flushed at its end.
+    pub(crate) dirty: bool,
+    /// A ping was sent, and nothing has come since.
+    pub(crate) pinged: bool,
+    /// The peer has closed its side of TCP.
+    pub(crate) read_closed: bool,
+    /// What waits to be written; nearly always nothing.
+    pub(crate) waiting: Option<Box<Waiting>>,
+    pub(crate) subprotocol: Option<Box<str>>,
+    /// While open: the last sign of life. Otherwise: when the stage began.
+    pub(crate) since: Millis,
+    /// The earliest time at which the timer looks at this connection.
+    pub(crate) scheduled: Millis,
+    /// What the user keeps for the connection.
+    pub(crate) state: S,
+}
+
+/// What waits to be written to a peer.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    pub(crate) backlog: Backlog,
+    /// The payload of the latest ping while others wait unanswered (§5.5.3).
+    pub(crate) pong: Option<Vec<u8>>,
+}
+
+impl<S: Default> Peer<S> {
+    pub(crate) fn new(stream: Stream, address: SocketAddr, now: Millis) -> Self {
+        Self {
+            stream,
+            address,
+            sender: Sender::default(),
+            stage: Stage::Connecting,
+            blocked: false,
+            write_interest: false,
+            dirty: false,
+            pinged: false,
+            read_closed: false,
+            waiting: None,
+            subprotocol: None,
+            since: now,
+            scheduled: Millis::NEVER,
+            state: S::default(),
+        }
+    }
+}
+
+impl<S> Peer<S> {
+    /// Bytes that wait to be written.
+    #[inline]
+    pub(crate) fn buffered(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.backlog.len())
+    }
+
+    /// When the timer has to look at this connection, if ever.
+    pub(crate) fn due(&self, config: &Config) -> Option<Millis> {
+        Some(match self.stage {
+            Stage::Connecting => self.since + config.handshake_timeout,
+            Stage::Open if self.pinged => self.since + config.ping_interval? + config.pong_timeout,
+            Stage::Open => self.since + config.ping_interval?,
+            Stage::Closing | Stage::Finishing | Stage::Lingering => self.since + config.close_timeout,
+            Stage::Doomed => return None,
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! Deadlines, of which most never come: activity only moves a time stamp, and the timer looks at it later.
+//!
+//! This file knows instants in milliseconds and who wants to be looked at then. It refuses to know why, and it
+//! has no clock: whoever calls says what time it is.
+
+use std::{cmp::Reverse, collections::BinaryHeap, ops::Add, time::Duration};
+
+use super::registry::ConnId;
+
+/// A point in time: milliseconds since the loop began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Millis(pub(crate) u64);
+
+impl Millis {
+    /// Later than every deadline.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    /// How long it is from `earlier` to here; nothing if it is the other way round.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Millis {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        // Rounded up, so that a deadline is never looked at too early and then once more.
+        let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+/// When to look at whom. A connection that is asked for twice is found twice: the one who asks keeps track.
+#[derive(Debug, Default)]
+pub(crate) struct Deadlines {
+    heap: BinaryHeap<Reverse<(Millis, ConnId)>>,
+}
+
+impl Deadlines {
+    pub(crate) fn insert(&mut self, at: Millis, id: ConnId) {
+        self.heap.push(Reverse((at, id)));
+    }
+
+    /// The earliest deadline.
+    pub(crate) fn next(&self) -> Option<Millis> {
+        self.heap.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Removes and returns the earliest deadline if it is not after `now`.
+    pub(crate) fn pop_due(&mut self, now: Millis) -> Option<(Millis, ConnId)> {
+        self.next().filter(|at| *at <= now)?;
+        self.heap.pop().map(|Reverse(entry)| entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_come_in_order_and_not_before_their_time() {
+        let id = |serial| ConnId { index: 0, serial };
+        let mut deadlines = Deadlines::default();
+        for at in [30, 10, 20] {
+            deadlines.insert(Millis(at), id(at as u32));
+        }
+        assert_eq!(deadlines.pop_due(Millis(9)), None);
+        assert_eq!(deadlines.pop_due(Millis(25)), Some((Millis(10), id(10))));
+        assert_eq!(deadlines.pop_due(Millis(25)), Some((Millis(20), id(20))));
+        assert_eq!(deadlines.pop_due(Millis(25)), None);
+        assert_eq!(deadlines.next(), Some(Millis(30)));
+    }
+
+    #[test]
+    fn time_neither_wraps_nor_comes_early() {
+        assert_eq!(Millis(1) + Duration::MAX, Millis::NEVER);
+        assert_eq!(Millis(1) + Duration::from_micros(1), Millis(2));
+        assert_eq!(Millis(1).since(Millis(2)), Duration::ZERO);
+    }
+}

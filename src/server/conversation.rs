@@ -1,0 +1,213 @@
+//! One connection as it is heard: first a request, then frames, and the hooks that each of them calls.
+//!
+//! This file knows the order of things: head, verdict, hooks, frames. It refuses to know sockets: bytes are
+//! handed in, and everything that goes out is handed to `peers`.
+
+use std::mem;
+
+use log::{Level, debug, error, info, log_enabled, trace};
+
+use crate::{
+    handler::{Decision, Handler, Upgrade},
+    peers::{ConnId, Peers, Stage},
+    protocol::{Event, HandshakeError, Message, Receiver, Request, RequestReader, Response},
+    websocket::WebSocket,
+};
+
+/// The receiving side of one connection. Every open connection has one, so every byte here counts.
+#[derive(Debug, Default)]
+pub(super) struct Conversation {
+    inbound: Inbound,
+    /// Input that was read before the peer stopped taking what it causes; worked through when it does again.
+    stash: Option<Box<[u8]>>,
+    /// The peer has closed its side, or the socket has an error: it is read until it says so.
+    pub(super) hang_up: bool,
+}
+
+/// What the next input is taken for.
+#[derive(Debug)]
+enum Inbound {
+    Request(RequestReader),
+    Frames(Receiver),
+    Nothing,
+}
+
+impl Default for Inbound {
+    fn default() -> Self {
+        Self::Request(RequestReader::default())
+    }
+}
+
+impl Conversation {
+    /// Works through a batch of input; what goes back to this peer leaves in one write at the end.
+    #[inline]
+    pub(super) fn receive<H: Handler>(
+        &mut self,
+        id: ConnId,
+        input: &mut [u8],
+        handler: &mut H,
+        peers: &mut Peers<H::State>,
+    ) {
+        peers.cork(id);
+        self.work_through(id, input, handler, peers);
+        peers.uncork();
+    }
+
+    /// Goes on with the input that was put aside.
+    pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, peers: &mut Peers<H::State>) {
+        if let Some(mut input) = self.stash.take() {
+            self.receive(id, &mut input, handler, peers);
+        }
+    }
+
+    #[inline]
+    fn work_through<H: Handler>(
+        &mut self,
+        id: ConnId,
+        mut input: &mut [u8],
+        handler: &mut H,
+        peers: &mut Peers<H::State>,
+    ) {
+        if !peers.get(id).is_some_and(|peer| peer.stage.is_live()) {
+            self.inbound = Inbound::Nothing;
+        }
+        if let Inbound::Request(reader) = &mut self.inbound {
+            let is_open = match reader.next_request(&mut input, &peers.config.limits) {
+                Ok(None) => return,
+                Ok(Some(request)) => upgrade(id, &request, handler, peers),
+                Err(error) => {
+                    refuse(id, error, peers);
+                    false
+                }
+            };
+            self.inbound =
+                if is_open { Inbound::Frames(Receiver::new(&peers.config.limits)) } else { Inbound::Nothing };
+        }
+        let Inbound::Frames(receiver) = &mut self.inbound else { return };
+        loop {
+            if peers.is_paused(id) {
+                self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
+                return;
+            }
+            match receiver.next_event(&mut input) {
+                Ok(Some(event)) => hear(id, &event, handler, peers),
+                Ok(None) => return,
+                Err(error) => peers.fail_protocol(id, error),
+            }
+        }
+    }
+}
+
+/// Answers a request that is complete; whether the connection is open now.
+fn upgrade<H: Handler>(
+    id: ConnId,
+    request: &Request<'_>,
+    handler: &mut H,
+    peers: &mut Peers<H::State>,
+) -> bool {
+    if let Err(error) = request.check(&peers.config.origins) {
+        refuse(id, error, peers);
+        return false;
+    }
+    let Some(address) = peers.get(id).map(|peer| peer.address) else { return false };
+    let Upgrade { decision, subprotocol, headers } = handler.on_upgrade(request, address);
+    let state = match decision {
+        Decision::Accept(state) => state.unwrap_or_default(),
+        Decision::Reject { status, body } => {
+            info!("connection {id} from {address} refused by the handler: {status} {:?}", request.target());
+            let response = with_headers(Response::rejection(status, &body), &headers);
+            peers.respond(id, &response);
+            return false;
+        }
+    };
+    let subprotocol = subprotocol
+        .or_else(|| request.choose_subprotocol(&peers.config.subprotocols).map(str::to_owned))
+        .filter(|chosen| request.subprotocols().any(|offer| offer == chosen));
+    let response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
+    peers.respond(id, &response);
+    if response.status() != 101 {
+        return false;
+    }
+    if let Some(peer) = peers.get_mut(id) {
+        peer.subprotocol = subprotocol.map(String::into_boxed_str);
+        peer.state = state;
+    }
+    info!("connection {id} from {address} open: {:?}", request.target());
+    handler.on_open(&mut WebSocket::new(id, peers), request);
+    true
+}
+
+/// The response with a hook's headers, or 500 if one of them can't be sent.
+fn with_headers(mut response: Response, headers: &[(String, String)]) -> Response {
+    for (name, value) in headers {
+        if response.header(name, value).is_err() {
+            error!("on_upgrade gave a header that can't be sent: {name:?}: {value:?}");
+            return Response::rejection(500, "The server's application gave a header that can't be sent.");
+        }
+    }
+    response
+}
+
+/// Refuses a request, or what was taken for one.
+pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>) {
+    if let Some(peer) = peers.get(id) {
+        info!("connection {id} from {} refused: {} {error}", peer.address, error.status());
+    }
+    peers.respond(id, &Response::refusal(error));
+}
+
+/// Lets the hooks hear what was received. After our own Close only the peer's Close counts.
+#[inline]
+fn hear<H: Handler>(id: ConnId, event: &Event<'_>, handler: &mut H, peers: &mut Peers<H::State>) {
+    if log_enabled!(Level::Trace) {
+        trace_event(id, event);
+    }
+    let is_open = peers.is_open(id);
+    match *event {
+        Event::Message(message) if is_open => {
+            handler.on_message(&mut WebSocket::new(id, peers), message);
+        }
+        Event::Ping(payload) if is_open => {
+            peers.pong(id, payload);
+            handler.on_ping(&mut WebSocket::new(id, peers), payload);
+        }
+        Event::Pong(payload) if is_open => handler.on_pong(&mut WebSocket::new(id, peers), payload),
+        Event::Close(frame) => peers.close_received(id, frame),
+        Event::Message(_) | Event::Ping(_) | Event::Pong(_) => {
+            debug!("connection {id}: something came after our Close and was ignored");
+        }
+    }
+}
+
+/// How many bytes of a payload a trace shows.
+const TRACED: usize = 64;
+
+#[cold]
+fn trace_event(id: ConnId, event: &Event<'_>) {
+    let (name, payload) = match event {
+        Event::Message(Message::Text(text)) => ("text", text.as_bytes()),
+        Event::Message(Message::Binary(bytes)) => ("binary", *bytes),
+        Event::Ping(payload) => ("ping", *payload),
+        Event::Pong(payload) => ("pong", *payload),
+        Event::Close(frame) => {
+            let code = frame.map_or_else(|| "no code".to_owned(), |frame| frame.code.to_string());
+            return trace!("connection {id} < close: {code} {:?}", frame.map_or("", |frame| frame.reason));
+        }
+    };
+    let shown = payload.get(..TRACED).unwrap_or(payload).escape_ascii();
+    let more = if payload.len() > TRACED { " …" } else { "" };
+    trace!("connection {id} < {name}, {} bytes: \"{shown}\"{more}", payload.len());
+}
+
+/// What the timer has to do about a connection whose time has come.
+pub(super) fn expire<S>(id: ConnId, peers: &mut Peers<S>) {
+    match peers.get(id).map(|peer| peer.stage) {
+        Some(Stage::Connecting) => refuse(id, HandshakeError::Timeout, peers),
+        Some(Stage::Open) => peers.check_alive(id),
+        Some(Stage::Closing | Stage::Finishing | Stage::Lingering) => {
+            debug!("connection {id}: close timeout");
+            peers.terminate(id);
+        }
+        Some(Stage::Doomed) | None => {}
+    }
+}
