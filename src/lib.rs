@@ -1,4 +1,50 @@
-//! wirehook
+//! A WebSocket server to run, to read and to attack: RFC 6455 by hand, on one thread, with hooks.
+//!
+//! ```no_run
+//! use wirehook::Server;
+//!
+//! Server::bind("127.0.0.1:9501")?
+//!     .on_open(|ws, _request| {
+//!         println!("connection open: {}", ws.id());
+//!         ws.send("welcome to the websocket server!");
+//!     })
+//!     .on_message(|ws, message| {
+//!         if let Some(text) = message.as_text() {
+//!             ws.send(&format!("hello, {text} !"));
+//!         }
+//!     })
+//!     .on_close(|ws, _close| println!("connection close: {}", ws.id()))
+//!     .run()
+//! # ; Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! # How bytes pass through
+//!
+//! ```text
+//! kernel ─read─▶ buffer ─&mut [u8]─▶ Receiver ─Event<'_>─▶ hook ─▶ WebSocket::send ─▶ cork ─write─▶ kernel
+//!        server/                     protocol/             yours      peers/, protocol/
+//! ```
+//!
+//! - [`protocol`] is RFC 6455 and nothing else: bytes in, events and bytes out. It can be used, and fuzzed,
+//!   without the rest.
+//! - [`Server`] is the loop: one thread, one poll, all sockets non-blocking.
+//! - [`Handler`] has the hooks as a trait; the methods of [`Server`] take them as closures.
+//! - [`WebSocket`] is what a hook holds: its own connection, and the way to all others.
+//!
+//! One server is one thread. Whoever wants more cores runs more servers.
+//!
+//! # In scope, out of scope
+//!
+//! In scope: everything that RFC 6455 demands of a server, held to the letter; limits on all that a peer can
+//! cost; the hooks. Out of scope so far: TLS (put a proxy in front), compression (offers are ignored, as §9.1
+//! allows), the client's role, other things than WebSocket on the same port.
+//!
+//! # Features
+//!
+//! `cli` (default): what the binary needs. A library user does without: `default-features = false`.
+
+#![forbid(unsafe_code)]
+
 mod config;
 mod handler;
 mod peers;
@@ -9,6 +55,6 @@ mod websocket;
 pub use config::{Backpressure, Config};
 pub use handler::{Closed, Handler, Hooks, Upgrade};
 pub use peers::{BroadcastStatus, Cause, ConnId, SendStatus};
-pub use protocol::{CloseCode, CloseFrame, Limits, Message};
+pub use protocol::{CloseCode, Limits, Message};
 pub use server::{Handle, Server};
 pub use websocket::WebSocket;

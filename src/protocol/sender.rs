@@ -74,7 +74,7 @@ impl Sender {
     ///
     /// Close was sent.
     #[inline]
-    pub fn message(&mut self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn message(&self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
         self.message_header(message)?.encode(out);
         out.extend_from_slice(message.as_bytes());
         Ok(())
@@ -86,7 +86,7 @@ impl Sender {
     ///
     /// Close was sent.
     #[inline]
-    pub fn message_header(&mut self, message: Message<'_>) -> Result<FrameHeader, SendError> {
+    pub fn message_header(&self, message: Message<'_>) -> Result<FrameHeader, SendError> {
         self.check_open()?;
         Ok(FrameHeader::server(message.opcode(), message.len() as u64))
     }
@@ -96,7 +96,7 @@ impl Sender {
     /// # Errors
     ///
     /// Close was sent, or the payload is too long.
-    pub fn ping(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn ping(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
         self.control(OpCode::Ping, payload, out)
     }
 
@@ -105,7 +105,7 @@ impl Sender {
     /// # Errors
     ///
     /// Close was sent, or the payload is too long.
-    pub fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn pong(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
         self.control(OpCode::Pong, payload, out)
     }
 
@@ -152,7 +152,7 @@ impl Sender {
         let _ = self.close(error.close_code(), &error.to_string(), out);
     }
 
-    fn control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+    fn control(&self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
         self.check_open()?;
         // §5.5: "All control frames MUST have a payload length of 125 bytes or less".
         if payload.len() > MAX_CONTROL_PAYLOAD {

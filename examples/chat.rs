@@ -1,0 +1,58 @@
+//! A chat with rooms: what one client says, everybody in the same room hears.
+//!
+//! `cargo run --example chat`, then connect clients to ws://127.0.0.1:9501/ROOM?NAME, such as
+//! ws://127.0.0.1:9501/kitchen?ann. It shows the trait, a refusal before the upgrade, typed state per connection,
+//! and a broadcast to some.
+
+use std::net::SocketAddr;
+
+use wirehook::{Closed, Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
+
+struct Chat;
+
+/// Who a connection is, and where.
+#[derive(Default)]
+struct Guest {
+    name: String,
+    room: String,
+}
+
+impl Handler for Chat {
+    type State = Guest;
+
+    fn on_upgrade(&mut self, request: &Request<'_>, _: SocketAddr) -> Upgrade<Guest> {
+        let room = request.path().trim_start_matches('/');
+        match request.query() {
+            Some(name) if !room.is_empty() && !name.is_empty() => {
+                Upgrade::accept_with(Guest { name: name.to_owned(), room: room.to_owned() })
+            }
+            _ => Upgrade::reject(404, "Connect to /ROOM?NAME."),
+        }
+    }
+
+    fn on_open(&mut self, ws: &mut WebSocket<'_, Guest>, _: &Request<'_>) {
+        tell_room(ws, "has come in");
+    }
+
+    fn on_message(&mut self, ws: &mut WebSocket<'_, Guest>, message: Message<'_>) {
+        if let Some(text) = message.as_text() {
+            tell_room(ws, &format!("says: {text}"));
+        }
+    }
+
+    fn on_close(&mut self, ws: &mut WebSocket<'_, Guest>, _: &Closed<'_>) {
+        tell_room(ws, "has left");
+    }
+}
+
+/// Says something about a guest to everybody in its room.
+fn tell_room(ws: &mut WebSocket<'_, Guest>, what: &str) {
+    let Guest { name, room } = ws.state();
+    let line = format!("{name} {what}");
+    let room = room.clone();
+    ws.broadcast_if(&line, |_, guest| guest.room == room);
+}
+
+fn main() -> std::io::Result<()> {
+    Server::bind("127.0.0.1:9501")?.handler(Chat).run()
+}
