@@ -17,6 +17,13 @@ use crate::{
 /// For a connection they are called in this order: `on_upgrade` once; if it accepts, `on_open` once; the others
 /// as things happen; `on_close` exactly once, last. Bytes are borrowed and valid during the call.
 ///
+/// # Panics
+///
+/// A hook that panics costs its own connection: it is closed with 1011, and its `on_close` follows with
+/// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them: what a
+/// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` a panic is answered with 500; in
+/// `on_close` it is logged and nothing else. All this needs the default `panic = "unwind"`.
+///
 /// ```no_run
 /// use std::net::SocketAddr;
 /// use wirehook::{Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
@@ -122,6 +129,7 @@ impl fmt::Display for Closed<'_> {
             Cause::Protocol(error) => write!(f, ", broken rule {}", error.section())?,
             Cause::Timeout => f.write_str(", no sign of life")?,
             Cause::Backpressure => f.write_str(", slow consumer")?,
+            Cause::Panic => f.write_str(", a hook has panicked")?,
             Cause::Transport(kind) => write!(f, ", transport: {kind}")?,
         }
         f.write_str(if self.clean { ", clean" } else { ", not clean" })

@@ -335,6 +335,19 @@ impl<S> Peers<S> {
         self.fail(id, error.close_code(), &error.to_string(), Cause::Protocol(error));
     }
 
+    /// A hook has panicked: the connection can't go on as if it had not.
+    pub(crate) fn fail_panicked(&mut self, id: ConnId) {
+        match self.get(id).map(|peer| peer.stage) {
+            Some(Stage::Connecting) => {
+                self.respond(id, &Response::rejection(500, "The server's application has failed."));
+            }
+            Some(Stage::Open | Stage::Closing) => {
+                self.fail(id, CloseCode::INTERNAL_ERROR, "the application has failed", Cause::Panic);
+            }
+            Some(Stage::Finishing | Stage::Lingering | Stage::Doomed) | None => {}
+        }
+    }
+
     /// _Fail the WebSocket Connection_ (§7.1.7): says Close, waits for no answer, and ends.
     fn fail(&mut self, id: ConnId, code: CloseCode, reason: &str, cause: Cause) {
         self.push_with(id, |peer, out| peer.sender.close(code, reason, out));

@@ -56,6 +56,8 @@ pub enum Cause {
     Timeout,
     /// The peer took too slowly what others sent it, and [`Backpressure::Close`](crate::Backpressure) is set.
     Backpressure,
+    /// One of its hooks has panicked.
+    Panic,
     /// The TCP connection ended without a Close: the peer left, or the network did.
     Transport(std::io::ErrorKind),
 }

@@ -7,11 +7,12 @@ use std::mem;
 
 use log::{Level, debug, error, info, log_enabled, trace};
 
+use super::guard;
+
 use crate::{
     handler::{Decision, Handler, Upgrade},
     peers::{ConnId, Peers, Stage},
     protocol::{Event, HandshakeError, Message, Receiver, Request, RequestReader, Response},
-    websocket::WebSocket,
 };
 
 /// The receiving side of one connection. Every open connection has one, so every byte here counts.
@@ -110,7 +111,8 @@ fn upgrade<H: Handler>(
         return false;
     }
     let Some(address) = peers.get(id).map(|peer| peer.address) else { return false };
-    let Upgrade { decision, subprotocol, headers } = handler.on_upgrade(request, address);
+    let verdict = guard::call(id, peers, |_| handler.on_upgrade(request, address));
+    let Some(Upgrade { decision, subprotocol, headers }) = verdict else { return false };
     let state = match decision {
         Decision::Accept(state) => state.unwrap_or_default(),
         Decision::Reject { status, body } => {
@@ -133,7 +135,7 @@ fn upgrade<H: Handler>(
         peer.state = state;
     }
     info!("connection {id} from {address} open: {:?}", request.target());
-    handler.on_open(&mut WebSocket::new(id, peers), request);
+    guard::call(id, peers, |ws| handler.on_open(ws, request));
     true
 }
 
@@ -165,13 +167,15 @@ fn hear<H: Handler>(id: ConnId, event: &Event<'_>, handler: &mut H, peers: &mut 
     let is_open = peers.is_open(id);
     match *event {
         Event::Message(message) if is_open => {
-            handler.on_message(&mut WebSocket::new(id, peers), message);
+            guard::call(id, peers, |ws| handler.on_message(ws, message));
         }
         Event::Ping(payload) if is_open => {
             peers.pong(id, payload);
-            handler.on_ping(&mut WebSocket::new(id, peers), payload);
+            guard::call(id, peers, |ws| handler.on_ping(ws, payload));
         }
-        Event::Pong(payload) if is_open => handler.on_pong(&mut WebSocket::new(id, peers), payload),
+        Event::Pong(payload) if is_open => {
+            guard::call(id, peers, |ws| handler.on_pong(ws, payload));
+        }
         Event::Close(frame) => peers.close_received(id, frame),
         Event::Message(_) | Event::Ping(_) | Event::Pong(_) => {
             debug!("connection {id}: something came after our Close and was ignored");

@@ -28,13 +28,13 @@ use mio::{
 use super::{
     Handle,
     conversation::{self, Conversation},
+    guard,
 };
 use crate::{
     config::Config,
     handler::{Closed, Handler},
     peers::{Cause, ConnId, Millis, Peer, Peers, Stage, Stream},
     protocol::{CloseCode, HandshakeError, Response},
-    websocket::WebSocket,
 };
 
 /// The listening socket's token; connections have those from 0 on.
@@ -209,7 +209,7 @@ impl<H: Handler> EventLoop<H> {
         while let Some((id, ending)) = self.peers.next_ending() {
             let close = Closed::new(ending.code, &ending.reason, ending.cause, ending.clean);
             info!("connection {id} closed: {close}");
-            self.handler.on_close(&mut WebSocket::new(id, &mut self.peers), &close);
+            guard::call(id, &mut self.peers, |ws| self.handler.on_close(ws, &close));
             self.peers.flush_dirty();
         }
         self.peers.flush_dirty();
@@ -220,7 +220,7 @@ impl<H: Handler> EventLoop<H> {
     fn drained(&mut self, id: ConnId) {
         if self.peers.is_open(id) {
             self.peers.cork(id);
-            self.handler.on_drain(&mut WebSocket::new(id, &mut self.peers));
+            guard::call(id, &mut self.peers, |ws| self.handler.on_drain(ws));
             self.peers.uncork();
         }
         self.conversations[id.index as usize].resume(id, &mut self.handler, &mut self.peers);

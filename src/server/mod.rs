@@ -5,6 +5,7 @@
 
 mod conversation;
 mod event_loop;
+mod guard;
 mod handle;
 
 use std::{
