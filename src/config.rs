@@ -58,6 +58,21 @@ pub struct Config {
     ///
     /// ws-rs had 100, which nearly every one of its users ran into.
     pub max_connections: Option<usize>,
+    /// How many bytes may be held for all peers together: incomplete messages, and what waits for slow peers.
+    /// Default: 256 MiB.
+    ///
+    /// Over it the connections that hold most are closed with 1013 until an eighth of it is free again; the
+    /// others go on. `max_backpressure` and `limits` bound one connection, this bounds what many can do together.
+    pub max_buffered_bytes: usize,
+    /// How many connections one address may have open at once; one more is answered with 429. A /64 counts as
+    /// one IPv6 address. Default: `None`, no limit, for behind a proxy all clients have one address.
+    pub max_connections_per_address: Option<usize>,
+    /// How many handshakes per second one address may begin, with one second's worth at once; more are answered
+    /// with 429. Default: `None`, no limit.
+    pub max_handshakes_per_address: Option<u32>,
+    /// Over what time the Closes of a shutdown are spread, so that thousands of clients don't come back at one
+    /// moment. Default: 0, all at once.
+    pub drain_spread: Duration,
     /// Whether small frames leave at once (TCP_NODELAY) instead of waiting for more. Default: yes.
     ///
     /// A batch of answers leaves in one write anyway, so waiting would only add delay.
@@ -93,6 +108,10 @@ impl Default for Config {
             max_backpressure: 1024 * 1024,
             backpressure: Backpressure::Drop,
             max_connections: None,
+            max_buffered_bytes: 256 * 1024 * 1024,
+            max_connections_per_address: None,
+            max_handshakes_per_address: None,
+            drain_spread: Duration::ZERO,
             nodelay: true,
             origins: Vec::new(),
             subprotocols: Vec::new(),

@@ -129,6 +129,7 @@ impl fmt::Display for Closed<'_> {
             Cause::Protocol(error) => write!(f, ", broken rule {}", error.section())?,
             Cause::Timeout => f.write_str(", no sign of life")?,
             Cause::Backpressure => f.write_str(", slow consumer")?,
+            Cause::Overload => f.write_str(", server overloaded")?,
             Cause::Panic => f.write_str(", a hook has panicked")?,
             Cause::Transport(kind) => write!(f, ", transport: {kind}")?,
         }

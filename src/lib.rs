@@ -46,15 +46,19 @@
 #![forbid(unsafe_code)]
 
 mod config;
+mod connections;
 mod handler;
 mod peers;
 pub mod protocol;
 mod server;
+mod stats;
 mod websocket;
 
 pub use config::{Backpressure, Config};
+pub use connections::Connections;
 pub use handler::{Closed, Handler, Hooks, Upgrade};
-pub use peers::{BroadcastStatus, Cause, ConnId, SendStatus};
+pub use peers::{BroadcastStatus, Cause, ConnId, SendStatus, TimerId};
 pub use protocol::{CloseCode, Limits, Message};
-pub use server::{Handle, Server};
+pub use server::{Handle, HandleError, Server};
+pub use stats::Stats;
 pub use websocket::WebSocket;

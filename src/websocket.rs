@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 
 use crate::{
+    connections::Connections,
     peers::{BroadcastStatus, ConnId, Peers, SendStatus},
     protocol::{CloseCode, Message, SendError},
 };
@@ -66,24 +67,14 @@ impl<'a, S> WebSocket<'a, S> {
         }
     }
 
-    /// What is kept for another connection.
-    pub fn state_of(&mut self, id: ConnId) -> Option<&mut S> {
-        self.peers.get_mut(id).map(|peer| &mut peer.state)
-    }
-
     /// Bytes that wait because the peer is slow; 0 for a peer that keeps up.
     pub fn buffered_amount(&self) -> usize {
-        self.buffered_amount_of(self.id)
+        self.peers.get(self.id).map_or(0, |peer| peer.buffered())
     }
 
-    /// The same for another connection; 0 if there is none.
-    pub fn buffered_amount_of(&self, id: ConnId) -> usize {
-        self.peers.get(id).map_or(0, |peer| peer.buffered())
-    }
-
-    /// The open connections, this one included.
-    pub fn connections(&self) -> impl Iterator<Item = ConnId> {
-        self.peers.open().map(|(id, _)| id)
+    /// All connections, this one included: their ids and states, timers, figures.
+    pub fn all(&mut self) -> Connections<'_, S> {
+        Connections::new(self.peers)
     }
 
     // --- To this connection ----------------------------------------------------------------------------
@@ -124,14 +115,14 @@ impl<'a, S> WebSocket<'a, S> {
         self.peers.terminate(self.id);
     }
 
-    // --- To others -------------------------------------------------------------------------------------
+    // --- To others, in short for `all()` -------------------------------------------------------------------------------------
 
     /// Sends a message to any connection.
     ///
     /// To another than this one it is dropped if more than
     /// [`max_backpressure`](crate::Config::max_backpressure) would wait there.
     pub fn send_to<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
-        self.peers.send(id, message.into())
+        self.all().send(id, message)
     }
 
     /// [`send_to`](Self::send_to) under the name that Swoole gives it.
@@ -141,7 +132,7 @@ impl<'a, S> WebSocket<'a, S> {
 
     /// Sends a message to every open connection, this one included. It is encoded once.
     pub fn broadcast<'m>(&mut self, message: impl Into<Message<'m>>) -> BroadcastStatus {
-        self.peers.broadcast(message.into(), |_, _| true)
+        self.all().broadcast(message)
     }
 
     /// Sends a message to every open connection that `filter` picks by its id and state.
@@ -150,16 +141,16 @@ impl<'a, S> WebSocket<'a, S> {
         message: impl Into<Message<'m>>,
         filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.peers.broadcast(message.into(), filter)
+        self.all().broadcast_if(message, filter)
     }
 
     /// [`close`](Self::close) for any connection; nothing happens if it has gone.
     pub fn close_to(&mut self, id: ConnId, code: CloseCode, reason: &str) {
-        self.peers.close(id, code, reason);
+        self.all().close(id, code, reason);
     }
 
     /// [`terminate`](Self::terminate) for any connection; nothing happens if it has gone.
     pub fn terminate_to(&mut self, id: ConnId) {
-        self.peers.terminate(id);
+        self.all().terminate(id);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! This file knows every option once in the help and once in `set`. It refuses to act on any.
 
+use std::time::Duration;
+
 use lexopt::{
     Arg::{Long, Short, Value},
     Parser, ValueExt,
@@ -26,6 +28,10 @@ Who may connect:
   --origin ORIGIN           let only pages of this origin connect; repeatable  [any]
   --subprotocol NAME        speak this subprotocol; repeatable, preferred first  [none]
   --max-connections N       open connections at once; more are answered with 503  [none]
+  --max-connections-per-address N
+                            the same for one IPv4 address or IPv6 /64; then 429  [none]
+  --max-handshakes-per-address N
+                            new ones per second from one address; then 429  [none]
 
 What a client may send (sizes like 64K, 16M):
   --max-message-size SIZE   largest message; over it the connection fails with 1009  [1M]
@@ -37,13 +43,16 @@ How long things may take (times like 500ms, 10s, 2m):
   --ping-interval TIME      silence before a ping; 'none' never pings  [20s]
   --pong-timeout TIME       silence after a ping before the peer is given up  [20s]
   --close-timeout TIME      wait for a peer's Close, also when shutting down  [5s]
+  --drain-spread TIME       time over which the Closes of a shutdown are spread  [none]
 
-What is kept for a slow client:
-  --max-backpressure SIZE   bytes that may wait for one client  [1M]
+What is kept for clients:
+  --max-buffered-bytes SIZE bytes held for all of them; over it the heaviest get 1013  [256M]
+  --max-backpressure SIZE   bytes that may wait for one slow client  [1M]
   --backpressure drop|close what happens to a client too slow for others' messages  [drop]
   --nodelay on|off          send small frames at once (TCP_NODELAY)  [on]
 
 What is told:
+  --metrics ADDR:PORT       show /metrics, /healthz and /readyz there  [nowhere]
   -v, -q                    more (-vv: every frame) or less; RUST_LOG works too
   -h, --help                this
   -V, --version             the version
@@ -56,7 +65,7 @@ Ctrl-C or SIGTERM closes every connection with 1001 and exits with 0; once more 
 pub(super) enum Command {
     Help,
     Version,
-    Serve(Options),
+    Serve(Box<Options>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +78,7 @@ pub(super) enum Mode {
 pub(super) struct Options {
     pub(super) mode: Mode,
     pub(super) listen: String,
+    pub(super) metrics: Option<String>,
     pub(super) config: Config,
     /// How many more `-v` than `-q`; none of either leaves it to `RUST_LOG`.
     pub(super) verbosity: Option<i8>,
@@ -79,6 +89,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     let mut options = Options {
         mode: Mode::Echo,
         listen: "127.0.0.1:9501".to_owned(),
+        metrics: None,
         config: Config::default(),
         verbosity: None,
     };
@@ -90,6 +101,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Short('q') => *options.verbosity.get_or_insert(0) -= 1,
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
+            Long("metrics") => options.metrics = Some(parser.value()?.string()?),
             Long(name) => {
                 let name = name.to_owned();
                 set(&mut options.config, &name, &mut parser)?;
@@ -98,7 +110,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         }
     }
     options.mode = mode.unwrap_or(Mode::Echo);
-    Ok(Command::Serve(options))
+    Ok(Command::Serve(Box::new(options)))
 }
 
 /// Sets the part of the configuration that an option stands for.
@@ -107,6 +119,17 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
         "origin" => config.origins.push(parser.value()?.string()?),
         "subprotocol" => config.subprotocols.push(parser.value()?.parse_with(units::token)?),
         "max-connections" => config.max_connections = parser.value()?.parse::<Limit<usize>>()?.0,
+        "max-connections-per-address" => {
+            config.max_connections_per_address = parser.value()?.parse::<Limit<usize>>()?.0;
+        }
+        "max-handshakes-per-address" => {
+            config.max_handshakes_per_address = parser.value()?.parse::<Limit<u32>>()?.0;
+        }
+        "max-buffered-bytes" => config.max_buffered_bytes = parser.value()?.parse::<Size>()?.0,
+        "drain-spread" => {
+            let spread = parser.value()?.parse::<Limit<Seconds>>()?.0;
+            config.drain_spread = spread.map_or(Duration::ZERO, |it| it.0);
+        }
         "max-message-size" => config.limits.max_message_size = parser.value()?.parse::<Size>()?.0,
         "max-header-size" => config.limits.max_header_size = parser.value()?.parse::<Size>()?.0,
         "max-headers" => config.limits.max_headers = parser.value()?.parse()?,

@@ -29,7 +29,7 @@ pub(crate) fn main() -> ExitCode {
     match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(concat!("wirehook ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Command::Serve(options)) => serve(options),
+        Ok(Command::Serve(options)) => serve(*options),
         Err(error) => complain(&format!("{error} (try --help)"), EXIT_USAGE),
     }
 }
@@ -42,17 +42,27 @@ fn serve(options: Options) -> ExitCode {
             return complain(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
         }
     };
+    let metrics = options.metrics.as_deref();
     match options.mode {
-        Mode::Echo => run(server.handler(echo::Echo), "echo"),
-        Mode::Greet => run(server.handler(greet::Greet), "greet"),
+        Mode::Echo => run(server.handler(echo::Echo), metrics, "echo"),
+        Mode::Greet => run(server.handler(greet::Greet), metrics, "greet"),
     }
 }
 
 /// Says where the server listens, and runs it until a signal ends it.
-fn run<H: Handler>(server: Server<H>, mode: &str) -> ExitCode {
+fn run<H: Handler>(mut server: Server<H>, metrics: Option<&str>, mode: &str) -> ExitCode {
+    if let Some(address) = metrics {
+        server = match server.watched_on(address) {
+            Ok(server) => server,
+            Err(error) => return complain(&format!("cannot listen on {address}: {error}"), EXIT_FAILURE),
+        };
+    }
     let outcome = server.local_addr().and_then(|address| {
         signals::shut_down_on_signal(server.handle())?;
         print(&format!("wirehook {} {mode} on ws://{address}\n", env!("CARGO_PKG_VERSION")));
+        if let Some(address) = server.watchers_addr() {
+            ::log::info!("figures on http://{address}/metrics");
+        }
         server.run()
     });
     match outcome {

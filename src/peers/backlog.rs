@@ -5,6 +5,8 @@
 
 use std::{collections::VecDeque, io::IoSlice, mem, rc::Rc};
 
+use super::meter::{Meter, SharedFrame};
+
 /// A tail that has reached this length is not added to any more; a new one begins behind it.
 const CHUNK_LEN: usize = 64 * 1024;
 /// From this length on a frame for many peers is shared by them instead of copied for each.
@@ -13,7 +15,7 @@ pub(crate) const SHARE_LEN: usize = 4 * 1024;
 const SLICES: usize = 16;
 
 /// Bytes in the order in which they must go out: the chunks, then the tail.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backlog {
     chunks: VecDeque<Chunk>,
     /// Where small pieces are collected; the only part that most backlogs ever have.
@@ -22,6 +24,8 @@ pub(crate) struct Backlog {
     len: usize,
     /// How many bytes of the first part were taken.
     taken: usize,
+    /// Is told how many bytes of our own are held.
+    meter: Meter,
 }
 
 /// The front of a backlog, to be written.
@@ -39,19 +43,37 @@ impl<'a> Slices<'a> {
 #[derive(Debug)]
 enum Chunk {
     Own(Vec<u8>),
-    Shared(Rc<[u8]>),
+    Shared(Rc<SharedFrame>),
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => bytes,
+            Self::Shared(frame) => frame.bytes(),
+        }
+    }
+
+    /// The bytes that nobody else holds; a shared frame counts itself.
+    fn own_len(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.len(),
+            Self::Shared(_) => 0,
         }
     }
 }
 
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.meter.sub(self.chunks.iter().map(Chunk::own_len).sum::<usize>() + self.tail.len());
+    }
+}
+
 impl Backlog {
+    pub(crate) fn new(meter: &Meter) -> Self {
+        Self { chunks: VecDeque::new(), tail: Vec::new(), len: 0, taken: 0, meter: meter.clone() }
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -72,18 +94,20 @@ impl Backlog {
         }
         let before = self.tail.len();
         let result = write(&mut self.tail);
-        self.len += self.tail.len() - before;
+        let added = self.tail.len() - before;
+        self.len += added;
+        self.meter.add(added);
         result
     }
 
     /// Appends bytes that other peers are sent as well.
-    pub(crate) fn push_shared(&mut self, bytes: &Rc<[u8]>) {
-        if bytes.len() < SHARE_LEN {
-            return self.push(bytes);
+    pub(crate) fn push_shared(&mut self, frame: &Rc<SharedFrame>) {
+        if frame.bytes().len() < SHARE_LEN {
+            return self.push(frame.bytes());
         }
         self.close_tail();
-        self.len += bytes.len();
-        self.chunks.push_back(Chunk::Shared(Rc::clone(bytes)));
+        self.len += frame.bytes().len();
+        self.chunks.push_back(Chunk::Shared(Rc::clone(frame)));
     }
 
     /// The bytes that wait, as far as one vectored write may take them.
@@ -103,13 +127,15 @@ impl Backlog {
     pub(crate) fn take(&mut self, len: usize) {
         self.len -= len;
         self.taken += len;
-        while let Some(first) = self.chunks.front().map(|chunk| chunk.bytes().len())
-            && self.taken >= first
+        while let Some(first) = self.chunks.front()
+            && self.taken >= first.bytes().len()
         {
-            self.taken -= first;
+            self.taken -= first.bytes().len();
+            self.meter.sub(first.own_len());
             self.chunks.pop_front();
         }
         if self.is_empty() {
+            self.meter.sub(self.tail.len());
             self.tail.clear();
             self.taken = 0;
         }
@@ -142,16 +168,17 @@ mod tests {
 
     #[test]
     fn bytes_leave_in_order_whatever_each_write_takes() {
-        let shared: Rc<[u8]> = vec![b's'; SHARE_LEN].into();
+        let meter = Meter::default();
+        let shared = SharedFrame::new(vec![b's'; SHARE_LEN], &meter);
         for step in [1, 2, 7, 4095, 4096, 4097, 100_000] {
-            let mut backlog = Backlog::default();
+            let mut backlog = Backlog::new(&meter);
             let mut expected = Vec::new();
             for round in 0..20u8 {
                 backlog.push(&[round; 3]);
                 backlog.push_shared(&shared);
                 backlog.push_with(|out| out.push(round));
                 expected.extend([round; 3]);
-                expected.extend(&*shared);
+                expected.extend(shared.bytes());
                 expected.push(round);
             }
             backlog.push(&vec![b'x'; CHUNK_LEN + 1]);
@@ -161,18 +188,24 @@ mod tests {
             assert_eq!(backlog.len(), expected.len());
             assert_eq!(drain(&mut backlog, step), expected, "in steps of {step}");
             assert!(backlog.is_empty() && backlog.chunks.is_empty());
+            assert_eq!(meter.held(), SHARE_LEN, "only the shared frame is left");
         }
     }
 
     #[test]
     fn a_large_frame_for_many_is_held_once() {
-        let shared: Rc<[u8]> = vec![0; SHARE_LEN].into();
-        let mut backlogs = [(); 100].map(|()| Backlog::default());
+        let meter = Meter::default();
+        let shared = SharedFrame::new(vec![0; SHARE_LEN], &meter);
+        let mut backlogs = [(); 100].map(|()| Backlog::new(&meter));
         for backlog in &mut backlogs {
+            backlog.push(b"own");
             backlog.push_shared(&shared);
         }
+        assert_eq!(meter.held(), SHARE_LEN + 300);
         assert_eq!(Rc::strong_count(&shared), 101);
         drop(backlogs);
-        assert_eq!(Rc::strong_count(&shared), 1);
+        assert_eq!((Rc::strong_count(&shared), meter.held()), (1, SHARE_LEN));
+        drop(shared);
+        assert_eq!(meter.held(), 0);
     }
 }

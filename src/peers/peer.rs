@@ -11,7 +11,7 @@
 
 use std::net::SocketAddr;
 
-use super::{backlog::Backlog, stream::Stream, timer::Millis};
+use super::{backlog::Backlog, deadlines::Millis, meter::Meter, stream::Stream};
 use crate::{
     config::Config,
     protocol::{CloseCode, ProtocolError, Sender},
@@ -56,6 +56,9 @@ pub enum Cause {
     Timeout,
     /// The peer took too slowly what others sent it, and [`Backpressure::Close`](crate::Backpressure) is set.
     Backpressure,
+    /// The server held more than [`max_buffered_bytes`](crate::Config::max_buffered_bytes), and this connection
+    /// was among those that held most of it.
+    Overload,
     /// One of its hooks has panicked.
     Panic,
     /// The TCP connection ended without a Close: the peer left, or the network did.
@@ -95,6 +98,12 @@ pub(crate) struct Peer<S> {
     pub(crate) pinged: bool,
     /// The peer has closed its side of TCP.
     pub(crate) read_closed: bool,
+    /// It is counted among the connections of its address.
+    pub(crate) admitted: bool,
+    /// It asks for figures, and is no client.
+    pub(crate) watching: bool,
+    /// Bytes that are held of its input.
+    pub(crate) input_held: usize,
     /// What waits to be written; nearly always nothing.
     pub(crate) waiting: Option<Box<Waiting>>,
     pub(crate) subprotocol: Option<Box<str>>,
@@ -107,11 +116,17 @@ pub(crate) struct Peer<S> {
 }
 
 /// What waits to be written to a peer.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) backlog: Backlog,
     /// The payload of the latest ping while others wait unanswered (§5.5.3).
     pub(crate) pong: Option<Vec<u8>>,
+}
+
+impl Waiting {
+    pub(crate) fn new(meter: &Meter) -> Box<Self> {
+        Box::new(Self { backlog: Backlog::new(meter), pong: None })
+    }
 }
 
 impl<S: Default> Peer<S> {
@@ -126,6 +141,9 @@ impl<S: Default> Peer<S> {
             dirty: false,
             pinged: false,
             read_closed: false,
+            admitted: false,
+            watching: false,
+            input_held: 0,
             waiting: None,
             subprotocol: None,
             since: now,

@@ -121,7 +121,8 @@ impl std::error::Error for ProtocolError {}
 pub enum HandshakeError {
     /// RFC 9112 §2: the head is not HTTP: a control byte, a bare line feed, a folded line, a bad name …
     NotHttp,
-    /// §4.1: the request must be HTTP/1.1 or higher, and this is HTTP/1.0.
+    /// §4.1: the request must be HTTP/1.1 or higher, and this is HTTP/1.0; or a version that is not read here.
+    /// Deviation from §4.2.1: 1.1 is the only version of HTTP/1 that there is, and no other is accepted.
     HttpVersion,
     /// §4.1: "The method of the request MUST be GET".
     MethodNotGet,
@@ -165,6 +166,10 @@ pub enum HandshakeError {
     TooManyHeaders,
     /// RFC 9110 §15.5.9: the head was not complete in time.
     Timeout,
+    /// RFC 6585 §4: as many connections as one address may have are open from this one.
+    TooManyFromAddress,
+    /// RFC 6585 §4: this address opens connections faster than one may.
+    TooFastFromAddress,
     /// RFC 9110 §15.6.4: as many connections as allowed are open.
     TooManyConnections,
 }
@@ -177,6 +182,7 @@ impl HandshakeError {
             Self::MethodNotGet | Self::MethodIsHead => 405,
             Self::Timeout => 408,
             Self::NotAnUpgrade | Self::VersionNotSupported => 426,
+            Self::TooManyFromAddress | Self::TooFastFromAddress => 429,
             Self::HeadTooBig | Self::TooManyHeaders => 431,
             Self::TooManyConnections => 503,
             Self::HttpVersion => 505,
@@ -189,11 +195,10 @@ impl HandshakeError {
         match self {
             // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
             Self::MethodNotGet | Self::MethodIsHead => Some(("Allow", "GET")),
-            // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response".
-            Self::NotAnUpgrade => Some(("Upgrade", "websocket")),
             // §4.4: "the server MUST respond with … Sec-WebSocket-Version header field(s)".
             Self::VersionNotSupported => Some(("Sec-WebSocket-Version", "13")),
-            Self::TooManyConnections => Some(("Retry-After", "5")),
+            Self::TooManyConnections | Self::TooManyFromAddress => Some(("Retry-After", "5")),
+            Self::TooFastFromAddress => Some(("Retry-After", "1")),
             _ => None,
         }
     }
@@ -203,7 +208,7 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotHttp => "RFC 9112 §2: the request is not well-formed HTTP/1.1.",
-            Self::HttpVersion => "§4.1: the request must be HTTP/1.1 or higher.",
+            Self::HttpVersion => "§4.1: the request must be HTTP/1.1.",
             Self::MethodNotGet | Self::MethodIsHead => "§4.1: the method of the request must be GET.",
             Self::TargetInvalid => "§4.1: the request target must be a path, without a fragment.",
             Self::HostMissing => "§4.2.1: the request must have a Host header.",
@@ -226,6 +231,8 @@ impl fmt::Display for HandshakeError {
             Self::HeadTooBig => "RFC 6585 §5: the request head is over the size limit.",
             Self::TooManyHeaders => "RFC 6585 §5: the request has too many header lines.",
             Self::Timeout => "RFC 9110 §15.5.9: the request head was not complete in time.",
+            Self::TooManyFromAddress => "RFC 6585 §4: too many connections from this address.",
+            Self::TooFastFromAddress => "RFC 6585 §4: too many new connections from this address.",
             Self::TooManyConnections => "RFC 9110 §15.6.4: the server has as many connections as it allows.",
         })
     }

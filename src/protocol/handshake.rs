@@ -172,7 +172,10 @@ impl<'a> Request<'a> {
     fn parse(head: &'a [u8], lines: usize) -> Result<Self, HandshakeError> {
         let mut headers = vec![httparse::EMPTY_HEADER; lines];
         let mut request = httparse::Request::new(&mut headers);
-        let status = request.parse(head).map_err(|_| HandshakeError::NotHttp)?;
+        let status = request.parse(head).map_err(|error| match error {
+            httparse::Error::Version if names_a_version(head) => HandshakeError::HttpVersion,
+            _ => HandshakeError::NotHttp,
+        })?;
         let (httparse::Status::Complete(_), Some(method), Some(target), Some(minor_version)) =
             (status, request.method, request.path, request.version)
         else {
@@ -199,19 +202,30 @@ impl<'a> Request<'a> {
         self.check_origin(allowed_origins)
     }
 
-    /// What §4.2.1 says in its item 1 and 2, and what RFC 9112 demands of every request.
-    fn check_http(&self) -> Result<(), HandshakeError> {
+    /// The part of [`check`](Self::check) that holds for every GET, WebSocket or not: items 1 and 2 of §4.2.1,
+    /// and what RFC 9112 demands.
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the request breaks.
+    pub fn check_http(&self) -> Result<(), HandshakeError> {
+        // RFC 9110 §9.3.2: whatever else is wrong, the answer to HEAD has no body.
+        if self.method == "HEAD" {
+            return Err(HandshakeError::MethodIsHead);
+        }
         // §4.2.1: "An HTTP/1.1 or higher GET request".
         if self.minor_version == 0 {
             return Err(HandshakeError::HttpVersion);
         }
-        match self.method {
-            "GET" => {}
-            "HEAD" => return Err(HandshakeError::MethodIsHead),
-            _ => return Err(HandshakeError::MethodNotGet),
+        if self.method != "GET" {
+            return Err(HandshakeError::MethodNotGet);
         }
         // §3: "Fragment identifiers are meaningless … and MUST NOT be used on these URIs."
         if !self.path().starts_with('/') || self.target.contains('#') {
+            return Err(HandshakeError::TargetInvalid);
+        }
+        // RFC 9110 §4.2.1: a target with an empty host "MUST reject it as invalid".
+        if split_target(self.target).0.is_some_and(|authority| !is_host(authority.as_bytes())) {
             return Err(HandshakeError::TargetInvalid);
         }
         // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
@@ -270,13 +284,14 @@ impl<'a> Request<'a> {
     /// §4.2.1, items 8 and 9. A server may ignore what is offered, yet "any violations of the ABNF grammar
     /// specified for the components of the handshake" are refused.
     fn check_lists(&self) -> Result<(), HandshakeError> {
-        // §11.3.4: the subprotocols "MUST all be unique strings".
-        let mut seen: Vec<&[u8]> = Vec::new();
-        for subprotocol in self.list("Sec-WebSocket-Protocol") {
-            if !is_token(subprotocol) || seen.contains(&subprotocol) {
-                return Err(HandshakeError::SubprotocolsMalformed);
-            }
-            seen.push(subprotocol);
+        // §4.1: the subprotocols "MUST all be unique strings". Sorted, equal ones stand side by side, and
+        // the work doesn't grow with the square of their number.
+        let mut offers: Vec<&[u8]> = self.list("Sec-WebSocket-Protocol").collect();
+        offers.sort_unstable();
+        let are_different = offers.windows(2).all(|pair| pair[0] != pair[1]);
+        let is_missing = offers.is_empty() && self.values("Sec-WebSocket-Protocol").next().is_some();
+        if is_missing || !are_different || !offers.into_iter().all(is_token) {
+            return Err(HandshakeError::SubprotocolsMalformed);
         }
         if self.values("Sec-WebSocket-Extensions").all(is_extension_list) {
             Ok(())
@@ -305,8 +320,9 @@ impl<'a> Request<'a> {
 
     /// The path, without a query; also of a target in absolute form (RFC 9112 §3.2.2).
     pub fn path(&self) -> &'a str {
-        let (_, path) = split_target(self.target);
-        path.split_once('?').map_or(path, |(path, _)| path)
+        let (authority, path) = split_target(self.target);
+        let path = path.split_once('?').map_or(path, |(path, _)| path);
+        if path.is_empty() && authority.is_some() { "/" } else { path }
     }
 
     /// The query, which is what stands behind the `?`.
@@ -373,6 +389,18 @@ impl<'a> Request<'a> {
     }
 }
 
+/// Whether the request line is well-formed but for the number of its version.
+fn names_a_version(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start().split(|&byte| byte == b'\r').next().unwrap_or_default();
+    let mut parts = line.split(|&byte| byte == b' ');
+    let (Some(_), Some(_), Some(version), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    // RFC 9112 §2.3: `"HTTP/" DIGIT "." DIGIT`.
+    matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
+}
+
 /// How often a header stands in a request that may have it once.
 enum Only<'a> {
     None,
@@ -387,10 +415,8 @@ fn split_target(target: &str) -> (Option<&str>, &str) {
         |scheme: &&str| target.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme));
     let Some(scheme) = schemes.iter().find(|scheme| is_scheme(scheme)) else { return (None, target) };
     let rest = &target[scheme.len()..];
-    match rest.find('/') {
-        Some(slash) => (Some(&rest[..slash]), &rest[slash..]),
-        None => (Some(rest), "/"),
-    }
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    (Some(authority), path)
 }
 
 /// RFC 3986 §3.2: `uri-host [ ":" port ]`, here never empty.
@@ -425,15 +451,13 @@ fn is_token(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(is_token_char)
 }
 
-/// §9.1: `extension-list`, a list of names that may have parameters.
+/// §9.1: `extension-list`, one or more names that may have parameters.
 ///
 /// A quoted parameter must be a token once it is unquoted, so no comma or semicolon can hide in the quotes.
 fn is_extension_list(value: &[u8]) -> bool {
-    value
-        .split(|&byte| byte == b',')
-        .map(<[u8]>::trim_ascii)
-        .filter(|extension| !extension.is_empty())
-        .all(is_extension)
+    let mut extensions =
+        value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|it| !it.is_empty()).peekable();
+    extensions.peek().is_some() && extensions.all(is_extension)
 }
 
 /// §9.1: `extension-token *( ";" extension-param )`.
@@ -446,8 +470,21 @@ fn is_extension(value: &[u8]) -> bool {
 fn is_extension_param(param: &[u8]) -> bool {
     let Some(equals) = param.iter().position(|&byte| byte == b'=') else { return is_token(param) };
     let (name, value) = (param[..equals].trim_ascii(), param[equals + 1..].trim_ascii());
-    let unquoted = value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\""));
-    is_token(name) && is_token(unquoted.unwrap_or(value))
+    let is_valid = match value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")) {
+        Some(quoted) => unescape(quoted).is_some_and(|unescaped| is_token(&unescaped)),
+        None => is_token(value),
+    };
+    is_token(name) && is_valid
+}
+
+/// RFC 9110 §5.6.4: in quotes a backslash stands for the character behind it, so there must be one.
+fn unescape(quoted: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = quoted.iter().copied();
+    let mut unescaped = Vec::with_capacity(quoted.len());
+    while let Some(byte) = bytes.next() {
+        unescaped.push(if byte == b'\\' { bytes.next()? } else { byte });
+    }
+    Some(unescaped)
 }
 
 /// A header that can't go into a response: its name is no token, its value holds a control byte, or it is one
@@ -519,16 +556,26 @@ impl Response {
 
     /// The answer to a request that breaks no rule but is not wanted. `body` is plain text.
     ///
-    /// A status below 300 or over 599 would be no refusal, and becomes 500.
+    /// A status below 300 or over 599 would be no refusal, and 304 could not have the body: they become 500.
     pub fn rejection(status: u16, body: &str) -> Self {
-        let status = if (300..600).contains(&status) { status } else { 500 };
-        let body = format!("{body}\n");
+        let status = if matches!(status, 300..=303 | 305..=599) { status } else { 500 };
+        Self::page(status, "text/plain; charset=utf-8", &format!("{body}\n"))
+    }
+
+    /// An answer to a request that is not for a WebSocket at all; the connection closes after it.
+    pub fn page(status: u16, content_type: &str, body: &str) -> Self {
         let mut response = Self { status, headers: String::new(), body: None };
         // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
-        response.line("Connection", if status == 426 { "close, Upgrade" } else { "close" });
-        response.line("Content-Type", "text/plain; charset=utf-8");
+        // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response".
+        if status == 426 {
+            response.line("Connection", "close, Upgrade");
+            response.line("Upgrade", "websocket");
+        } else {
+            response.line("Connection", "close");
+        }
+        response.line("Content-Type", content_type);
         response.line("Content-Length", &body.len().to_string());
-        response.body = Some(body);
+        response.body = Some(body.to_owned());
         response
     }
 
@@ -578,6 +625,7 @@ impl Response {
 fn reason_phrase(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",
+        200 => "OK",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",

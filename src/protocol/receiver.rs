@@ -172,6 +172,12 @@ impl Receiver {
         self.message.as_deref().map_or(0, Body::len)
     }
 
+    /// Bytes of memory that are taken for a message that is not complete: a buffer grows in steps, so this can
+    /// be up to twice as much as [`buffered`](Self::buffered).
+    pub fn memory(&self) -> usize {
+        self.message.as_deref().map_or(0, Body::capacity)
+    }
+
     /// The loop over states, up to an event or the end of the input. Returns nothing that borrows `self`, so
     /// that a failure can still change it.
     #[inline]
@@ -394,6 +400,13 @@ impl Body {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Text(text) => text.capacity(),
+            Self::Binary(bytes) => bytes.capacity(),
         }
     }
 

@@ -135,6 +135,8 @@ impl Sender {
         let _ = match event {
             // §5.5.2: "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in
             // response, unless it already received a Close frame."
+            // Deviation from §5.5.2: none is sent after our own Close. The peer owes us a Close by then,
+            // and common clients take any frame that follows one for an error.
             Event::Ping(payload) => self.pong(payload, out),
             // §5.5.1: the endpoint "MUST send a Close frame in response", and it "typically echos
             // the status code it received".

@@ -65,6 +65,11 @@ impl TextBuffer {
         self.text.len() + self.open_len as usize
     }
 
+    /// Bytes of memory taken.
+    pub fn capacity(&self) -> usize {
+        self.text.capacity()
+    }
+
     /// Whether nothing was pushed yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

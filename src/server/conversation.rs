@@ -7,7 +7,7 @@ use std::mem;
 
 use log::{Level, debug, error, info, log_enabled, trace};
 
-use super::guard;
+use super::{figures, guard};
 
 use crate::{
     handler::{Decision, Handler, Upgrade},
@@ -29,6 +29,8 @@ pub(super) struct Conversation {
 #[derive(Debug)]
 enum Inbound {
     Request(RequestReader),
+    /// A request for a page with figures.
+    Figures(RequestReader),
     Frames(Receiver),
     Nothing,
 }
@@ -40,6 +42,11 @@ impl Default for Inbound {
 }
 
 impl Conversation {
+    /// A connection that asks for figures instead of a WebSocket.
+    pub(super) fn about_figures() -> Self {
+        Self { inbound: Inbound::Figures(RequestReader::default()), ..Self::default() }
+    }
+
     /// Works through a batch of input; what goes back to this peer leaves in one write at the end.
     #[inline]
     pub(super) fn receive<H: Handler>(
@@ -52,6 +59,24 @@ impl Conversation {
         peers.cork(id);
         self.work_through(id, input, handler, peers);
         peers.uncork();
+        peers.hold(id, self.held());
+    }
+
+    /// Bytes that are held of the input.
+    #[inline]
+    fn held(&self) -> usize {
+        let stashed = self.stash.as_deref().map_or(0, <[u8]>::len);
+        stashed
+            + match &self.inbound {
+                Inbound::Request(reader) | Inbound::Figures(reader) => reader.buffered(),
+                Inbound::Frames(receiver) => receiver.memory(),
+                Inbound::Nothing => 0,
+            }
+    }
+
+    /// Gives back all that is held, and hears nothing more.
+    pub(super) fn forget(&mut self) {
+        (self.inbound, self.stash) = (Inbound::Nothing, None);
     }
 
     /// Goes on with the input that was put aside.
@@ -83,6 +108,15 @@ impl Conversation {
             };
             self.inbound =
                 if is_open { Inbound::Frames(Receiver::new(&peers.config.limits)) } else { Inbound::Nothing };
+        }
+        if let Inbound::Figures(reader) = &mut self.inbound {
+            let response = match reader.next_request(&mut input, &peers.config.limits) {
+                Ok(None) => return,
+                Ok(Some(request)) => figures::page(&request, &peers.current_stats(), peers.is_draining),
+                Err(error) => Response::refusal(error),
+            };
+            peers.respond(id, &response);
+            self.inbound = Inbound::Nothing;
         }
         let Inbound::Frames(receiver) = &mut self.inbound else { return };
         loop {
@@ -167,6 +201,7 @@ fn hear<H: Handler>(id: ConnId, event: &Event<'_>, handler: &mut H, peers: &mut 
     let is_open = peers.is_open(id);
     match *event {
         Event::Message(message) if is_open => {
+            peers.stats.received_messages += 1;
             guard::call(id, peers, |ws| handler.on_message(ws, message));
         }
         Event::Ping(payload) if is_open => {

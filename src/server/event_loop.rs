@@ -1,7 +1,7 @@
 //! The loop: one thread, one poll, and what is done in each turn of it.
 //!
 //! ```text
-//! poll ─▶ sockets that have something ─▶ those that had more ─▶ accept ─▶ timers ─▶ settle ─▶ poll …
+//! poll ─▶ sockets that have something ─▶ those that had more ─▶ new clients ─▶ deadlines and timers ─▶ settle ─▶ poll …
 //! ```
 //!
 //! This file knows when things are done. It refuses to know what frames mean and what hooks do; and no peer, no
@@ -15,49 +15,50 @@ use std::{
     io::{self, ErrorKind},
     mem,
     net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
-use log::{debug, info, warn};
-use mio::{
-    Events, Poll, Token,
-    event::Event,
-    net::{TcpListener, TcpStream},
-};
+use log::{debug, error, info, warn};
+use mio::{Events, Poll, Token, event::Event, net::TcpListener};
 
 use super::{
     Handle,
     conversation::{self, Conversation},
+    door::{Door, Listener},
+    drain::Drain,
     guard,
+    handle::{Shutdown, Wish},
 };
 use crate::{
     config::Config,
     handler::{Closed, Handler},
-    peers::{Cause, ConnId, Millis, Peer, Peers, Stage, Stream},
-    protocol::{CloseCode, HandshakeError, Response},
+    peers::{Cause, ConnId, Millis, Peer, Peers, Stage, Stream, Task, Timers},
+    protocol::{CloseCode, Response},
 };
 
-/// The listening socket's token; connections have those from 0 on.
+/// The tokens that are not a connection's; connections have those from 0 on.
 pub(super) const LISTENER: Token = Token(usize::MAX);
-/// The token of the waker that a [`Handle`] uses.
 pub(super) const WAKER: Token = Token(usize::MAX - 1);
+pub(super) const WATCHERS: Token = Token(usize::MAX - 2);
 
 /// All connections are read into one buffer of this length, one after the other: a connection that is silent
 /// owns none. It also bounds what one connection can have done in one turn.
 const READ_BUFFER_LEN: usize = 512 * 1024;
 /// How many events one poll brings.
 const EVENTS: usize = 1024;
-/// How many connections are accepted in one turn, so that a storm of new ones doesn't hold up the others.
-const ACCEPTS_PER_TURN: usize = 64;
-/// How long to wait after an accept that failed, mostly because all file descriptors are in use.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How many clients over `max_connections` are kept at once to be told so; more are dropped without a word.
-const REFUSED_AT_ONCE: usize = 128;
+/// How many clients that are refused, or have ended, are kept for a proper goodbye while more are refused;
+/// beyond that they are dropped without a word.
+const FAREWELLS: usize = 256;
+/// How many connections may ask for figures at once.
+const WATCHERS_AT_ONCE: usize = 16;
 
-pub(super) struct EventLoop<H: Handler> {
+pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     poll: Poll,
-    /// Gone once the server shuts down.
-    listener: Option<TcpListener>,
+    /// Where clients come in; gone once the server drains.
+    door: Option<Door<L>>,
+    /// Where those come in who watch the server; open to the end.
+    watchers: Option<Door<L>>,
     handle: Handle,
     handler: H,
     peers: Peers<H::State>,
@@ -66,112 +67,131 @@ pub(super) struct EventLoop<H: Handler> {
     buffer: Box<[u8]>,
     /// Connections that probably have more to read, whose turn comes again after all others had theirs.
     more: Vec<ConnId>,
-    accepting: Accepting,
-    /// When all that is left is dropped, once the server shuts down.
-    shutdown_deadline: Option<Millis>,
+    drain: Option<Drain>,
     started: Instant,
 }
 
-/// Whether there may be clients to accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Accepting {
-    /// No, until the poll says so.
-    Idle,
-    /// Perhaps.
-    Pending,
-    /// Perhaps, but the last try failed.
-    PausedUntil(Millis),
+/// What the poll says of one socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ready {
+    pub(super) token: Token,
+    pub(super) readable: bool,
+    pub(super) writable: bool,
+    /// The peer has closed its side, or there is an error: reading goes on until it tells which.
+    pub(super) hang_up: bool,
 }
 
-impl<H: Handler> EventLoop<H> {
+impl Ready {
+    #[inline]
+    fn of(event: &Event) -> Self {
+        Self {
+            token: event.token(),
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            hang_up: event.is_read_closed() || event.is_error(),
+        }
+    }
+}
+
+impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn new(
         poll: Poll,
-        listener: TcpListener,
+        listener: L,
+        watchers: Option<L>,
         handle: Handle,
         config: Config,
         handler: H,
+        timers: Timers<Task<H::State>>,
     ) -> io::Result<Self> {
-        let peers = Peers::new(config, poll.registry().try_clone()?);
+        let peers = Peers::new(config, timers, poll.registry().try_clone()?);
         Ok(Self {
             poll,
-            listener: Some(listener),
+            door: Some(Door::new(listener)),
+            watchers: watchers.map(Door::new),
             handle,
             handler,
             peers,
             conversations: Vec::new(),
             buffer: vec![0; READ_BUFFER_LEN].into(),
             more: Vec::new(),
-            accepting: Accepting::Pending,
-            shutdown_deadline: None,
+            drain: None,
             started: Instant::now(),
         })
     }
 
-    /// Turns until the server has shut down.
+    /// Turns until the server has drained.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
+        let mut end = Duration::ZERO;
         while !self.is_over() {
-            match self.poll.poll(&mut events, self.poll_timeout()) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            match self.poll.poll(&mut events, self.poll_timeout(Millis::from(end))) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    end = self.started.elapsed();
+                    continue;
+                }
                 result => result?,
             }
-            self.turn(&events);
+            let begin = self.started.elapsed();
+            self.turn(Millis::from(begin), events.iter().map(Ready::of));
+            end = self.started.elapsed();
+            self.peers.stats.count_turn(end.saturating_sub(begin));
+            self.handle.publish(self.peers.current_stats());
         }
         Ok(())
     }
 
-    fn turn(&mut self, events: &Events) {
-        self.peers.now = Millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
+    /// One turn: everything that is ready now, and everything that is due now. The clock is read outside.
+    pub(super) fn turn(&mut self, now: Millis, ready: impl Iterator<Item = Ready>) {
+        self.peers.now = now;
         let more = mem::take(&mut self.more);
-        for event in events {
-            match event.token() {
-                LISTENER => self.accepting = self.accepting.awakened(),
-                WAKER => {}
-                Token(index) => self.react(index, event),
+        for ready in ready {
+            match ready.token {
+                LISTENER => self.door.iter_mut().for_each(Door::knocked),
+                WATCHERS => self.watchers.iter_mut().for_each(Door::knocked),
+                WAKER => self.fulfil_wishes(),
+                Token(index) => self.react(index, ready),
             }
         }
         for id in more {
             self.read(id);
         }
-        self.accept();
+        self.let_in();
         while let Some(id) = self.peers.expire() {
             conversation::expire(id, &mut self.peers);
         }
-        self.follow_shutdown();
+        self.run_timers();
+        self.go_on_draining();
         self.settle();
     }
 
-    /// How long the poll may wait; `None` is for ever.
-    fn poll_timeout(&self) -> Option<Duration> {
-        let is_busy =
-            !self.more.is_empty() || self.accepting == Accepting::Pending || self.peers.has_drained();
-        if is_busy {
+    /// How long the poll may wait, seen from `now`; `None` is for ever.
+    pub(super) fn poll_timeout(&self, now: Millis) -> Option<Duration> {
+        let doors = || self.door.iter().chain(&self.watchers);
+        if !self.more.is_empty() || self.peers.has_drained() || doors().any(Door::is_pending) {
             return Some(Duration::ZERO);
         }
-        let retry = match self.accepting {
-            Accepting::PausedUntil(at) => Some(at),
-            Accepting::Idle | Accepting::Pending => None,
-        };
-        [self.peers.next_deadline(), retry, self.shutdown_deadline].into_iter().flatten().min().map(|at| {
-            // The clock has gone on since the turn began; a stale `now` would only make the wait longer.
-            let elapsed = Millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX));
-            at.since(elapsed)
-        })
+        let retry = doors().filter_map(Door::retry_at).min();
+        let drain = self.drain.as_ref().map(Drain::wake_at);
+        [self.peers.next_deadline(), self.peers.timers.next_due(), retry, drain]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.since(now))
     }
 
     // --- Connections -----------------------------------------------------------------------------------
 
     /// Something has changed at a socket.
     #[inline]
-    fn react(&mut self, index: usize, event: &Event) {
+    fn react(&mut self, index: usize, ready: Ready) {
         let Some(id) = self.peers.id_at(index) else { return };
-        if event.is_read_closed() || event.is_error() {
+        if ready.hang_up {
             self.conversations[index].hang_up = true;
         }
-        if event.is_writable() || event.is_error() {
+        if ready.writable || ready.hang_up {
             self.peers.flush(id);
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
+        if ready.readable || ready.hang_up {
             self.read(id);
         }
     }
@@ -187,12 +207,14 @@ impl<H: Handler> EventLoop<H> {
         match peer.stream.read(&mut self.buffer) {
             Ok(0) => self.peers.end_of_input(id),
             Ok(len) => {
+                self.peers.stats.received_bytes += len as u64;
                 self.peers.alive(id);
                 let conversation = &mut self.conversations[id.index as usize];
                 conversation.receive(id, &mut self.buffer[..len], &mut self.handler, &mut self.peers);
                 if len == self.buffer.len() || conversation.hang_up {
                     self.more.push(id);
                 }
+                self.shed();
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => self.peers.lose_socket(id, &error),
@@ -202,6 +224,7 @@ impl<H: Handler> EventLoop<H> {
     /// Brings everything that this turn has begun to its end.
     fn settle(&mut self) {
         self.peers.flush_dirty();
+        self.shed();
         for id in self.peers.take_drained() {
             self.drained(id);
         }
@@ -228,95 +251,132 @@ impl<H: Handler> EventLoop<H> {
         self.more.push(id);
     }
 
-    // --- Accepting -------------------------------------------------------------------------------------
+    /// Closes the connections that hold most, if too much is held.
+    #[inline]
+    fn shed(&mut self) {
+        if !self.peers.is_over_budget() {
+            return;
+        }
+        for id in self.peers.heaviest() {
+            warn!("connection {id} is shed: too much is held for all connections together");
+            self.conversations[id.index as usize].forget();
+            self.peers.shed(id);
+        }
+    }
 
-    fn accept(&mut self) {
-        match self.accepting {
-            Accepting::Idle => return,
-            Accepting::PausedUntil(at) if at > self.peers.now => return,
-            Accepting::Pending | Accepting::PausedUntil(_) => {}
+    // --- Those who come in -----------------------------------------------------------------------------
+
+    fn let_in(&mut self) {
+        let now = self.peers.now;
+        for (stream, address) in self.door.as_mut().map(|door| door.let_in(now)).unwrap_or_default() {
+            self.welcome(stream, address);
         }
-        let Some(listener) = &self.listener else { return self.accepting = Accepting::Idle };
-        let mut accepted = Vec::new();
-        let mut next = Accepting::Pending;
-        for _ in 0..ACCEPTS_PER_TURN {
-            match listener.accept() {
-                Ok(client) => accepted.push(client),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => {
-                        next = Accepting::Idle;
-                        break;
-                    }
-                    // The client has left the queue before its turn came.
-                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
-                    // Mostly EMFILE or ENFILE: no descriptor is free. The client stays in the queue, and no
-                    // event will come for it, so it is tried again after a while.
-                    _ => {
-                        if !matches!(self.accepting, Accepting::PausedUntil(_)) {
-                            warn!("accepting no clients for now: {error}");
-                        }
-                        next = Accepting::PausedUntil(self.peers.now + ACCEPT_PAUSE);
-                        break;
-                    }
-                },
-            }
-        }
-        self.accepting = next;
-        for (socket, address) in accepted {
-            self.welcome(socket, address);
+        for (stream, address) in self.watchers.as_mut().map(|door| door.let_in(now)).unwrap_or_default() {
+            self.show_figures(stream, address);
         }
     }
 
     /// Takes a new client in, or tells it that there is no room.
-    fn welcome(&mut self, socket: TcpStream, address: SocketAddr) {
-        let limit = self.peers.config.max_connections.unwrap_or(usize::MAX);
-        let is_full = self.peers.live() >= limit;
-        if is_full && self.peers.len() >= limit.saturating_add(REFUSED_AT_ONCE) {
-            return debug!("{address} dropped: over max_connections");
-        }
-        let stream = Stream::new(socket);
+    fn welcome(&mut self, stream: Stream, address: SocketAddr) {
+        self.peers.stats.accepted += 1;
         stream.set_nodelay(self.peers.config.nodelay);
-        let id = match self.peers.insert(Peer::new(stream, address, self.peers.now)) {
-            Ok(id) => id,
-            Err(error) => return warn!("{address} dropped: {error}"),
-        };
-        let index = id.index as usize;
-        if index == self.conversations.len() {
-            self.conversations.push(Conversation::default());
-        } else {
-            self.conversations[index] = Conversation::default();
-        }
+        let Some(id) = self.take_in(stream, address, Conversation::default()) else { return };
         debug!("connection {id} from {address} accepted");
-        if is_full {
-            conversation::refuse(id, HandshakeError::TooManyConnections, &mut self.peers);
+        let Err(error) = self.peers.admit(id) else { return };
+        if self.peers.leaving() < FAREWELLS {
+            conversation::refuse(id, error, &mut self.peers);
+        } else {
+            self.peers.stats.dropped_clients += 1;
+            self.peers.lose(id, Cause::Local);
+        }
+    }
+
+    /// Takes somebody in who asks for figures. It doesn't count as a client.
+    fn show_figures(&mut self, stream: Stream, address: SocketAddr) {
+        let watching = self.peers.watching();
+        if watching < WATCHERS_AT_ONCE
+            && let Some(id) = self.take_in(stream, address, Conversation::about_figures())
+        {
+            self.peers.set_watching(id);
+        }
+    }
+
+    fn take_in(&mut self, stream: Stream, address: SocketAddr, conversation: Conversation) -> Option<ConnId> {
+        match self.peers.insert(Peer::new(stream, address, self.peers.now)) {
+            Ok(id) => {
+                let index = id.index as usize;
+                if index == self.conversations.len() {
+                    self.conversations.push(conversation);
+                } else {
+                    self.conversations[index] = conversation;
+                }
+                Some(id)
+            }
+            Err(error) => {
+                warn!("{address} dropped: {error}");
+                None
+            }
+        }
+    }
+
+    // --- What others want ------------------------------------------------------------------------------
+
+    /// Does what other threads have asked for.
+    fn fulfil_wishes(&mut self) {
+        let (wishes, shutdown) = self.handle.take();
+        for wish in wishes {
+            match wish {
+                Wish::Send { id, frame } => self.peers.send_encoded(id, frame),
+                Wish::Broadcast { frame } => self.peers.broadcast_encoded(frame),
+                Wish::Close { id, code, reason } => self.peers.close(id, code, &reason),
+                Wish::Terminate { id } => self.peers.terminate(id),
+            }
+        }
+        if let Some(shutdown) = shutdown
+            && self.drain.is_none()
+        {
+            self.begin_to_drain(shutdown);
+        }
+    }
+
+    /// Runs what users wanted done by now.
+    fn run_timers(&mut self) {
+        let now = self.peers.now;
+        while let Some((id, mut task)) = self.peers.timers.take_due(now) {
+            self.peers.running_timer = Some(id);
+            if catch_unwind(AssertUnwindSafe(|| task(&mut self.peers))).is_ok() {
+                self.peers.timers.put_back(id, task, now);
+            } else {
+                error!("a timer's task has panicked and is cancelled");
+                self.peers.timers.cancel(id);
+            }
+            self.peers.running_timer = None;
         }
     }
 
     // --- The end ---------------------------------------------------------------------------------------
 
-    fn is_over(&self) -> bool {
-        self.shutdown_deadline.is_some() && self.peers.len() == 0
+    pub(super) fn is_over(&self) -> bool {
+        self.drain.is_some() && self.peers.len() == 0
     }
 
-    /// Begins to shut down when somebody asks for it, and makes an end when the time is up.
-    fn follow_shutdown(&mut self) {
-        match self.shutdown_deadline {
-            None if self.handle.is_shutdown() => self.begin_shutdown(),
-            Some(deadline) if deadline <= self.peers.now => {
-                for id in self.peers.ids() {
-                    self.peers.lose(id, Cause::Local);
-                }
-            }
-            None | Some(_) => {}
-        }
+    /// Stops accepting, and makes a plan whom to close when.
+    fn begin_to_drain(&mut self, Shutdown { within }: Shutdown) {
+        info!("draining: {} connections to close", self.peers.live());
+        self.door = None;
+        let Config { drain_spread, close_timeout, .. } = self.peers.config;
+        let within = within.unwrap_or_else(|| drain_spread.saturating_add(close_timeout));
+        let now = self.peers.now;
+        let spread = drain_spread.min(within);
+        self.drain = Some(Drain::new(now, spread, now + within, self.peers.ids()));
+        self.peers.is_draining = true;
     }
 
-    fn begin_shutdown(&mut self) {
-        info!("shutting down: {} connections to close", self.peers.live());
-        self.listener = None;
-        self.accepting = Accepting::Idle;
-        self.shutdown_deadline = Some(self.peers.now + self.peers.config.close_timeout);
-        for id in self.peers.ids() {
+    /// Tells those whose time has come, and makes an end when the time is up.
+    fn go_on_draining(&mut self) {
+        let Some(drain) = &mut self.drain else { return };
+        let now = self.peers.now;
+        while let Some(id) = drain.next_to_tell(now) {
             match self.peers.get(id).map(|peer| peer.stage) {
                 Some(Stage::Connecting) => {
                     self.peers.respond(id, &Response::rejection(503, "The server is shutting down."));
@@ -326,16 +386,18 @@ impl<H: Handler> EventLoop<H> {
                 None => {}
             }
         }
+        if drain.is_over(now) {
+            for id in self.peers.ids() {
+                self.peers.lose(id, Cause::Local);
+            }
+        }
     }
 }
 
-impl Accepting {
-    /// After the poll has told of new clients.
-    const fn awakened(self) -> Self {
-        match self {
-            Self::Idle | Self::Pending => Self::Pending,
-            // They wait like the others until the next try.
-            Self::PausedUntil(at) => Self::PausedUntil(at),
-        }
+impl<H: Handler, L: Listener> Drop for EventLoop<H, L> {
+    /// However the loop ends, other threads hear of it.
+    fn drop(&mut self) {
+        self.handle.publish(self.peers.current_stats());
+        self.handle.stop();
     }
 }

@@ -1,22 +1,42 @@
 //! The way into a running loop from other threads.
 //!
-//! This file knows how to leave a wish and wake the loop. It refuses to know how the loop fulfils it.
+//! This file knows a queue of wishes and how to wake the loop. It refuses to know how the loop fulfils them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use log::error;
 use mio::Waker;
 
-/// Reaches a server that runs on another thread; clones reach the same one.
+use crate::{
+    peers::ConnId,
+    protocol::{CloseCode, FrameHeader, Message},
+    stats::Stats,
+};
+
+/// How many wishes may wait for the loop.
+const MAX_WISHES: usize = 65_536;
+/// How many bytes of messages may wait for the loop.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Reaches a running server from any thread, also from its own hooks; clones reach the same one.
+///
+/// Every call leaves a wish and returns at once; the loop fulfils them in the order in which they came, so the
+/// messages of one thread stay in order. At most 65,536 wishes and 64 MiB of messages wait: beyond that a call
+/// is refused with [`HandleError::Full`], and it is up to the caller to wait, to drop or to complain. Nothing
+/// ever blocks, so nothing can deadlock.
 ///
 /// ```no_run
+/// use std::{thread, time::Duration};
+///
 /// let server = wirehook::Server::bind("127.0.0.1:0")?;
 /// let handle = server.handle();
-/// std::thread::spawn(move || {
-///     // … when it is time:
+/// thread::spawn(move || {
+///     let _ = handle.broadcast("from another thread");
 ///     handle.shutdown();
 /// });
 /// server.run() // returns after the last connection has closed
@@ -27,29 +47,190 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
+/// Why a wish was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HandleError {
+    /// Too much waits for the loop already; later there may be room.
+    Full,
+    /// The server has stopped.
+    Stopped,
+}
+
+impl fmt::Display for HandleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "too much waits for the server's loop already",
+            Self::Stopped => "the server has stopped",
+        })
+    }
+}
+
+impl std::error::Error for HandleError {}
+
 #[derive(Debug)]
 struct Shared {
     waker: Waker,
-    shutdown: AtomicBool,
+    queue: Mutex<Queue>,
+    stats: Mutex<Stats>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    wishes: VecDeque<Wish>,
+    /// Bytes of the messages in `wishes`.
+    bytes: usize,
+    shutdown: Option<Shutdown>,
+    stopped: bool,
+}
+
+/// What another thread wants. Messages are encoded where they come from, which spares the loop the work.
+#[derive(Debug)]
+pub(super) enum Wish {
+    Send { id: ConnId, frame: Vec<u8> },
+    Broadcast { frame: Vec<u8> },
+    Close { id: ConnId, code: CloseCode, reason: String },
+    Terminate { id: ConnId },
+}
+
+/// That the server is to end, and how soon; `None` leaves that to the configuration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shutdown {
+    pub(super) within: Option<Duration>,
 }
 
 impl Handle {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { shared: Arc::new(Shared { waker, shutdown: AtomicBool::new(false) }) }
+        Self { shared: Arc::new(Shared { waker, queue: Mutex::default(), stats: Mutex::default() }) }
     }
 
-    /// Stops accepting, closes every connection with 1001 (§7.4.1), and lets
-    /// [`Server::run`](crate::Server::run) return when all have answered, or after
-    /// [`close_timeout`](crate::Config::close_timeout). Calling it again changes nothing.
+    /// Sends a message to a connection. What becomes of it there is not told: it may be dropped for a peer that
+    /// is too slow, and a connection may have gone.
+    ///
+    /// # Errors
+    ///
+    /// The wish was refused; nothing is sent.
+    pub fn send<'m>(&self, id: ConnId, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
+        self.wish(Wish::Send { id, frame: encode(message.into()) })
+    }
+
+    /// Sends a message to every connection that is open when the loop comes to it.
+    ///
+    /// # Errors
+    ///
+    /// The wish was refused; nothing is sent.
+    pub fn broadcast<'m>(&self, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
+        self.wish(Wish::Broadcast { frame: encode(message.into()) })
+    }
+
+    /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
+    ///
+    /// # Errors
+    ///
+    /// The wish was refused.
+    pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), HandleError> {
+        self.wish(Wish::Close { id, code, reason: reason.to_owned() })
+    }
+
+    /// Drops a connection without a closing handshake.
+    ///
+    /// # Errors
+    ///
+    /// The wish was refused.
+    pub fn terminate(&self, id: ConnId) -> Result<(), HandleError> {
+        self.wish(Wish::Terminate { id })
+    }
+
+    /// Drains the server: stops accepting, closes every connection with 1001 (§7.4.1), spread over
+    /// [`drain_spread`](crate::Config::drain_spread), and lets [`Server::run`](crate::Server::run) return when
+    /// all have answered, or [`close_timeout`](crate::Config::close_timeout) after the last was told.
+    ///
+    /// What waits in the queue before it is still done. It is never refused, and calling it again changes
+    /// nothing.
     pub fn shutdown(&self) {
-        self.shared.shutdown.store(true, Ordering::Release);
+        self.ask_for(Shutdown { within: None });
+    }
+
+    /// [`shutdown`](Self::shutdown) with a time after which whoever has not answered is dropped.
+    pub fn shutdown_within(&self, deadline: Duration) {
+        self.ask_for(Shutdown { within: Some(deadline) });
+    }
+
+    /// The server's figures as of the end of the loop's last turn.
+    pub fn stats(&self) -> Stats {
+        *lock(&self.shared.stats)
+    }
+
+    fn ask_for(&self, shutdown: Shutdown) {
+        lock(&self.shared.queue).shutdown.get_or_insert(shutdown);
+        self.wake();
+    }
+
+    fn wish(&self, wish: Wish) -> Result<(), HandleError> {
+        let len = wish.len();
+        let mut queue = lock(&self.shared.queue);
+        if queue.stopped {
+            return Err(HandleError::Stopped);
+        }
+        if queue.wishes.len() >= MAX_WISHES || queue.bytes.saturating_add(len) > MAX_BYTES {
+            return Err(HandleError::Full);
+        }
+        let was_empty = queue.wishes.is_empty();
+        queue.wishes.push_back(wish);
+        queue.bytes += len;
+        drop(queue);
+        // Whoever found the queue empty wakes the loop; it takes all that has come by then.
+        if was_empty {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    fn wake(&self) {
         if let Err(error) = self.shared.waker.wake() {
             error!("the loop could not be woken: {error}");
         }
     }
 
-    /// Whether shutdown was asked for.
-    pub(super) fn is_shutdown(&self) -> bool {
-        self.shared.shutdown.load(Ordering::Acquire)
+    // --- The loop's side -------------------------------------------------------------------------------
+
+    /// Takes all wishes, and the wish to end.
+    pub(super) fn take(&self) -> (VecDeque<Wish>, Option<Shutdown>) {
+        let mut queue = lock(&self.shared.queue);
+        queue.bytes = 0;
+        (std::mem::take(&mut queue.wishes), queue.shutdown)
     }
+
+    /// Refuses all wishes from now on.
+    pub(super) fn stop(&self) {
+        let mut queue = lock(&self.shared.queue);
+        *queue = Queue { stopped: true, ..Queue::default() };
+    }
+
+    pub(super) fn publish(&self, stats: Stats) {
+        *lock(&self.shared.stats) = stats;
+    }
+}
+
+impl Wish {
+    /// Bytes that it makes the queue hold.
+    fn len(&self) -> usize {
+        match self {
+            Self::Send { frame, .. } | Self::Broadcast { frame } => frame.len(),
+            Self::Close { reason, .. } => reason.len(),
+            Self::Terminate { .. } => 0,
+        }
+    }
+}
+
+fn encode(message: Message<'_>) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
+    FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
+    frame.extend_from_slice(message.as_bytes());
+    frame
+}
+
+/// A thread that panicked while it held the lock has left nothing half-done: each hold is a few assignments.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

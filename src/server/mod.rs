@@ -4,26 +4,32 @@
 //! `event_loop.rs` has the order of things, `conversation.rs` what one connection's input leads to.
 
 mod conversation;
+mod door;
+mod drain;
 mod event_loop;
+mod figures;
 mod guard;
 mod handle;
 
 use std::{
     io::{self, ErrorKind},
     net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
 };
 
 use mio::{Interest, Poll, Waker, net::TcpListener};
 
-pub use handle::Handle;
+pub use handle::{Handle, HandleError};
 
 use crate::{
     config::Config,
+    connections::Connections,
     handler::{Closed, Handler, Hooks, Upgrade},
+    peers::{Millis, Peers, Task, Timers},
     protocol::{Message, Request},
     websocket::WebSocket,
 };
-use event_loop::{EventLoop, LISTENER, WAKER};
+use event_loop::{EventLoop, LISTENER, WAKER, WATCHERS};
 
 /// A WebSocket server on one address, on one thread.
 ///
@@ -43,9 +49,11 @@ use event_loop::{EventLoop, LISTENER, WAKER};
 ///     .run()
 /// # ; Ok::<(), std::io::Error>(())
 /// ```
-pub struct Server<H = Hooks<()>> {
+pub struct Server<H: Handler = Hooks<()>> {
     poll: Poll,
     listener: TcpListener,
+    watchers: Option<TcpListener>,
+    timers: Timers<Task<H::State>>,
     handle: Handle,
     config: Config,
     handler: H,
@@ -64,7 +72,15 @@ impl Server {
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let handle = Handle::new(Waker::new(poll.registry(), WAKER)?);
-        Ok(Self { poll, listener, handle, config: Config::default(), handler: Hooks::default() })
+        Ok(Self {
+            poll,
+            listener,
+            watchers: None,
+            timers: Timers::default(),
+            handle,
+            config: Config::default(),
+            handler: Hooks::default(),
+        })
     }
 
     /// Keeps a value of type `S` for each connection, in every hook at [`WebSocket::state`].
@@ -140,12 +156,60 @@ impl<S: Default> Server<Hooks<S>> {
     }
 }
 
-impl<H> Server<H> {
-    /// Gives all hooks at once, as a type that implements [`Handler`].
+impl<H: Handler> Server<H> {
+    /// Gives all hooks at once, as a type that implements [`Handler`]. Hooks and timers that were set before are
+    /// dropped: they are those of another state.
     #[must_use]
-    pub fn handler<T>(self, handler: T) -> Server<T> {
-        let Self { poll, listener, handle, config, handler: _ } = self;
-        Server { poll, listener, handle, config, handler }
+    pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
+        let Self { poll, listener, watchers, timers: _, handle, config, handler: _ } = self;
+        Server { poll, listener, watchers, timers: Timers::default(), handle, config, handler }
+    }
+
+    /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.
+    ///
+    /// From a hook: [`Connections::after`], by way of [`WebSocket::all`].
+    #[must_use]
+    pub fn after(
+        mut self,
+        delay: Duration,
+        mut task: impl FnMut(&mut Connections<'_, H::State>) + 'static,
+    ) -> Self {
+        let task = Box::new(move |peers: &mut Peers<H::State>| task(&mut Connections::new(peers)));
+        self.timers.after(delay, task, Millis::default());
+        self
+    }
+
+    /// Runs a task every `period` from when [`run`](Self::run) is called, on the loop; see
+    /// [`Connections::every`].
+    #[must_use]
+    pub fn every(
+        mut self,
+        period: Duration,
+        mut task: impl FnMut(&mut Connections<'_, H::State>) + 'static,
+    ) -> Self {
+        let task = Box::new(move |peers: &mut Peers<H::State>| task(&mut Connections::new(peers)));
+        self.timers.every(period, task, Millis::default());
+        self
+    }
+
+    /// Shows the server's figures on another address, from the same loop: `/metrics` in the text format of
+    /// Prometheus, `/healthz`, and `/readyz`, which says 503 while the server drains.
+    ///
+    /// Whoever can reach the address can read the figures; there is no password. They hold no data of clients.
+    ///
+    /// # Errors
+    ///
+    /// No address, or none that is free.
+    pub fn watched_on(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut listener = bind_first(address)?;
+        self.poll.registry().register(&mut listener, WATCHERS, Interest::READABLE)?;
+        self.watchers = Some(listener);
+        Ok(self)
+    }
+
+    /// Where the figures are shown, with the real port if 0 was asked for.
+    pub fn watchers_addr(&self) -> Option<SocketAddr> {
+        self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Changes limits, times and lists.
@@ -179,17 +243,15 @@ impl<H> Server<H> {
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
-}
 
-impl<H: Handler> Server<H> {
     /// Serves until [`Handle::shutdown`] is called, on this thread.
     ///
     /// # Errors
     ///
     /// The operating system refuses to poll. Nothing that a client does ends the server.
     pub fn run(self) -> io::Result<()> {
-        let Self { poll, listener, handle, config, handler } = self;
-        EventLoop::new(poll, listener, handle, config, handler)?.run()
+        let Self { poll, listener, watchers, timers, handle, config, handler } = self;
+        EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?.run()
     }
 
     /// [`run`](Self::run) under the name that Swoole gives it.

@@ -21,6 +21,13 @@ impl Millis {
     }
 }
 
+impl From<Duration> for Millis {
+    /// What has passed since the loop began.
+    fn from(elapsed: Duration) -> Self {
+        Self(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
 impl Add<Duration> for Millis {
     type Output = Self;
 

@@ -1,0 +1,119 @@
+//! All connections of a server, for whoever is not one of them: a timer, or a hook that looks beyond its own.
+//!
+//! This file knows the calls that name a connection by its id. It refuses to know how they are carried out:
+//! `peers/` does that.
+
+use std::time::Duration;
+
+use crate::{
+    peers::{BroadcastStatus, ConnId, Peers, SendStatus, TimerId},
+    protocol::{CloseCode, Message},
+    stats::Stats,
+};
+
+/// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all).
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use wirehook::Server;
+///
+/// Server::bind("127.0.0.1:9501")?
+///     .every(Duration::from_secs(1), |all| {
+///         let line = format!("{} of you are here", all.ids().count());
+///         all.broadcast(&line);
+///     })
+///     .run()
+/// # ; Ok::<(), std::io::Error>(())
+/// ```
+pub struct Connections<'a, S = ()> {
+    peers: &'a mut Peers<S>,
+}
+
+impl<'a, S> Connections<'a, S> {
+    pub(crate) const fn new(peers: &'a mut Peers<S>) -> Self {
+        Self { peers }
+    }
+
+    /// The connections that are open.
+    pub fn ids(&self) -> impl Iterator<Item = ConnId> {
+        self.peers.open().map(|(id, _)| id)
+    }
+
+    /// What is kept for a connection.
+    pub fn state(&mut self, id: ConnId) -> Option<&mut S> {
+        self.peers.get_mut(id).map(|peer| &mut peer.state)
+    }
+
+    /// Bytes that wait because the peer is slow; 0 for one that keeps up or has gone.
+    pub fn buffered_amount(&self, id: ConnId) -> usize {
+        self.peers.get(id).map_or(0, |peer| peer.buffered())
+    }
+
+    /// Sends a message to a connection.
+    ///
+    /// It is dropped if more than [`max_backpressure`](crate::Config::max_backpressure) would wait there, unless
+    /// the connection is the one whose hook runs.
+    pub fn send<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
+        self.peers.send(id, message.into())
+    }
+
+    /// Sends a message to every open connection. It is encoded once.
+    pub fn broadcast<'m>(&mut self, message: impl Into<Message<'m>>) -> BroadcastStatus {
+        self.peers.broadcast(message.into(), |_, _| true)
+    }
+
+    /// Sends a message to every open connection that `filter` picks by its id and state.
+    pub fn broadcast_if<'m>(
+        &mut self,
+        message: impl Into<Message<'m>>,
+        filter: impl FnMut(ConnId, &S) -> bool,
+    ) -> BroadcastStatus {
+        self.peers.broadcast(message.into(), filter)
+    }
+
+    /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
+    pub fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
+        self.peers.close(id, code, reason);
+    }
+
+    /// Drops a connection without a closing handshake.
+    pub fn terminate(&mut self, id: ConnId) {
+        self.peers.terminate(id);
+    }
+
+    /// Runs a task once, `delay` from now, on the loop.
+    pub fn after(
+        &mut self,
+        delay: Duration,
+        mut task: impl FnMut(&mut Connections<'_, S>) + 'static,
+    ) -> TimerId {
+        let now = self.peers.now;
+        self.peers.timers.after(delay, Box::new(move |peers| task(&mut Connections::new(peers))), now)
+    }
+
+    /// Runs a task every `period`, on the loop, for the first time one period from now. Runs that the loop is
+    /// too busy for are skipped, and a task that panics does not run again.
+    pub fn every(
+        &mut self,
+        period: Duration,
+        mut task: impl FnMut(&mut Connections<'_, S>) + 'static,
+    ) -> TimerId {
+        let now = self.peers.now;
+        self.peers.timers.every(period, Box::new(move |peers| task(&mut Connections::new(peers))), now)
+    }
+
+    /// Stops a timer; whether there was one.
+    pub fn cancel(&mut self, timer: TimerId) -> bool {
+        self.peers.timers.cancel(timer)
+    }
+
+    /// Stops the timer whose task runs now; whether one does.
+    pub fn stop_timer(&mut self) -> bool {
+        self.peers.running_timer.is_some_and(|timer| self.peers.timers.cancel(timer))
+    }
+
+    /// The server's figures as of now.
+    pub fn stats(&self) -> Stats {
+        self.peers.current_stats()
+    }
+}

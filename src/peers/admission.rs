@@ -1,0 +1,170 @@
+//! How many connections one address may have, and how fast it may open them.
+//!
+//! This file knows addresses and their counts. It refuses to know sockets and answers. A client with IPv6 owns
+//! a whole /64, so that is what counts as one address there.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use super::deadlines::Millis;
+use crate::{config::Config, protocol::HandshakeError};
+
+/// Addresses that have nothing to be remembered for are forgotten when there are more than this many.
+const REMEMBERED: usize = 1024;
+
+#[derive(Debug, Default)]
+pub(crate) struct Admission {
+    visitors: HashMap<Prefix, Visitor>,
+    /// How many may be remembered before the next clearing.
+    clear_at: usize,
+}
+
+/// What counts as one address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Prefix {
+    V4(Ipv4Addr),
+    V6([u16; 4]),
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Visitor {
+    connections: usize,
+    /// When all of its handshakes would have been due at the steady rate, in microseconds. What lies before now
+    /// is forgotten; a whole second ahead of it is the most that is granted.
+    paid_until: u64,
+}
+
+impl Admission {
+    /// Counts a new connection, or says why there must not be one.
+    pub(crate) fn enter(
+        &mut self,
+        address: SocketAddr,
+        config: &Config,
+        now: Millis,
+    ) -> Result<(), HandshakeError> {
+        if !is_on(config) {
+            return Ok(());
+        }
+        self.clear(now);
+        let visitor = self.visitors.entry(Prefix::of(address)).or_default();
+        if config.max_connections_per_address.is_some_and(|max| visitor.connections >= max) {
+            return Err(HandshakeError::TooManyFromAddress);
+        }
+        if let Some(rate) = config.max_handshakes_per_address {
+            visitor.pay(rate, now)?;
+        }
+        visitor.connections += 1;
+        Ok(())
+    }
+
+    /// A connection that was counted has ended.
+    pub(crate) fn leave(&mut self, address: SocketAddr, config: &Config) {
+        if is_on(config)
+            && let Some(visitor) = self.visitors.get_mut(&Prefix::of(address))
+        {
+            visitor.connections = visitor.connections.saturating_sub(1);
+        }
+    }
+
+    /// Forgets those who have no connection and owe no time, before there are too many to remember.
+    fn clear(&mut self, now: Millis) {
+        if self.visitors.len() > self.clear_at.max(REMEMBERED) {
+            self.visitors.retain(|_, it| it.connections > 0 || it.paid_until > micros(now));
+            self.clear_at = self.visitors.len() * 2;
+        }
+    }
+}
+
+impl Visitor {
+    /// Takes one handshake's share of a second, if a whole second is not taken yet.
+    fn pay(&mut self, per_second: u32, now: Millis) -> Result<(), HandshakeError> {
+        let second = Duration::from_secs(1).as_micros() as u64;
+        let share = second / u64::from(per_second.max(1));
+        let paid_until = self.paid_until.max(micros(now)) + share;
+        if per_second == 0 || paid_until > micros(now) + second {
+            return Err(HandshakeError::TooFastFromAddress);
+        }
+        self.paid_until = paid_until;
+        Ok(())
+    }
+}
+
+impl Prefix {
+    fn of(address: SocketAddr) -> Self {
+        match address.ip().to_canonical() {
+            IpAddr::V4(address) => Self::V4(address),
+            IpAddr::V6(address) => {
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
+            }
+        }
+    }
+}
+
+const fn is_on(config: &Config) -> bool {
+    config.max_connections_per_address.is_some() || config.max_handshakes_per_address.is_some()
+}
+
+const fn micros(now: Millis) -> u64 {
+    now.0.saturating_mul(1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        SocketAddr::new(text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 1)
+    }
+
+    #[test]
+    fn an_address_has_so_many_connections_and_no_more_until_one_leaves() {
+        let config = Config { max_connections_per_address: Some(2), ..Config::default() };
+        let mut admission = Admission::default();
+        let enter = |admission: &mut Admission, from| admission.enter(address(from), &config, Millis(0));
+        assert_eq!(enter(&mut admission, "192.0.2.1"), Ok(()));
+        assert_eq!(enter(&mut admission, "::ffff:192.0.2.1"), Ok(()), "the same address, mapped");
+        assert_eq!(enter(&mut admission, "192.0.2.1"), Err(HandshakeError::TooManyFromAddress));
+        assert_eq!(enter(&mut admission, "192.0.2.2"), Ok(()));
+        admission.leave(address("192.0.2.1"), &config);
+        assert_eq!(enter(&mut admission, "192.0.2.1"), Ok(()));
+    }
+
+    #[test]
+    fn a_64_bit_prefix_is_one_address() {
+        let config = Config { max_connections_per_address: Some(1), ..Config::default() };
+        let mut admission = Admission::default();
+        assert_eq!(admission.enter(address("2001:db8:1:2::1"), &config, Millis(0)), Ok(()));
+        assert!(admission.enter(address("2001:db8:1:2:ffff::9"), &config, Millis(0)).is_err());
+        assert_eq!(admission.enter(address("2001:db8:1:3::1"), &config, Millis(0)), Ok(()));
+    }
+
+    #[test]
+    fn handshakes_come_at_a_rate_with_one_second_in_advance() {
+        let config = Config { max_handshakes_per_address: Some(10), ..Config::default() };
+        let mut admission = Admission::default();
+        let mut enter_at = |now| admission.enter(address("192.0.2.1"), &config, Millis(now));
+        for _ in 0..10 {
+            assert_eq!(enter_at(5000), Ok(()));
+        }
+        assert_eq!(enter_at(5000), Err(HandshakeError::TooFastFromAddress));
+        assert_eq!(enter_at(5099), Err(HandshakeError::TooFastFromAddress));
+        assert_eq!(enter_at(5100), Ok(()));
+        assert_eq!(enter_at(5100), Err(HandshakeError::TooFastFromAddress));
+    }
+
+    #[test]
+    fn addresses_that_have_left_are_forgotten() {
+        let config = Config { max_handshakes_per_address: Some(1000), ..Config::default() };
+        let mut admission = Admission::default();
+        for number in 0..100_000u32 {
+            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(number)), 1);
+            assert_eq!(admission.enter(address, &config, Millis(number.into())), Ok(()));
+            admission.leave(address, &config);
+        }
+        assert!(admission.visitors.len() <= 2 * REMEMBERED + 1, "{}", admission.visitors.len());
+    }
+}

@@ -1,0 +1,175 @@
+//! How a connection ends, from our Close or the peer's to the closed socket.
+//!
+//! This file knows the ways to the end and sees to it that every connection that opened is told of its own
+//! exactly once. It refuses to know what the hook makes of it.
+
+use std::{
+    io::{self, ErrorKind},
+    mem,
+};
+
+use log::{debug, error};
+
+use super::{
+    ConnId, Peers,
+    peer::{Cause, Ending, Stage},
+};
+use crate::protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response};
+
+impl<S> Peers<S> {
+    /// Begins the closing handshake (§7.1.2).
+    pub(crate) fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
+        let code = if code.may_be_sent() || code == CloseCode::NO_STATUS_RECEIVED {
+            code
+        } else {
+            error!("connection {id}: §7.4: close code {code} must not be sent; 1011 is sent instead");
+            CloseCode::INTERNAL_ERROR
+        };
+        if self.is_open(id) {
+            self.push_with(id, |peer, out| peer.sender.close(code, reason, out));
+            self.set_stage(id, Stage::Closing);
+        }
+    }
+
+    /// Drops the connection without another word.
+    pub(crate) fn terminate(&mut self, id: ConnId) {
+        self.lose(id, Cause::Local);
+    }
+
+    /// The peer's Close has come (§5.5.1): answers it, unless it is the answer to ours.
+    pub(crate) fn close_received(&mut self, id: ConnId, frame: Option<CloseFrame<'_>>) {
+        let Some(peer) = self.get(id) else { return };
+        let cause = if peer.sender.is_close_sent() { Cause::Local } else { Cause::Peer };
+        self.push_with(id, |peer, out| peer.sender.answer(&Event::Close(frame), out));
+        let code = frame.map_or(CloseCode::NO_STATUS_RECEIVED, |frame| frame.code);
+        let reason = frame.map_or("", |frame| frame.reason).to_owned();
+        self.end(id, Ending { code, reason, cause, clean: true });
+        self.finish(id);
+    }
+
+    /// _Fail the WebSocket Connection_ (§7.1.7) for a broken rule.
+    pub(crate) fn fail_protocol(&mut self, id: ConnId, error: ProtocolError) {
+        debug!("connection {id} failed: {error}");
+        self.fail(id, error.close_code(), &error.to_string(), Cause::Protocol(error));
+    }
+
+    /// Too much is held for all connections together, and this one holds much: it goes, and gives that back.
+    ///
+    /// A peer that doesn't read would not see a Close either, so it is dropped.
+    pub(crate) fn shed(&mut self, id: ConnId) {
+        self.hold(id, 0);
+        self.stats.shed += 1;
+        let Some((stage, is_blocked)) = self.get(id).map(|peer| (peer.stage, peer.blocked)) else { return };
+        match stage {
+            Stage::Connecting => self.respond(id, &Response::refusal(HandshakeError::TooManyConnections)),
+            Stage::Open | Stage::Closing if !is_blocked => {
+                self.fail(id, CloseCode::TRY_AGAIN_LATER, "the server is overloaded", Cause::Overload);
+            }
+            Stage::Open | Stage::Closing => {
+                let code = CloseCode::TRY_AGAIN_LATER;
+                self.end(id, Ending { code, ..Ending::abnormal(Cause::Overload) });
+                self.set_stage(id, Stage::Doomed);
+            }
+            Stage::Finishing | Stage::Lingering => self.set_stage(id, Stage::Doomed),
+            Stage::Doomed => {}
+        }
+    }
+
+    /// A hook has panicked: the connection can't go on as if it had not.
+    pub(crate) fn fail_panicked(&mut self, id: ConnId) {
+        match self.get(id).map(|peer| peer.stage) {
+            Some(Stage::Connecting) => {
+                self.respond(id, &Response::rejection(500, "The server's application has failed."));
+            }
+            Some(Stage::Open | Stage::Closing) => {
+                self.fail(id, CloseCode::INTERNAL_ERROR, "the application has failed", Cause::Panic);
+            }
+            Some(Stage::Finishing | Stage::Lingering | Stage::Doomed) | None => {}
+        }
+    }
+
+    /// _Fail the WebSocket Connection_ (§7.1.7): says Close, waits for no answer, and ends.
+    pub(super) fn fail(&mut self, id: ConnId, code: CloseCode, reason: &str, cause: Cause) {
+        self.push_with(id, |peer, out| peer.sender.close(code, reason, out));
+        self.end(id, Ending { code, reason: reason.to_owned(), cause, clean: false });
+        self.finish(id);
+    }
+
+    /// The peer has closed its side of TCP. What waits for it still goes out.
+    pub(crate) fn end_of_input(&mut self, id: ConnId) {
+        let Some(peer) = self.get_mut(id) else { return };
+        peer.read_closed = true;
+        let cause = match peer.stage {
+            Stage::Lingering => return self.set_stage(id, Stage::Doomed),
+            Stage::Closing => Cause::Local,
+            _ => Cause::Transport(ErrorKind::UnexpectedEof),
+        };
+        self.end(id, Ending::abnormal(cause));
+        self.finish(id);
+    }
+
+    /// The socket is of no use any more, or the connection isn't wanted any more.
+    pub(crate) fn lose(&mut self, id: ConnId, cause: Cause) {
+        let Some(peer) = self.get(id) else { return };
+        if peer.stage == Stage::Doomed {
+            return;
+        }
+        let cause = if peer.stage == Stage::Closing { Cause::Local } else { cause };
+        self.end(id, Ending::abnormal(cause));
+        self.set_stage(id, Stage::Doomed);
+    }
+
+    /// Reading or writing has failed for good.
+    pub(crate) fn lose_socket(&mut self, id: ConnId, error: &io::Error) {
+        debug!("connection {id}: {error}");
+        self.lose(id, Cause::Transport(error.kind()));
+    }
+
+    /// Notes how a connection ended, the first time that it does; one that never opened has no hook to tell.
+    pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
+        if self.get(id).is_some_and(|peer| matches!(peer.stage, Stage::Open | Stage::Closing)) {
+            self.endings.push_back((id, ending));
+        }
+    }
+
+    /// Lets what waits go out, and nothing new after it.
+    pub(super) fn finish(&mut self, id: ConnId) {
+        let Some(peer) = self.get(id) else { return };
+        if peer.stage.is_live() {
+            self.set_stage(id, Stage::Finishing);
+        }
+        self.linger_if_flushed(id);
+    }
+
+    /// Once all is sent, closes TCP from our side (§7.1.1: the server does so first).
+    pub(super) fn linger_if_flushed(&mut self, id: ConnId) {
+        let is_corked = self.cork.owner == Some(id);
+        let Some(peer) = self.get(id) else { return };
+        if peer.stage != Stage::Finishing || peer.waiting.is_some() || is_corked {
+            return;
+        }
+        if peer.read_closed {
+            self.set_stage(id, Stage::Doomed);
+        } else {
+            peer.stream.shutdown_write();
+            self.set_stage(id, Stage::Lingering);
+        }
+    }
+
+    pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage) {
+        let now = self.now;
+        let Some(peer) = self.table.get_mut(id) else { return };
+        if peer.stage.is_live() && !stage.is_live() && !peer.watching {
+            self.live -= 1;
+            if mem::take(&mut peer.admitted) {
+                self.admission.leave(peer.address, &self.config);
+            }
+        }
+        (peer.stage, peer.since) = (stage, now);
+        if stage == Stage::Doomed {
+            peer.waiting = None;
+            self.doomed.push(id);
+        }
+        self.schedule(id);
+    }
+}

@@ -1,0 +1,72 @@
+//! What time does to a connection: deadlines that end a stage, pings for the silent, and the end of the dead.
+//!
+//! This file knows how long each stage may last. It refuses to know what time it is: the loop says so.
+
+use log::{debug, trace};
+
+use super::{
+    ConnId, Millis, Peers,
+    peer::{Cause, Stage},
+};
+use crate::protocol::CloseCode;
+
+impl<S> Peers<S> {
+    /// Bytes have come from the peer.
+    #[inline]
+    pub(crate) fn alive(&mut self, id: ConnId) {
+        let now = self.now;
+        if let Some(peer) = self.table.get_mut(id)
+            && peer.stage == Stage::Open
+        {
+            (peer.since, peer.pinged) = (now, false);
+        }
+    }
+
+    /// The earliest time at which [`expire`](Self::expire) has something to do.
+    pub(crate) fn next_deadline(&self) -> Option<Millis> {
+        self.deadlines.next()
+    }
+
+    /// Sees to it that the timer looks at a connection in time.
+    pub(super) fn schedule(&mut self, id: ConnId) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        let Some(due) = peer.due(&self.config) else { return };
+        if due < peer.scheduled {
+            peer.scheduled = due;
+            self.deadlines.insert(due, id);
+        }
+    }
+
+    /// A connection whose time may have come. Call until there is none.
+    pub(crate) fn expire(&mut self) -> Option<ConnId> {
+        while let Some((at, id)) = self.deadlines.pop_due(self.now) {
+            let now = self.now;
+            let Some(peer) = self.table.get_mut(id) else { continue };
+            if peer.scheduled != at {
+                continue;
+            }
+            peer.scheduled = Millis::NEVER;
+            match peer.due(&self.config) {
+                Some(due) if due <= now => return Some(id),
+                _ => self.schedule(id),
+            }
+        }
+        None
+    }
+
+    /// Nothing was heard of an open connection for a while: pings it, or gives it up.
+    pub(crate) fn check_alive(&mut self, id: ConnId) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        if peer.pinged {
+            debug!("connection {id}: no sign of life after a ping");
+            return self.fail(id, CloseCode::INTERNAL_ERROR, "no answer to a ping", Cause::Timeout);
+        }
+        peer.pinged = true;
+        // A peer with a backlog shows by taking it that it lives; a ping would only wait behind it.
+        if !peer.blocked {
+            trace!("connection {id}: ping");
+            let _ = self.ping(id, &[]);
+        }
+        self.schedule(id);
+    }
+}

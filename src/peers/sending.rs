@@ -1,0 +1,174 @@
+//! Messages to one connection, to another and to many, and what is refused.
+//!
+//! This file knows whose message may wait for whom. It refuses to know how bytes reach a socket: `writing.rs`
+//! does that.
+
+use std::rc::Rc;
+
+use log::debug;
+
+use super::{
+    ConnId, Peer, Peers, Stage,
+    backlog::Backlog,
+    meter::SharedFrame,
+    peer::{Cause, Waiting},
+};
+use crate::{
+    config::Backpressure,
+    protocol::{CloseCode, Event, FrameHeader, Message, SendError},
+};
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendStatus {
+    /// It leaves with this turn of the loop; nothing was waiting before it.
+    Sent,
+    /// The peer is slow: it waits, and this many bytes wait now, its own included.
+    Queued(usize),
+    /// The peer is too slow: the message was refused, see [`Config::max_backpressure`].
+    Dropped,
+    /// There is no such connection, or its closing has begun (§5.5.1).
+    Gone,
+}
+
+/// What became of a message to many: how many peers had each [`SendStatus`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BroadcastStatus {
+    /// How many it leaves to at once.
+    pub sent: usize,
+    /// How many it waits for.
+    pub queued: usize,
+    /// How many were too slow for it.
+    pub dropped: usize,
+}
+
+impl<S> Peers<S> {
+    /// Sends a message to its own hook's connection or to another.
+    #[inline]
+    pub(crate) fn send(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
+        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
+        if peer.stage != Stage::Open {
+            return SendStatus::Gone;
+        }
+        let Ok(header) = peer.sender.message_header(message) else { return SendStatus::Gone };
+        let payload = message.as_bytes();
+        if self.is_corked(id) {
+            self.stats.sent_messages += 1;
+            header.encode(&mut self.cork.bytes);
+            return self.add_to_cork(id, payload);
+        }
+        self.queue_message(id, header.encoded_len() + payload.len(), |backlog| {
+            backlog.push_with(|out| header.encode(out));
+            backlog.push(payload);
+        })
+    }
+
+    /// Sends a message to every open connection that `filter` picks. It is encoded once.
+    pub(crate) fn broadcast(
+        &mut self,
+        message: Message<'_>,
+        mut filter: impl FnMut(ConnId, &S) -> bool,
+    ) -> BroadcastStatus {
+        let receivers: Vec<ConnId> =
+            self.open().filter(|(id, peer)| filter(*id, &peer.state)).map(|(id, _)| id).collect();
+        let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
+        FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
+        frame.extend_from_slice(message.as_bytes());
+        self.send_to_all(&receivers, frame)
+    }
+
+    /// The same for a message that is encoded already.
+    pub(crate) fn broadcast_encoded(&mut self, frame: Vec<u8>) {
+        let receivers: Vec<ConnId> = self.open().map(|(id, _)| id).collect();
+        self.send_to_all(&receivers, frame);
+    }
+
+    fn send_to_all(&mut self, receivers: &[ConnId], frame: Vec<u8>) -> BroadcastStatus {
+        let frame = SharedFrame::new(frame, &self.meter);
+        let mut status = BroadcastStatus::default();
+        for &id in receivers {
+            match self.send_frame(id, &frame) {
+                SendStatus::Sent => status.sent += 1,
+                SendStatus::Queued(_) => status.queued += 1,
+                SendStatus::Dropped => status.dropped += 1,
+                SendStatus::Gone => {}
+            }
+        }
+        status
+    }
+
+    /// Sends a message that is encoded already, on behalf of another thread.
+    pub(crate) fn send_encoded(&mut self, id: ConnId, frame: Vec<u8>) {
+        let frame = SharedFrame::new(frame, &self.meter);
+        self.send_frame(id, &frame);
+    }
+
+    /// Sends an encoded message.
+    fn send_frame(&mut self, id: ConnId, frame: &Rc<SharedFrame>) -> SendStatus {
+        if !self.is_open(id) {
+            return SendStatus::Gone;
+        }
+        if self.is_corked(id) {
+            self.stats.sent_messages += 1;
+            return self.add_to_cork(id, frame.bytes());
+        }
+        self.queue_message(id, frame.bytes().len(), |backlog| backlog.push_shared(frame))
+    }
+
+    /// Adds a message of `len` bytes to a backlog, if it may wait there.
+    fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
+        if self.admits(id, len) {
+            self.stats.sent_messages += 1;
+            self.queue(id, push)
+        } else {
+            self.stats.dropped_messages += 1;
+            SendStatus::Dropped
+        }
+    }
+
+    /// Sends a ping (§5.5.2).
+    pub(crate) fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
+        if !self.is_open(id) {
+            return Err(SendError::CloseSent);
+        }
+        self.push_with(id, |peer, out| peer.sender.ping(payload, out)).unwrap_or(Err(SendError::CloseSent))
+    }
+
+    /// Answers a ping (§5.5.2).
+    pub(crate) fn pong(&mut self, id: ConnId, payload: &[u8]) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        // §5.5.3: an endpoint with unanswered pings "MAY elect to send a Pong frame for only the most
+        // recently processed Ping frame". The others would only lengthen the queue.
+        if peer.blocked {
+            peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter)).pong = Some(payload.to_vec());
+            return;
+        }
+        self.push_with(id, |peer, out| peer.sender.answer(&Event::Ping(payload), out));
+    }
+
+    /// Whether `len` more bytes, which another connection's hook sends, may wait for this peer.
+    ///
+    /// They may if nothing waits, or if the sum stays within the limit. The peer's own hooks are never refused:
+    /// instead the peer is no longer read from.
+    pub(super) fn admits(&mut self, id: ConnId, len: usize) -> bool {
+        if self.cork.owner == Some(id) {
+            return true;
+        }
+        let limit = self.config.max_backpressure;
+        let is_over = |peer: &Peer<S>| peer.buffered() > 0 && peer.buffered() + len > limit;
+        if !self.get(id).is_some_and(is_over) {
+            return true;
+        }
+        // What was queued in this turn may not have met the socket yet.
+        self.flush(id);
+        if !self.get(id).is_some_and(is_over) {
+            return true;
+        }
+        if self.config.backpressure == Backpressure::Close {
+            debug!("connection {id}: too slow for what others send it");
+            let reason = "too slow to receive";
+            self.fail(id, CloseCode::POLICY_VIOLATION, reason, Cause::Backpressure);
+        }
+        false
+    }
+}

@@ -1,0 +1,133 @@
+//! What users want done later: once, or every so often.
+//!
+//! This file knows when which is due. It refuses to know what is done.
+
+use std::time::Duration;
+
+use super::{
+    deadlines::{Deadlines, Millis},
+    registry::{ConnId, Registry},
+};
+
+/// The shortest time between two runs: the clock of the loop counts milliseconds.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+/// Names one timer, so that it can be cancelled; never given to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TimerId(ConnId);
+
+/// Timers with a task of type `T` each.
+#[derive(Debug)]
+pub(crate) struct Timers<T> {
+    table: Registry<Timer<T>>,
+    deadlines: Deadlines,
+}
+
+#[derive(Debug)]
+struct Timer<T> {
+    /// Out while it runs.
+    task: Option<T>,
+    /// `None` for a timer that runs once.
+    period: Option<Duration>,
+    due: Millis,
+}
+
+impl<T> Default for Timers<T> {
+    fn default() -> Self {
+        Self { table: Registry::new(), deadlines: Deadlines::default() }
+    }
+}
+
+impl<T> Timers<T> {
+    pub(crate) fn after(&mut self, delay: Duration, task: T, now: Millis) -> TimerId {
+        self.insert(Timer { task: Some(task), period: None, due: now + delay })
+    }
+
+    pub(crate) fn every(&mut self, period: Duration, task: T, now: Millis) -> TimerId {
+        let period = period.max(SHORTEST);
+        self.insert(Timer { task: Some(task), period: Some(period), due: now + period })
+    }
+
+    /// Whether there was such a timer.
+    pub(crate) fn cancel(&mut self, id: TimerId) -> bool {
+        self.table.remove(id.0).is_some()
+    }
+
+    pub(crate) fn next_due(&self) -> Option<Millis> {
+        self.deadlines.next()
+    }
+
+    /// Takes the task of a timer that is due, to be run and then [put back](Self::put_back).
+    pub(crate) fn take_due(&mut self, now: Millis) -> Option<(TimerId, T)> {
+        loop {
+            let (_, id) = self.deadlines.pop_due(now)?;
+            if let Some(task) = self.table.get_mut(id).and_then(|timer| timer.task.take()) {
+                return Some((TimerId(id), task));
+            }
+        }
+    }
+
+    /// After a task has run: a repeating one is due again, unless it was cancelled meanwhile. Runs that the loop
+    /// was too busy for are skipped.
+    pub(crate) fn put_back(&mut self, TimerId(id): TimerId, task: T, now: Millis) {
+        let Some(timer) = self.table.get_mut(id) else { return };
+        let Some(period) = timer.period else {
+            self.table.remove(id);
+            return;
+        };
+        timer.task = Some(task);
+        timer.due = (timer.due + period).max(now + SHORTEST);
+        self.deadlines.insert(timer.due, id);
+    }
+
+    fn insert(&mut self, timer: Timer<T>) -> TimerId {
+        let due = timer.due;
+        let id = self.table.insert(timer);
+        self.deadlines.insert(due, id);
+        TimerId(id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_at(timers: &mut Timers<char>, now: u64) -> String {
+        let mut ran = String::new();
+        while let Some((id, task)) = timers.take_due(Millis(now)) {
+            ran.push(task);
+            timers.put_back(id, task, Millis(now));
+        }
+        ran
+    }
+
+    #[test]
+    fn a_timer_runs_when_it_is_due_once_or_every_so_often() {
+        let mut timers = Timers::default();
+        timers.after(Duration::from_millis(25), 'a', Millis(0));
+        timers.every(Duration::from_millis(10), 'e', Millis(0));
+        assert_eq!(run_at(&mut timers, 9), "");
+        assert_eq!(run_at(&mut timers, 10), "e");
+        assert_eq!(run_at(&mut timers, 20), "e");
+        assert_eq!(run_at(&mut timers, 30), "ae");
+        assert_eq!(timers.next_due(), Some(Millis(40)));
+        assert_eq!(run_at(&mut timers, 95), "e", "what the loop was too busy for is skipped");
+        assert_eq!(timers.next_due(), Some(Millis(96)));
+        assert_eq!(timers.table.len(), 1);
+    }
+
+    #[test]
+    fn a_cancelled_timer_never_runs_again() {
+        let mut timers = Timers::default();
+        let first = timers.every(Duration::ZERO, 'x', Millis(0));
+        assert!(timers.cancel(first));
+        assert!(!timers.cancel(first));
+        let second = timers.every(Duration::ZERO, 'y', Millis(0));
+        assert_ne!(first, second);
+        let (id, task) = timers.take_due(Millis(1)).unwrap_or((first, '?'));
+        assert!(timers.cancel(id), "from inside its own task");
+        timers.put_back(id, task, Millis(1));
+        assert_eq!(run_at(&mut timers, 100), "");
+        assert_eq!(timers.table.len(), 0);
+    }
+}

@@ -1,0 +1,224 @@
+//! How bytes leave: the cork, the backlog, the socket.
+//!
+//! - While a batch of one connection's input is worked through, what is sent to *that* connection is collected
+//!   in the cork and leaves in one write when the batch ends. What doesn't fit goes out from where it lies,
+//!   together with the cork, in one vectored write.
+//! - What is sent to *other* connections is added to their backlogs. Each of them is flushed once at the end of
+//!   the turn, so that many messages to one peer leave together.
+//! - What a socket refuses stays in the backlog until the loop hears that there is room. Order is always kept:
+//!   while bytes wait, everything new waits behind them.
+//!
+//! This file knows bytes and their order. It refuses to know what they mean, but for the pong that may be
+//! replaced while it waits (§5.5.3).
+
+use std::{
+    io::{ErrorKind, IoSlice},
+    mem,
+};
+
+use mio::Token;
+
+use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, peer::Waiting, sending::SendStatus};
+use crate::protocol::Event;
+
+/// How many bytes are collected before they are written, although the batch goes on.
+pub(super) const CORK_LEN: usize = 128 * 1024;
+
+/// What is sent to one connection while a batch of its input is worked through.
+#[derive(Default)]
+pub(super) struct Cork {
+    pub(super) owner: Option<ConnId>,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl<S> Peers<S> {
+    /// From here on what is sent to `id` is collected.
+    #[inline]
+    pub(crate) fn cork(&mut self, id: ConnId) {
+        self.cork.owner = Some(id);
+    }
+
+    /// Writes what was collected.
+    #[inline]
+    pub(crate) fn uncork(&mut self) {
+        let Some(id) = self.cork.owner.take() else { return };
+        if !self.cork.bytes.is_empty() {
+            self.write_cork(id, &[]);
+        }
+        self.linger_if_flushed(id);
+    }
+
+    /// Whether what is sent to `id` is collected now.
+    #[inline]
+    pub(super) fn is_corked(&self, id: ConnId) -> bool {
+        self.cork.owner == Some(id) && self.get(id).is_some_and(|peer| !peer.blocked)
+    }
+
+    /// Collects bytes, or writes them at once behind what was collected if they are too many to be copied.
+    #[inline]
+    pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
+        if self.cork.bytes.len() + bytes.len() < CORK_LEN {
+            self.cork.bytes.extend_from_slice(bytes);
+            return SendStatus::Sent;
+        }
+        self.write_cork(id, bytes);
+        match self.get(id) {
+            Some(peer) if peer.blocked => SendStatus::Queued(peer.buffered()),
+            Some(peer) if peer.stage == Stage::Open => SendStatus::Sent,
+            _ => SendStatus::Gone,
+        }
+    }
+
+    /// Writes what the cork holds and `rest` behind it; keeps what the socket refuses.
+    pub(super) fn write_cork(&mut self, id: ConnId, rest: &[u8]) {
+        let mut bytes = mem::take(&mut self.cork.bytes);
+        self.write(id, &bytes, rest);
+        bytes.clear();
+        self.cork.bytes = bytes;
+    }
+
+    /// Writes two pieces at once; keeps what the socket refuses.
+    pub(super) fn write(&mut self, id: ConnId, first: &[u8], second: &[u8]) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        if peer.stage == Stage::Doomed {
+            return;
+        }
+        if peer.waiting.is_some() {
+            self.queue_rest(id, first, second);
+            return self.flush(id);
+        }
+        let result = if second.is_empty() {
+            peer.stream.write(first)
+        } else {
+            peer.stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
+        };
+        match result {
+            Ok(written) if written == first.len() + second.len() => self.stats.sent_bytes += written as u64,
+            Ok(written) => {
+                self.stats.sent_bytes += written as u64;
+                let first_written = written.min(first.len());
+                self.queue_rest(id, &first[first_written..], &second[written - first_written..]);
+                // The socket is to be tried until it says that it would block: only then does it
+                // tell the loop when it has room.
+                self.flush(id);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.queue_rest(id, first, second);
+                self.block(id);
+            }
+            Err(error) => self.lose_socket(id, &error),
+        }
+    }
+
+    pub(super) fn queue_rest(&mut self, id: ConnId, first: &[u8], second: &[u8]) {
+        if let Some(peer) = self.table.get_mut(id) {
+            let waiting = peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter));
+            waiting.backlog.push(first);
+            waiting.backlog.push(second);
+        }
+    }
+
+    /// Adds to a peer's backlog, which is flushed at the end of the turn.
+    pub(super) fn queue(&mut self, id: ConnId, push: impl FnOnce(&mut Backlog)) -> SendStatus {
+        let Some(peer) = self.table.get_mut(id) else { return SendStatus::Gone };
+        let waiting = peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter));
+        push(&mut waiting.backlog);
+        let buffered = waiting.backlog.len();
+        if peer.blocked {
+            return SendStatus::Queued(buffered);
+        }
+        if !mem::replace(&mut peer.dirty, true) {
+            self.dirty.push(id);
+        }
+        SendStatus::Sent
+    }
+
+    /// Appends what `encode` appends to where a peer's next bytes belong: the cork, or the backlog.
+    pub(super) fn push_with<T>(
+        &mut self,
+        id: ConnId,
+        encode: impl FnOnce(&mut Peer<S>, &mut Vec<u8>) -> T,
+    ) -> Option<T> {
+        let peer = self.table.get_mut(id)?;
+        if self.cork.owner == Some(id) && !peer.blocked {
+            return Some(encode(peer, &mut self.cork.bytes));
+        }
+        let mut waiting = peer.waiting.take().unwrap_or_else(|| Waiting::new(&self.meter));
+        let result = waiting.backlog.push_with(|out| encode(peer, out));
+        peer.waiting = Some(waiting);
+        if !peer.blocked && !mem::replace(&mut peer.dirty, true) {
+            self.dirty.push(id);
+        }
+        Some(result)
+    }
+
+    /// Writes what waits, as far as the socket takes it.
+    pub(crate) fn flush(&mut self, id: ConnId) {
+        let now = self.now;
+        loop {
+            let Some(peer) = self.table.get_mut(id) else { return };
+            if peer.stage == Stage::Doomed {
+                return;
+            }
+            let Some(waiting) = peer.waiting.as_deref_mut() else { return self.linger_if_flushed(id) };
+            if waiting.backlog.is_empty() {
+                self.flushed(id);
+                continue;
+            }
+            match peer.stream.write_vectored(waiting.backlog.slices().as_slice()) {
+                Ok(written) => {
+                    waiting.backlog.take(written);
+                    self.stats.sent_bytes += written as u64;
+                    // Room in a full socket means that the peer has taken something: a sign of life.
+                    if peer.blocked && peer.stage == Stage::Open {
+                        (peer.since, peer.pinged) = (now, false);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
+                Err(error) => return self.lose_socket(id, &error),
+            }
+        }
+    }
+
+    /// All that waited is written; a pong that was held back may follow.
+    pub(super) fn flushed(&mut self, id: ConnId) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        let waiting = peer.waiting.take();
+        if mem::replace(&mut peer.blocked, false) {
+            self.drained.push(id);
+        }
+        if let Some(payload) = waiting.and_then(|waiting| waiting.pong) {
+            let mut waiting = Waiting::new(&self.meter);
+            waiting.backlog.push_with(|out| peer.sender.answer(&Event::Ping(&payload), out));
+            peer.waiting = Some(waiting);
+        }
+    }
+
+    /// Flushes everybody who was sent something in this turn.
+    pub(crate) fn flush_dirty(&mut self) {
+        let mut dirty = mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            if let Some(peer) = self.table.get_mut(id) {
+                peer.dirty = false;
+                if !peer.blocked {
+                    self.flush(id);
+                }
+            }
+        }
+        debug_assert!(self.dirty.is_empty(), "flushing one connection queues nothing for others");
+        self.dirty = dirty;
+    }
+
+    /// The socket is full: the loop is to say when it has room.
+    pub(super) fn block(&mut self, id: ConnId) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        peer.blocked = true;
+        if peer.write_interest {
+            return;
+        }
+        peer.write_interest = true;
+        if let Err(error) = peer.stream.register_writes(&self.poll, Token(id.index as usize)) {
+            self.lose_socket(id, &error);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! A listening socket, and how it copes with accepts that fail.
+//!
+//! This file knows when to try again. It refuses to know who may come in.
+
+use std::{
+    io::{self, ErrorKind},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use log::{info, warn};
+use mio::net::TcpListener;
+
+use crate::peers::{Millis, Stream};
+
+/// How many clients are taken in one turn, so that a storm of them doesn't hold up those that are in.
+const CLIENTS_PER_TURN: usize = 64;
+/// How long to wait after an accept that failed, mostly because all file descriptors are in use.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Where clients come in.
+#[derive(Debug)]
+pub(super) struct Door<L = TcpListener> {
+    listener: L,
+    state: State,
+    /// The last try failed, and the log says so.
+    failing: bool,
+}
+
+/// Whether there may be clients waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No, until the poll says so.
+    Idle,
+    /// Perhaps.
+    Pending,
+    /// Perhaps, but the last try failed.
+    PausedUntil(Millis),
+}
+
+/// What clients are accepted from.
+pub(super) trait Listener {
+    fn accept(&self) -> io::Result<(Stream, SocketAddr)>;
+}
+
+impl Listener for TcpListener {
+    fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+        let (socket, address) = self.accept()?;
+        Ok((Stream::new(socket), address))
+    }
+}
+
+impl<L: Listener> Door<L> {
+    pub(super) const fn new(listener: L) -> Self {
+        Self { listener, state: State::Pending, failing: false }
+    }
+
+    /// The poll says that clients have come.
+    pub(super) const fn knocked(&mut self) {
+        // While accepts fail they wait like the others until the next try.
+        if matches!(self.state, State::Idle) {
+            self.state = State::Pending;
+        }
+    }
+
+    /// Whether to come back in the next turn, without waiting for the poll.
+    pub(super) const fn is_pending(&self) -> bool {
+        matches!(self.state, State::Pending)
+    }
+
+    /// When to come back although the poll says nothing.
+    pub(super) const fn retry_at(&self) -> Option<Millis> {
+        match self.state {
+            State::PausedUntil(at) => Some(at),
+            State::Idle | State::Pending => None,
+        }
+    }
+
+    /// The clients that are let in in this turn.
+    pub(super) fn let_in(&mut self, now: Millis) -> Vec<(Stream, SocketAddr)> {
+        let mut clients = Vec::new();
+        match self.state {
+            State::Idle => return clients,
+            State::PausedUntil(at) if at > now => return clients,
+            State::Pending | State::PausedUntil(_) => self.state = State::Pending,
+        }
+        for _ in 0..CLIENTS_PER_TURN {
+            match self.listener.accept() {
+                Ok(client) => clients.push(client),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => {
+                        self.state = State::Idle;
+                        break;
+                    }
+                    // The client has left the queue before its turn came.
+                    ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
+                    // Mostly EMFILE or ENFILE: no descriptor is free. The client stays in the queue, and no
+                    // event will come for it, so it is tried again after a while.
+                    _ => {
+                        self.pause(now, &error);
+                        return clients;
+                    }
+                },
+            }
+        }
+        if self.failing {
+            info!("accepting clients again");
+            self.failing = false;
+        }
+        clients
+    }
+
+    fn pause(&mut self, now: Millis, error: &io::Error) {
+        if !self.failing {
+            warn!("accepting no clients for now: {error}");
+            self.failing = true;
+        }
+        self.state = State::PausedUntil(now + PAUSE);
+    }
+}

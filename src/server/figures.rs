@@ -1,0 +1,26 @@
+//! The pages for machines that watch the server: `/metrics`, `/healthz`, `/readyz`.
+//!
+//! This file knows three paths and what stands there. It refuses to know where the figures come from.
+
+use crate::{
+    protocol::{Request, Response},
+    stats::Stats,
+};
+
+/// The type of the text format that Prometheus reads.
+const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const PLAIN: &str = "text/plain; charset=utf-8";
+
+/// The page that a request asks for.
+pub(super) fn page(request: &Request<'_>, stats: &Stats, is_draining: bool) -> Response {
+    if let Err(error) = request.check_http() {
+        return Response::refusal(error);
+    }
+    match request.path() {
+        "/metrics" => Response::page(200, PROMETHEUS, &stats.prometheus()),
+        "/healthz" => Response::page(200, PLAIN, "ok\n"),
+        "/readyz" if is_draining => Response::page(503, PLAIN, "draining\n"),
+        "/readyz" => Response::page(200, PLAIN, "ready\n"),
+        _ => Response::page(404, PLAIN, "There is /metrics, /healthz and /readyz.\n"),
+    }
+}

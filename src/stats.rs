@@ -1,0 +1,221 @@
+//! What a server counts, and how it looks to Prometheus.
+//!
+//! This file knows the figures and their text. It refuses to know when something is counted and who asks.
+
+use std::{fmt::Write as _, time::Duration};
+
+use crate::peers::Cause;
+
+/// Statuses that are counted one by one; the rest is counted together.
+const STATUSES: [u16; 12] = [101, 400, 401, 403, 404, 405, 408, 426, 429, 431, 500, 503];
+/// Close codes that are counted one by one. The ranges that peers choose from freely are not: a peer could
+/// invent thousands of figures.
+const CODES: [u16; 15] =
+    [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000];
+/// The names of the causes, in the order of [`cause_index`].
+const CAUSES: [&str; 8] =
+    ["peer", "local", "protocol", "timeout", "backpressure", "overload", "panic", "transport"];
+
+/// Figures of a server since it began; see [`Handle::stats`](crate::Handle::stats) and
+/// [`Connections::stats`](crate::Connections::stats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Connections that are open now, or on their way there.
+    pub connections: u64,
+    /// Sockets that there are now: those, and the ones that only wait for their end.
+    pub sockets: u64,
+    /// Clients that were accepted from the listening socket.
+    pub accepted: u64,
+    /// Connections whose opening handshake succeeded.
+    pub opened: u64,
+    /// Connections that were open and have ended; each had its `on_close`.
+    pub closed: u64,
+    /// Bytes read from sockets.
+    pub received_bytes: u64,
+    /// Bytes that sockets have taken.
+    pub sent_bytes: u64,
+    /// Messages received whole.
+    pub received_messages: u64,
+    /// Messages sent, each receiver of a broadcast counted.
+    pub sent_messages: u64,
+    /// Messages that were dropped because their receiver was too slow.
+    pub dropped_messages: u64,
+    /// Bytes that are held now for incomplete messages and for slow peers, over all connections.
+    pub buffered_bytes: u64,
+    /// Connections that were closed because the server held too much; see
+    /// [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes).
+    pub shed: u64,
+    /// Clients that were dropped without an answer because too many were being refused.
+    pub dropped_clients: u64,
+    /// Turns of the loop.
+    pub turns: u64,
+    /// How long turns took in all: the share of one core that the loop works.
+    pub busy: Duration,
+    /// The longest turn: for so long everybody else once had to wait.
+    pub longest_turn: Duration,
+    statuses: [u64; STATUSES.len() + 1],
+    codes: [u64; CODES.len() + 1],
+    causes: [u64; CAUSES.len()],
+}
+
+impl Stats {
+    /// Handshakes that were answered with this status; for one that is not told apart, all such.
+    pub fn handshakes(&self, status: u16) -> u64 {
+        self.statuses[index(&STATUSES, status)]
+    }
+
+    /// Ended connections with this close code; for one that is not told apart, all such.
+    pub fn closes(&self, code: u16) -> u64 {
+        self.codes[index(&CODES, code)]
+    }
+
+    /// Ended connections with a cause of this kind, whatever it carries.
+    pub fn closes_by(&self, cause: Cause) -> u64 {
+        self.causes[cause_index(cause)]
+    }
+
+    pub(crate) fn count_handshake(&mut self, status: u16) {
+        self.statuses[index(&STATUSES, status)] += 1;
+        if status == 101 {
+            self.opened += 1;
+        }
+    }
+
+    pub(crate) fn count_close(&mut self, code: u16, cause: Cause) {
+        self.closed += 1;
+        self.codes[index(&CODES, code)] += 1;
+        self.causes[cause_index(cause)] += 1;
+    }
+
+    pub(crate) fn count_turn(&mut self, took: Duration) {
+        self.turns += 1;
+        self.busy += took;
+        self.longest_turn = self.longest_turn.max(took);
+    }
+
+    /// All figures in the text format of Prometheus (version 0.0.4).
+    pub fn prometheus(&self) -> String {
+        let mut text = String::new();
+        for (name, kind, help, value) in self.plain_figures() {
+            describe(&mut text, name, kind, help);
+            let _ = writeln!(text, "wirehook_{name} {value}");
+        }
+        labelled(
+            &mut text,
+            ("handshakes_total", "Handshakes by the status of their answer.", "status"),
+            STATUSES.map(|it| it.to_string()).into_iter().chain(["other".to_owned()]).zip(self.statuses),
+        );
+        labelled(
+            &mut text,
+            ("closes_total", "Ended connections by close code.", "code"),
+            CODES.map(|it| it.to_string()).into_iter().chain(["other".to_owned()]).zip(self.codes),
+        );
+        labelled(
+            &mut text,
+            ("closes_by_cause_total", "Ended connections by what began their end.", "cause"),
+            CAUSES.map(str::to_owned).into_iter().zip(self.causes),
+        );
+        text
+    }
+
+    /// Name, type, help and value of every figure that has no label.
+    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 16] {
+        let figure = |name, kind, help, value: u64| (name, kind, help, value as f64);
+        [
+            figure("connections", "gauge", "Connections that are open or opening.", self.connections),
+            figure("sockets", "gauge", "Sockets, the closing ones included.", self.sockets),
+            figure("accepted_total", "counter", "Clients accepted.", self.accepted),
+            figure("opened_total", "counter", "Connections opened.", self.opened),
+            figure("closed_total", "counter", "Opened connections that ended.", self.closed),
+            figure("received_bytes_total", "counter", "Bytes read from sockets.", self.received_bytes),
+            figure("sent_bytes_total", "counter", "Bytes taken by sockets.", self.sent_bytes),
+            figure("received_messages_total", "counter", "Messages received.", self.received_messages),
+            figure("sent_messages_total", "counter", "Messages sent.", self.sent_messages),
+            figure(
+                "dropped_messages_total",
+                "counter",
+                "Messages dropped for slow peers.",
+                self.dropped_messages,
+            ),
+            figure("buffered_bytes", "gauge", "Bytes held for messages and slow peers.", self.buffered_bytes),
+            figure("shed_total", "counter", "Connections closed for memory.", self.shed),
+            figure("dropped_clients_total", "counter", "Clients dropped unanswered.", self.dropped_clients),
+            figure("turns_total", "counter", "Turns of the loop.", self.turns),
+            ("busy_seconds_total", "counter", "Time spent in turns.", self.busy.as_secs_f64()),
+            ("longest_turn_seconds", "gauge", "The longest turn so far.", self.longest_turn.as_secs_f64()),
+        ]
+    }
+}
+
+fn describe(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = write!(text, "# HELP wirehook_{name} {help}\n# TYPE wirehook_{name} {kind}\n");
+}
+
+fn labelled(
+    text: &mut String,
+    (name, help, label): (&str, &str, &str),
+    figures: impl Iterator<Item = (String, u64)>,
+) {
+    describe(text, name, "counter", help);
+    for (key, value) in figures {
+        let _ = writeln!(text, "wirehook_{name}{{{label}=\"{key}\"}} {value}");
+    }
+}
+
+/// The place of a key in a table of counters, or the last place, where all others are counted.
+fn index(keys: &[u16], key: u16) -> usize {
+    keys.iter().position(|it| *it == key).unwrap_or(keys.len())
+}
+
+const fn cause_index(cause: Cause) -> usize {
+    match cause {
+        Cause::Peer => 0,
+        Cause::Local => 1,
+        Cause::Protocol(_) => 2,
+        Cause::Timeout => 3,
+        Cause::Backpressure => 4,
+        Cause::Overload => 5,
+        Cause::Panic => 6,
+        Cause::Transport(_) => 7,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_counted_where_they_are_read() {
+        let mut stats = Stats::default();
+        for status in [101, 101, 400, 418] {
+            stats.count_handshake(status);
+        }
+        stats.count_close(1000, Cause::Peer);
+        stats.count_close(4321, Cause::Transport(std::io::ErrorKind::BrokenPipe));
+        assert_eq!((stats.opened, stats.handshakes(101), stats.handshakes(400)), (2, 2, 1));
+        assert_eq!((stats.handshakes(418), stats.handshakes(499)), (1, 1), "told apart together");
+        assert_eq!((stats.closed, stats.closes(1000), stats.closes(4321), stats.closes(4999)), (2, 1, 1, 1));
+        assert_eq!(stats.closes_by(Cause::Transport(std::io::ErrorKind::Other)), 1);
+    }
+
+    #[test]
+    fn prometheus_text_has_a_type_for_every_figure_and_a_number_on_every_line() {
+        let mut stats = Stats::default();
+        stats.count_handshake(101);
+        stats.count_turn(Duration::from_millis(1500));
+        let text = stats.prometheus();
+        assert!(text.contains("\nwirehook_handshakes_total{status=\"101\"} 1\n"), "{text}");
+        assert!(text.contains("\nwirehook_busy_seconds_total 1.5\n"), "{text}");
+        let mut typed = "";
+        for line in text.lines() {
+            if let Some(rest) = line.strip_prefix("# TYPE ") {
+                typed = rest.split(' ').next().unwrap_or_default();
+            } else if !line.starts_with('#') {
+                let (name, value) = line.rsplit_once(' ').unwrap_or_default();
+                assert_eq!(name.split('{').next(), Some(typed), "{line}");
+                assert!(value.parse::<f64>().is_ok(), "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,436 @@
+//! §10.4 What a peer may make a server hold: each limit exactly, and one over it.
+
+use std::time::{Duration, Instant};
+
+use wirehook::protocol::{Connection, Event, HandshakeError, Limits, Message, ProtocolError, RequestReader};
+
+use crate::{
+    Case, Client, Early, Seen, binary, check_early, check_within, close_without_body, failed, frame, header,
+    ping, sent_close, text,
+};
+
+fn messages_up_to(max_message_size: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_message_size = max_message_size;
+    limits
+}
+
+fn heads_up_to(max_header_size: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_header_size = max_header_size;
+    limits
+}
+
+fn too_big() -> Vec<u8> {
+    sent_close(1009, "§10.4: message over the size limit")
+}
+
+#[test]
+fn defaults_are_as_documented() {
+    // §10.4
+    let limits = Limits::default();
+    assert_eq!(limits.max_message_size, 1024 * 1024);
+    assert_eq!(limits.max_header_size, 16 * 1024);
+    assert_eq!(limits.max_headers, 100);
+}
+
+#[test]
+fn message_of_exactly_the_limit_is_taken() {
+    // §10.4
+    for len in [1, 9, 125, 126, 300] {
+        let payload = vec![b'x'; len];
+        let wanted = "x".repeat(len);
+        check_within(
+            &messages_up_to(len),
+            &[
+                Case {
+                    name: "binary",
+                    input: &frame(0x82, &payload),
+                    expect: &[binary(&payload)],
+                    sent: &[],
+                },
+                Case { name: "text", input: &frame(0x81, &payload), expect: &[text(&wanted)], sent: &[] },
+                Case {
+                    name: "in two fragments",
+                    input: &[frame(0x01, &payload[..len / 2]), frame(0x80, &payload[len / 2..])].concat(),
+                    expect: &[text(&wanted)],
+                    sent: &[],
+                },
+                Case {
+                    name: "and an empty last fragment",
+                    input: &[frame(0x02, &payload), frame(0x80, b"")].concat(),
+                    expect: &[binary(&payload)],
+                    sent: &[],
+                },
+                Case {
+                    name: "twice",
+                    input: &[frame(0x82, &payload), frame(0x02, &payload), frame(0x80, b"")].concat(),
+                    expect: &[binary(&payload), binary(&payload)],
+                    sent: &[],
+                },
+            ],
+        );
+    }
+}
+
+#[test]
+fn message_of_one_byte_over_the_limit_fails_the_connection() {
+    // §10.4
+    let expect = &[failed(ProtocolError::MessageTooBig)];
+    for len in [1, 9, 125, 126, 300] {
+        let payload = vec![b'x'; len + 1];
+        check_within(
+            &messages_up_to(len),
+            &[
+                Case { name: "binary", input: &frame(0x82, &payload), expect, sent: &too_big() },
+                Case { name: "text", input: &frame(0x81, &payload), expect, sent: &too_big() },
+                Case { name: "first fragment", input: &frame(0x01, &payload), expect, sent: &too_big() },
+                Case {
+                    name: "sum of two fragments",
+                    input: &[frame(0x01, &payload[..len]), frame(0x80, b"x")].concat(),
+                    expect,
+                    sent: &too_big(),
+                },
+                Case {
+                    name: "sum of three fragments",
+                    input: &[frame(0x02, b"x"), frame(0x00, &payload[1..len]), frame(0x00, b"x")].concat(),
+                    expect,
+                    sent: &too_big(),
+                },
+            ],
+        );
+    }
+}
+
+#[test]
+fn default_limit_is_inclusive() {
+    // §10.4
+    let payload = vec![b'x'; 1024 * 1024];
+    let mut client = Client::new(&Limits::default());
+    client.deliver(&frame(0x82, &payload));
+    client.deliver(&[frame(0x02, &payload[1..]), frame(0x80, b"x")].concat());
+    assert_eq!(client.record.seen, [binary(&payload), binary(&payload)]);
+
+    for input in [header(0x82, 1024 * 1024 + 1), [frame(0x02, &payload), header(0x80, 1)].concat()] {
+        let mut client = Client::new(&Limits::default());
+        client.deliver(&input);
+        assert_eq!(client.record.seen, [failed(ProtocolError::MessageTooBig)]);
+    }
+}
+
+#[test]
+fn size_is_judged_on_the_header_alone() {
+    // §10.4: before a byte of the payload has arrived.
+    let error = ProtocolError::MessageTooBig;
+    let early = |name, input, noticed_after| Early { name, input, noticed_after, error };
+    check_early(
+        &messages_up_to(10),
+        &[
+            early("11 in 7 bits", &header(0x82, 11), 6),
+            early("126 in 16 bits", &header(0x81, 126), 8),
+            early("65536 in 64 bits", &header(0x01, 65_536), 14),
+            early("2^63 - 1", &header(0x82, i64::MAX as u64), 14),
+            early("the sum", &[frame(0x02, b"01234"), header(0x80, 6)].concat(), 11 + 6),
+            early(
+                "the sum, in a frame that is not the last",
+                &[frame(0x01, b"01234"), header(0x00, 6)].concat(),
+                17,
+            ),
+        ],
+    );
+}
+
+#[test]
+fn size_is_judged_before_the_text() {
+    // §10.4
+    check_within(
+        &messages_up_to(2),
+        &[Case {
+            name: "three bytes, none of them text",
+            input: &frame(0x81, b"\xff\xff\xff"),
+            expect: &[failed(ProtocolError::MessageTooBig)],
+            sent: &too_big(),
+        }],
+    );
+}
+
+#[test]
+fn open_character_counts() {
+    // §10.4: 3 bytes are held, only one of them as a whole character.
+    let input = [frame(0x01, b"a\xe2\x82"), frame(0x80, b"\xac")].concat();
+    check_within(&messages_up_to(4), &[Case { name: "4", input: &input, expect: &[text("a€")], sent: &[] }]);
+    let expect = &[failed(ProtocolError::MessageTooBig)];
+    check_within(&messages_up_to(3), &[Case { name: "3", input: &input, expect, sent: &too_big() }]);
+}
+
+#[test]
+fn control_frames_do_not_count() {
+    // §5.5: they have a limit of their own.
+    let payload = [b'?'; 125];
+    let pong = [&b"\x8a\x7d"[..], &payload].concat();
+    check_within(
+        &messages_up_to(2),
+        &[Case {
+            name: "a ping of 125 bytes between two fragments of one",
+            input: &[frame(0x02, b"a"), frame(0x89, &payload), frame(0x80, b"b")].concat(),
+            expect: &[ping(&payload), binary(b"ab")],
+            sent: &pong,
+        }],
+    );
+    check_within(
+        &messages_up_to(0),
+        &[
+            Case { name: "ping", input: &frame(0x89, &payload), expect: &[ping(&payload)], sent: &pong },
+            Case {
+                name: "close",
+                input: &frame(0x88, b""),
+                expect: &[close_without_body()],
+                sent: b"\x88\x00",
+            },
+        ],
+    );
+}
+
+#[test]
+fn limit_of_zero_leaves_empty_messages() {
+    // §10.4
+    check_within(
+        &messages_up_to(0),
+        &[
+            Case { name: "text", input: &frame(0x81, b""), expect: &[text("")], sent: &[] },
+            Case {
+                name: "fragments",
+                input: &[frame(0x02, b""), frame(0x80, b"")].concat(),
+                expect: &[binary(b"")],
+                sent: &[],
+            },
+            Case {
+                name: "one byte",
+                input: &frame(0x81, b"a"),
+                expect: &[failed(ProtocolError::MessageTooBig)],
+                sent: &too_big(),
+            },
+        ],
+    );
+}
+
+#[test]
+fn sum_near_the_end_of_the_number_line_is_too_big() {
+    // §10.4: 2^63 - 1 again and again must neither wrap around nor pass.
+    let expect = &[failed(ProtocolError::MessageTooBig)];
+    for begun in [1, 5, 125] {
+        let input = [frame(0x02, &vec![0; begun]), header(0x80, i64::MAX as u64)].concat();
+        for limit in [begun, 1_000, i64::MAX as usize] {
+            check_within(
+                &messages_up_to(limit),
+                &[Case { name: "the sum", input: &input, expect, sent: &too_big() }],
+            );
+        }
+    }
+}
+
+#[test]
+fn nothing_is_reserved_for_a_declared_length() {
+    // §10.4: 2^63 - 1 bytes are within this limit, and any attempt to reserve them would abort.
+    for first in [0x81, 0x82, 0x01, 0x02] {
+        let mut client = Client::new(&messages_up_to(usize::MAX));
+        client.deliver(&header(first, i64::MAX as u64));
+        assert_eq!(client.connection.recv.buffered(), 0);
+        client.deliver(&[b'a' ^ crate::KEY[0], b'b' ^ crate::KEY[1], b'c' ^ crate::KEY[2]]);
+        assert_eq!(client.connection.recv.buffered(), 3);
+        assert_eq!(client.record.seen, [] as [Seen; 0]);
+
+        // The same in a continuation.
+        let mut client = Client::new(&messages_up_to(usize::MAX));
+        client.deliver(&frame(first & 0x0f, b"abc"));
+        client.deliver(&header(0x80, i64::MAX as u64));
+        assert_eq!(client.connection.recv.buffered(), 3);
+        assert_eq!(client.record.seen, [] as [Seen; 0]);
+    }
+}
+
+#[test]
+fn what_is_held_is_what_has_arrived_and_goes_with_its_event() {
+    // §10.4
+    let mut client = Client::new(&Limits::default());
+    let held = |client: &Client| client.connection.recv.buffered();
+    client.deliver(&frame(0x01, b"abc"));
+    assert_eq!(held(&client), 3);
+    client.deliver(&frame(0x89, b"a ping is not held with it"));
+    assert_eq!(held(&client), 3);
+    client.deliver(&frame(0x00, b"d\xc3"));
+    assert_eq!(held(&client), 5);
+    client.deliver(&frame(0x80, b"\xbc"));
+    assert_eq!(held(&client), 0);
+
+    let whole = frame(0x82, b"a frame that lies whole in the input is never held");
+    client.deliver(&whole);
+    assert_eq!(held(&client), 0);
+    client.deliver(&whole[..20]);
+    assert_eq!(held(&client), 14);
+    client.deliver(&whole[20..]);
+    assert_eq!(held(&client), 0);
+
+    client.deliver(&frame(0x02, b"abc"));
+    client.deliver(b"\x81\x00");
+    assert_eq!(client.record.seen.last(), Some(&failed(ProtocolError::UnmaskedFrame)));
+    assert_eq!(held(&client), 0, "a failure throws away what was held");
+}
+
+#[test]
+fn frame_that_lies_whole_in_the_input_is_borrowed_from_there() {
+    // §5.3: unmasked in place, without a copy, also where nothing follows it.
+    for len in [1, 125, 126, 65_536] {
+        let mut bytes = frame(0x82, &vec![b'x'; len]);
+        let range = bytes.as_ptr_range();
+        let mut connection = Connection::new(&Limits::default());
+        let event = connection.recv.next_event(&mut &mut bytes[..]).unwrap();
+        let Some(Event::Message(Message::Binary(payload))) = event else { panic!("{event:?}") };
+        assert!(range.contains(&payload.as_ptr()), "{len}");
+        assert_eq!(payload, vec![b'x'; len]);
+    }
+}
+
+#[test]
+fn close_throws_away_the_message_it_interrupts() {
+    // §10.4, §5.5.1
+    let mut client = Client::new(&Limits::default());
+    client.deliver(&frame(0x02, b"abc"));
+    client.deliver(&frame(0x88, b""));
+    client.deliver(b"more");
+    assert_eq!(client.connection.recv.buffered(), 0);
+}
+
+/// A request head of `len` bytes, padded in its target.
+fn head_of(len: usize) -> Vec<u8> {
+    let (before, after) = ("GET /", " HTTP/1.1\r\nHost: a\r\n\r\n");
+    [before, &"x".repeat(len - before.len() - after.len()), after].concat().into()
+}
+
+/// A request head with so many header lines.
+fn head_with(headers: usize) -> Vec<u8> {
+    let lines: String = (0..headers).map(|number| format!("X-{number}: {number}\r\n")).collect();
+    format!("GET / HTTP/1.1\r\n{lines}\r\n").into()
+}
+
+/// How many headers are read from the head, delivered whole and byte by byte.
+fn read(head: &[u8], limits: &Limits) -> Result<Option<usize>, HandshakeError> {
+    let mut whole = head.to_vec();
+    let verdict = RequestReader::default()
+        .next_request(&mut &mut whole[..], limits)
+        .map(|request| request.map(|request| request.headers().count()));
+
+    let mut reader = RequestReader::default();
+    for byte in head {
+        assert!(reader.buffered() <= limits.max_header_size);
+        match reader.next_request(&mut &mut [*byte][..], limits) {
+            Ok(None) => {}
+            Ok(Some(request)) => {
+                assert_eq!(Ok(Some(request.headers().count())), verdict);
+                return verdict;
+            }
+            Err(error) => {
+                assert_eq!(Err(error), verdict);
+                return verdict;
+            }
+        }
+    }
+    assert_eq!(verdict, Ok(None));
+    verdict
+}
+
+#[test]
+fn head_of_exactly_the_limit_is_taken() {
+    // §10.4
+    for len in [60, 1_000, 16 * 1024] {
+        assert_eq!(read(&head_of(len), &heads_up_to(len)), Ok(Some(1)), "{len}");
+    }
+    assert_eq!(read(&head_of(16 * 1024), &Limits::default()), Ok(Some(1)));
+}
+
+#[test]
+fn head_of_one_byte_over_the_limit_is_refused() {
+    // §10.4
+    for len in [60, 1_000, 16 * 1024] {
+        assert_eq!(read(&head_of(len + 1), &heads_up_to(len)), Err(HandshakeError::HeadTooBig), "{len}");
+        // It needs no end for that.
+        assert_eq!(read(&head_of(2 * len)[..=len], &heads_up_to(len)), Err(HandshakeError::HeadTooBig));
+        assert_eq!(read(&head_of(2 * len)[..len], &heads_up_to(len)), Ok(None));
+    }
+    assert_eq!(read(&head_of(16 * 1024 + 1), &Limits::default()), Err(HandshakeError::HeadTooBig));
+}
+
+#[test]
+fn request_line_of_8000_octets_passes() {
+    // RFC 9112 §3
+    let line = format!("GET /{} HTTP/1.1", "x".repeat(8_000 - 14));
+    assert_eq!(line.len(), 8_000);
+    assert_eq!(read(format!("{line}\r\nHost: a\r\n\r\n").as_bytes(), &Limits::default()), Ok(Some(1)));
+}
+
+#[test]
+fn empty_lines_before_the_request_count_against_the_limit() {
+    // §10.4: nobody waits for ever for a request line.
+    assert_eq!(read(&b"\r\n".repeat(50), &heads_up_to(100)), Ok(None));
+    assert_eq!(read(&b"\r\n".repeat(51), &heads_up_to(100)), Err(HandshakeError::HeadTooBig));
+}
+
+#[test]
+fn headers_up_to_the_limit_are_taken() {
+    // §10.4
+    for max_headers in [0, 1, 7, 100] {
+        let mut limits = Limits::default();
+        limits.max_headers = max_headers;
+        assert_eq!(read(&head_with(max_headers), &limits), Ok(Some(max_headers)));
+        assert_eq!(read(&head_with(max_headers + 1), &limits), Err(HandshakeError::TooManyHeaders));
+    }
+    assert_eq!(read(&head_with(100), &Limits::default()), Ok(Some(100)));
+    assert_eq!(read(&head_with(101), &Limits::default()), Err(HandshakeError::TooManyHeaders));
+}
+
+#[test]
+fn one_header_too_many_is_noticed_at_the_end_of_its_line() {
+    // §10.4
+    let mut limits = Limits::default();
+    limits.max_headers = 1;
+    let head = b"GET / HTTP/1.1\r\nA: 1\r\nB: 2\r\n";
+    assert_eq!(read(&head[..head.len() - 1], &limits), Ok(None));
+    assert_eq!(read(head, &limits), Err(HandshakeError::TooManyHeaders));
+}
+
+/// Far more than linear work takes anywhere, and far less than quadratic work would.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+#[test]
+fn head_that_drips_in_takes_linear_work() {
+    // §10.4: a million bytes, one at a time. Looking at all earlier ones each time would take hours.
+    let limits = heads_up_to(usize::MAX);
+    let head = head_of(1_000_000);
+    let (start, mut reader) = (Instant::now(), RequestReader::default());
+    let mut is_complete = false;
+    for byte in &head {
+        is_complete = reader.next_request(&mut &mut [*byte][..], &limits).unwrap().is_some();
+        assert!(start.elapsed() < DEADLINE);
+    }
+    assert!(is_complete);
+}
+
+#[test]
+fn message_that_drips_in_takes_linear_work() {
+    // §10.4: bytes of one frame, and fragments of one byte.
+    let start = Instant::now();
+    let payload = vec![b'x'; 300_000];
+    let mut client = Client::new(&Limits::default());
+    for byte in frame(0x81, &payload) {
+        client.deliver(&[byte]);
+        assert!(start.elapsed() < DEADLINE);
+    }
+    client.deliver(&frame(0x01, b""));
+    for _ in &payload {
+        client.deliver(&frame(0x00, b"x"));
+        assert!(start.elapsed() < DEADLINE);
+    }
+    client.deliver(&frame(0x80, b""));
+    let wanted = text(&"x".repeat(payload.len()));
+    assert!(client.record.seen == [wanted.clone(), wanted]);
+}

@@ -1,0 +1,231 @@
+//! The rules of the house that no compiler holds: who may name what, and what stands nowhere.
+//!
+//! This file knows how to look at Rust without its comments and strings, so that words can be spoken about and
+//! still be forbidden. It refuses to know why: `docs/architecture.md` has the reasons.
+
+use std::{fs, path::Path};
+
+/// `source` with a space for every character of a comment or of a literal, so that only code is left, each line
+/// where it was.
+fn code_of(source: &str) -> String {
+    let mut code = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let len = literal_or_comment_len(rest, code.chars().next_back());
+        if len == 0 {
+            code.push(first);
+            rest = &rest[first.len_utf8()..];
+        } else {
+            code.extend(rest[..len].chars().map(|it| if it == '\n' { '\n' } else { ' ' }));
+            rest = &rest[len..];
+        }
+    }
+    code
+}
+
+/// How long the comment or literal is that `source` starts with; 0 if it starts with code.
+fn literal_or_comment_len(source: &str, before: Option<char>) -> usize {
+    let until = |end: &str| source.find(end).map_or(source.len(), |at| at + end.len());
+    if source.starts_with("//") {
+        return source.find('\n').unwrap_or(source.len());
+    }
+    if source.starts_with("/*") {
+        return until("*/");
+    }
+    if let Some(rest) = source.strip_prefix('"') {
+        return 1 + quoted_len(rest, '"');
+    }
+    if let Some(rest) = source.strip_prefix('\'') {
+        let mut chars = rest.chars();
+        return match (chars.next(), chars.next()) {
+            (Some('\\'), _) => 1 + quoted_len(rest, '\''),
+            (Some(literal), Some('\'')) => literal.len_utf8() + 2,
+            // A lifetime.
+            _ => 0,
+        };
+    }
+    let is_in_word = before.is_some_and(|it| is_word(it) && it != 'b');
+    if source.starts_with('r') && !is_in_word {
+        let hashes = source[1..].bytes().take_while(|&it| it == b'#').count();
+        if source[1 + hashes..].starts_with('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let start = 1 + hashes + 1;
+            return source[start..].find(&end).map_or(source.len(), |at| start + at + end.len());
+        }
+    }
+    0
+}
+
+/// The length up to and with the quote that ends `source`; a backslash hides the character behind it.
+fn quoted_len(source: &str, quote: char) -> usize {
+    let mut chars = source.char_indices();
+    while let Some((at, it)) = chars.next() {
+        if it == '\\' {
+            chars.next();
+        } else if it == quote {
+            return at + it.len_utf8();
+        }
+    }
+    source.len()
+}
+
+fn is_word(it: char) -> bool {
+    it.is_alphanumeric() || it == '_'
+}
+
+/// The numbers of the lines whose code has one of `names`, as a word of its own where it starts or ends with one.
+fn lines_with(source: &str, names: &[&str]) -> Vec<usize> {
+    let code = code_of(source);
+    let has = |line: &str, name: &str| {
+        line.match_indices(name).any(|(at, _)| {
+            let before = line[..at].chars().next_back().is_some_and(is_word);
+            let after = line[at + name.len()..].chars().next().is_some_and(is_word);
+            !(before && name.starts_with(is_word) || after && name.ends_with(is_word))
+        })
+    };
+    (1..)
+        .zip(code.lines())
+        .filter(|(_, line)| names.iter().any(|it| has(line, it)))
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// All Rust files below `directory` with their texts, by paths as `src/main.rs`.
+fn sources(directory: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    let mut directories = vec![root.join(directory)];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+                found.push((name, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "there is something to look at");
+    found.sort();
+    found
+}
+
+/// Fails with every place below `src/` outside of `allowed` whose code has one of `names`.
+#[track_caller]
+fn check_only_in(allowed: &[&str], names: &[&str]) {
+    let places: Vec<String> = sources("src")
+        .iter()
+        .filter(|(path, _)| !allowed.iter().any(|it| path.starts_with(it)))
+        .flat_map(|(path, source)| {
+            lines_with(source, names).into_iter().map(move |line| format!("{path}:{line}"))
+        })
+        .collect();
+    assert!(places.is_empty(), "one of {names:?} outside of {allowed:?}:\n{}", places.join("\n"));
+}
+
+/// What does I/O, tells the time or logs; `use std::{io, mem}` has to be found too, hence the bare words.
+const OUTSIDE_WORLD: [&str; 12] =
+    ["io", "net", "time", "fs", "thread", "process", "env", "mio", "log", "println!", "eprintln!", "dbg!"];
+
+#[test]
+fn protocol_knows_no_sockets_clocks_or_logs() {
+    let places: Vec<String> = sources("src/protocol")
+        .iter()
+        .flat_map(|(path, source)| {
+            lines_with(source, &OUTSIDE_WORLD).into_iter().map(move |line| format!("{path}:{line}"))
+        })
+        .collect();
+    assert!(places.is_empty(), "src/protocol is bytes in, events and bytes out:\n{}", places.join("\n"));
+}
+
+#[test]
+fn mio_is_named_only_by_the_loop() {
+    check_only_in(&["src/server/", "src/peers/"], &["mio"]);
+}
+
+#[test]
+fn http_and_hashes_are_named_only_by_the_handshake() {
+    check_only_in(&["src/protocol/handshake.rs"], &["httparse", "sha1", "base64"]);
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    check_only_in(&[], &["unsafe"]);
+}
+
+#[test]
+fn nothing_panics_by_design() {
+    check_only_in(&[], &[".unwrap()", ".expect(", "panic!", "todo!", "unimplemented!", "dbg!"]);
+}
+
+#[test]
+fn every_file_says_what_it_knows() {
+    for (path, source) in sources("src") {
+        assert!(says_what_it_knows(&source), "{path} must start with //!");
+    }
+}
+
+fn says_what_it_knows(source: &str) -> bool {
+    source.starts_with("//! ")
+}
+
+#[test]
+fn comments_and_literals_are_no_code() {
+    for (source, code) in [
+        ("a // b", "a     "),
+        ("/// b.unwrap()\nc", "              \nc"),
+        ("a /* b\nc */ d", "a     \n     d"),
+        ("f(\"io\", x)", "f(    , x)"),
+        ("\"http://a\" b", "           b"),
+        (r#""\"io" io"#, "       io"),
+        (r##"r#"a "io" b"# io"##, "              io"),
+        ("br\"io\" io", "b      io"),
+        ("b\"io\" io", "b     io"),
+        ("'\"' io '\"'", "    io    "),
+        (r"'\'' io", "     io"),
+        (r"'\\' io '\n'", "     io     "),
+        ("fn f<'a>(a: &'a str) -> &'static str", "fn f<'a>(a: &'a str) -> &'static str"),
+        ("'§' io", "    io"),
+        ("for r in 0..1", "for r in 0..1"),
+        ("\"never ends", "           "),
+    ] {
+        assert_eq!(code_of(source).trim_end(), code.trim_end(), "{source}");
+    }
+}
+
+#[test]
+fn what_is_forbidden_is_found() {
+    for bad in [
+        "use std::io;",
+        "use std::io::Read;",
+        "use std::{io, mem};",
+        "use std::{mem, net::TcpStream};",
+        "let now = std::time::Instant::now();",
+        "log::info!(\"hello\");",
+        "mio::Poll::new()",
+        "println!(\"hello\")",
+        "f(\"//\"); use std::io;",
+        "'a' => log::trace!(),",
+    ] {
+        assert_eq!(lines_with(&format!("//! Fine.\n\n{bad}\n"), &OUTSIDE_WORLD), [3], "{bad}");
+    }
+    for good in [
+        "// use std::io;",
+        "/// std::time says",
+        "let io_count = audio + network + timeout;",
+        "let logarithm = prologue;",
+        "\"std::io\"",
+        "f(b\"mio\", 'm', r\"log\")",
+    ] {
+        assert_eq!(lines_with(good, &OUTSIDE_WORLD), [] as [usize; 0], "{good}");
+    }
+    let panics = [".unwrap()", ".expect(", "panic!"];
+    assert_eq!(lines_with("a.unwrap();\nb.expect(\"b\");\npanic!();\n", &panics), [1, 2, 3]);
+    assert_eq!(lines_with("a.unwrap_or(b).expect_err(c);\n/// a.unwrap()\n", &panics), [] as [usize; 0]);
+    assert_eq!(lines_with("fn f() {\n    unsafe { g() }\n}", &["unsafe"]), [2]);
+    assert_eq!(lines_with("#![forbid(unsafe_code)]", &["unsafe"]), [] as [usize; 0]);
+    assert!(
+        says_what_it_knows("//! This file knows.\n") && !says_what_it_knows("use std::fmt;\n//! Late.\n")
+    );
+}
