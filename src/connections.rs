@@ -34,7 +34,7 @@ impl<'a, S> Connections<'a, S> {
         Self { peers }
     }
 
-    /// The connections that are open.
+    /// The connections that are open. Collect them first to do something to each.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
         self.peers.open().map(|(id, _)| id)
     }
@@ -44,7 +44,7 @@ impl<'a, S> Connections<'a, S> {
         self.peers.get_mut(id).map(|peer| &mut peer.state)
     }
 
-    /// Bytes that wait because the peer is slow; 0 for one that keeps up or has gone.
+    /// Bytes that wait to be written to a connection; 0 for one that has gone.
     pub fn buffered_amount(&self, id: ConnId) -> usize {
         self.peers.get(id).map_or(0, |peer| peer.buffered())
     }

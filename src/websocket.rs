@@ -67,7 +67,8 @@ impl<'a, S> WebSocket<'a, S> {
         }
     }
 
-    /// Bytes that wait because the peer is slow; 0 for a peer that keeps up.
+    /// Bytes that wait to be written, because the peer is slow or because they were sent in this turn by others.
+    /// What this connection's own hook has just sent doesn't count yet.
     pub fn buffered_amount(&self) -> usize {
         self.peers.get(self.id).map_or(0, |peer| peer.buffered())
     }
@@ -110,7 +111,8 @@ impl<'a, S> WebSocket<'a, S> {
         self.peers.close(self.id, code, reason);
     }
 
-    /// Drops the connection without a closing handshake. `on_close` follows with code 1006.
+    /// Drops the connection without a closing handshake; what was sent in the same batch may be lost. `on_close`
+    /// follows with code 1006.
     pub fn terminate(&mut self) {
         self.peers.terminate(self.id);
     }

@@ -97,8 +97,8 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         match arg {
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
-            Short('v') => *options.verbosity.get_or_insert(0) += 1,
-            Short('q') => *options.verbosity.get_or_insert(0) -= 1,
+            Short('v') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_add(1)),
+            Short('q') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_sub(1)),
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),

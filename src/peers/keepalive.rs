@@ -56,12 +56,14 @@ impl<S> Peers<S> {
 
     /// Nothing was heard of an open connection for a while: pings it, or gives it up.
     pub(crate) fn check_alive(&mut self, id: ConnId) {
+        let now = self.now;
         let Some(peer) = self.table.get_mut(id) else { return };
         if peer.pinged {
             debug!("connection {id}: no sign of life after a ping");
             return self.fail(id, CloseCode::INTERNAL_ERROR, "no answer to a ping", Cause::Timeout);
         }
-        peer.pinged = true;
+        // The time to answer begins now, however late the loop has come to this.
+        (peer.pinged, peer.since) = (true, now);
         // A peer with a backlog shows by taking it that it lives; a ping would only wait behind it.
         if !peer.blocked {
             trace!("connection {id}: ping");

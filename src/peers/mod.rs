@@ -64,10 +64,14 @@ pub(crate) struct Peers<S> {
     cork: Cork,
     /// Connections whose backlog is flushed at the end of the turn.
     dirty: Vec<ConnId>,
+    /// How many bytes were queued for them since the last flush.
+    unflushed: usize,
     /// Connections that have ended and whose hook must be told.
     endings: VecDeque<(ConnId, Ending)>,
     /// Connections whose backlog was refused once and has gone out since.
     drained: Vec<ConnId>,
+    /// Paused connections that have taken enough to be read from again.
+    resumable: Vec<ConnId>,
     /// Connections to be removed at the end of the turn.
     doomed: Vec<ConnId>,
     deadlines: Deadlines,
@@ -95,6 +99,8 @@ impl<S> Peers<S> {
             dirty: Vec::new(),
             endings: VecDeque::new(),
             drained: Vec::new(),
+            resumable: Vec::new(),
+            unflushed: 0,
             doomed: Vec::new(),
             deadlines: Deadlines::default(),
             timers,
@@ -138,7 +144,7 @@ impl<S> Peers<S> {
     /// Whether the peer is not to be read from, because it doesn't read what it causes.
     #[inline]
     pub(crate) fn is_paused(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|peer| peer.blocked && peer.buffered() > self.config.max_backpressure / 2)
+        self.get(id).is_some_and(|peer| peer.paused)
     }
 
     /// All sockets, whatever their stage.
@@ -257,21 +263,31 @@ impl<S> Peers<S> {
         Some((id, ending))
     }
 
+    /// Whether there are slow peers to go on with.
     pub(crate) const fn has_drained(&self) -> bool {
-        !self.drained.is_empty()
+        !self.drained.is_empty() || !self.resumable.is_empty()
+    }
+
+    /// The connections that are to be read from again; from here on they are.
+    pub(crate) fn take_resumable(&mut self) -> Vec<ConnId> {
+        let mut resumable = mem::take(&mut self.resumable);
+        resumable.retain(|id| self.table.get_mut(*id).is_some_and(|peer| mem::take(&mut peer.paused)));
+        resumable
     }
 
     pub(crate) fn take_drained(&mut self) -> Vec<ConnId> {
         mem::take(&mut self.drained)
     }
 
-    /// Removes the connections that are over; their sockets close.
-    pub(crate) fn remove_doomed(&mut self) {
-        for id in mem::take(&mut self.doomed) {
+    /// Removes the connections that are over, and returns who they were; their sockets close.
+    pub(crate) fn remove_doomed(&mut self) -> Vec<ConnId> {
+        let doomed = mem::take(&mut self.doomed);
+        for &id in &doomed {
             self.hold(id, 0);
             if self.table.remove(id).is_some_and(|peer| peer.watching) {
                 self.watching -= 1;
             }
         }
+        doomed
     }
 }

@@ -94,6 +94,9 @@ pub(crate) struct Peer<S> {
     pub(crate) write_interest: bool,
     /// Bytes were queued in this turn and are flushed at its end.
     pub(crate) dirty: bool,
+    /// It is not read from, because it doesn't take what it causes. Only the loop lifts this, once it has gone on
+    /// with the input that was put aside: input must not overtake input.
+    pub(crate) paused: bool,
     /// A ping was sent, and nothing has come since.
     pub(crate) pinged: bool,
     /// The peer has closed its side of TCP.
@@ -107,7 +110,7 @@ pub(crate) struct Peer<S> {
     /// What waits to be written; nearly always nothing.
     pub(crate) waiting: Option<Box<Waiting>>,
     pub(crate) subprotocol: Option<Box<str>>,
-    /// While open: the last sign of life. Otherwise: when the stage began.
+    /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began.
     pub(crate) since: Millis,
     /// The earliest time at which the timer looks at this connection.
     pub(crate) scheduled: Millis,
@@ -119,7 +122,7 @@ pub(crate) struct Peer<S> {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) backlog: Backlog,
-    /// The payload of the latest ping while others wait unanswered (§5.5.3).
+    /// The payload of the latest ping, to be answered once the peer has taken something (§5.5.3).
     pub(crate) pong: Option<Vec<u8>>,
 }
 
@@ -137,6 +140,7 @@ impl<S: Default> Peer<S> {
             sender: Sender::default(),
             stage: Stage::Connecting,
             blocked: false,
+            paused: false,
             write_interest: false,
             dirty: false,
             pinged: false,
@@ -164,7 +168,7 @@ impl<S> Peer<S> {
     pub(crate) fn due(&self, config: &Config) -> Option<Millis> {
         Some(match self.stage {
             Stage::Connecting => self.since + config.handshake_timeout,
-            Stage::Open if self.pinged => self.since + config.ping_interval? + config.pong_timeout,
+            Stage::Open if self.pinged => self.since + config.pong_timeout,
             Stage::Open => self.since + config.ping_interval?,
             Stage::Closing | Stage::Finishing | Stage::Lingering => self.since + config.close_timeout,
             Stage::Doomed => return None,

@@ -7,7 +7,8 @@ use std::fmt;
 /// Names one connection for as long as the server runs.
 ///
 /// It is a place in a table and the number of the connection that has it; the place is used again after a
-/// connection has gone, the number is not. An id that outlives its connection finds nobody.
+/// connection has gone, the number is not (before four billion others). An id that outlives its connection finds
+/// nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId {
     pub(crate) serial: u32,

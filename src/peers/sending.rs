@@ -21,7 +21,7 @@ use crate::{
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendStatus {
-    /// It leaves with this turn of the loop; nothing was waiting before it.
+    /// It leaves with this turn of the loop, as far as is known now: the socket has refused nothing before it.
     Sent,
     /// The peer is slow: it waits, and this many bytes wait now, its own included.
     Queued(usize),
@@ -119,7 +119,7 @@ impl<S> Peers<S> {
     fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
         if self.admits(id, len) {
             self.stats.sent_messages += 1;
-            self.queue(id, push)
+            self.queue(id, len, push)
         } else {
             self.stats.dropped_messages += 1;
             SendStatus::Dropped

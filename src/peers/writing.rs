@@ -24,6 +24,9 @@ use crate::protocol::Event;
 /// How many bytes are collected before they are written, although the batch goes on.
 pub(super) const CORK_LEN: usize = 128 * 1024;
 
+/// How many bytes may be queued for all others before they are flushed, although the turn goes on.
+const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
+
 /// What is sent to one connection while a batch of its input is worked through.
 #[derive(Default)]
 pub(super) struct Cork {
@@ -41,10 +44,11 @@ impl<S> Peers<S> {
     /// Writes what was collected.
     #[inline]
     pub(crate) fn uncork(&mut self) {
-        let Some(id) = self.cork.owner.take() else { return };
+        let Some(id) = self.cork.owner else { return };
         if !self.cork.bytes.is_empty() {
             self.write_cork(id, &[]);
         }
+        self.cork.owner = None;
         self.linger_if_flushed(id);
     }
 
@@ -119,18 +123,36 @@ impl<S> Peers<S> {
     }
 
     /// Adds to a peer's backlog, which is flushed at the end of the turn.
-    pub(super) fn queue(&mut self, id: ConnId, push: impl FnOnce(&mut Backlog)) -> SendStatus {
+    pub(super) fn queue(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
         let Some(peer) = self.table.get_mut(id) else { return SendStatus::Gone };
         let waiting = peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter));
         push(&mut waiting.backlog);
-        let buffered = waiting.backlog.len();
         if peer.blocked {
+            let buffered = waiting.backlog.len();
+            self.pause_if_too_much_waits(id);
             return SendStatus::Queued(buffered);
         }
         if !mem::replace(&mut peer.dirty, true) {
             self.dirty.push(id);
         }
+        // One batch of input can cause much more than its own length, times the receivers.
+        self.unflushed += len;
+        if self.unflushed > MAX_UNFLUSHED {
+            self.flush_dirty();
+        }
         SendStatus::Sent
+    }
+
+    /// A peer that doesn't take what its own input causes is not read from until it does. What others send to it
+    /// is no reason: its answers, pings and its Close must still be heard.
+    fn pause_if_too_much_waits(&mut self, id: ConnId) {
+        let most = self.config.max_backpressure / 2;
+        if self.cork.owner == Some(id)
+            && let Some(peer) = self.table.get_mut(id)
+            && peer.buffered() > most
+        {
+            peer.paused = true;
+        }
     }
 
     /// Appends what `encode` appends to where a peer's next bytes belong: the cork, or the backlog.
@@ -146,7 +168,9 @@ impl<S> Peers<S> {
         let mut waiting = peer.waiting.take().unwrap_or_else(|| Waiting::new(&self.meter));
         let result = waiting.backlog.push_with(|out| encode(peer, out));
         peer.waiting = Some(waiting);
-        if !peer.blocked && !mem::replace(&mut peer.dirty, true) {
+        if peer.blocked {
+            self.pause_if_too_much_waits(id);
+        } else if !mem::replace(&mut peer.dirty, true) {
             self.dirty.push(id);
         }
         Some(result)
@@ -169,6 +193,12 @@ impl<S> Peers<S> {
                 Ok(written) => {
                     waiting.backlog.take(written);
                     self.stats.sent_bytes += written as u64;
+                    if let Some(payload) = waiting.pong.take() {
+                        waiting.backlog.push_with(|out| peer.sender.answer(&Event::Ping(&payload), out));
+                    }
+                    if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
+                        self.resumable.push(id);
+                    }
                     // Room in a full socket means that the peer has taken something: a sign of life.
                     if peer.blocked && peer.stage == Stage::Open {
                         (peer.since, peer.pinged) = (now, false);
@@ -180,22 +210,18 @@ impl<S> Peers<S> {
         }
     }
 
-    /// All that waited is written; a pong that was held back may follow.
+    /// All that waited is written.
     pub(super) fn flushed(&mut self, id: ConnId) {
         let Some(peer) = self.table.get_mut(id) else { return };
-        let waiting = peer.waiting.take();
+        peer.waiting = None;
         if mem::replace(&mut peer.blocked, false) {
             self.drained.push(id);
-        }
-        if let Some(payload) = waiting.and_then(|waiting| waiting.pong) {
-            let mut waiting = Waiting::new(&self.meter);
-            waiting.backlog.push_with(|out| peer.sender.answer(&Event::Ping(&payload), out));
-            peer.waiting = Some(waiting);
         }
     }
 
     /// Flushes everybody who was sent something in this turn.
     pub(crate) fn flush_dirty(&mut self) {
+        self.unflushed = 0;
         let mut dirty = mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
             if let Some(peer) = self.table.get_mut(id) {
@@ -213,11 +239,11 @@ impl<S> Peers<S> {
     pub(super) fn block(&mut self, id: ConnId) {
         let Some(peer) = self.table.get_mut(id) else { return };
         peer.blocked = true;
-        if peer.write_interest {
-            return;
-        }
-        peer.write_interest = true;
-        if let Err(error) = peer.stream.register_writes(&self.poll, Token(id.index as usize)) {
+        self.pause_if_too_much_waits(id);
+        let Some(peer) = self.table.get_mut(id) else { return };
+        if !mem::replace(&mut peer.write_interest, true)
+            && let Err(error) = peer.stream.register_writes(&self.poll, Token(id.index as usize))
+        {
             self.lose_socket(id, &error);
         }
     }

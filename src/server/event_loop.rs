@@ -9,7 +9,8 @@
 //!
 //! Sockets are watched edge-triggered: an event says that something has changed, not that something is left.
 //! A read that fills less than the buffer has emptied the socket, so that nothing is left to be told (epoll(7)
-//! promises it, kqueue does the same), unless the peer has hung up: then it is read until it says so.
+//! promises it, kqueue does the same), unless the peer has hung up: then it is read until it says so. TCP's urgent
+//! data, which no WebSocket peer sends, also ends a read early; who sends it waits for its next event.
 
 use std::{
     io::{self, ErrorKind},
@@ -47,8 +48,8 @@ pub(super) const WATCHERS: Token = Token(usize::MAX - 2);
 const READ_BUFFER_LEN: usize = 512 * 1024;
 /// How many events one poll brings.
 const EVENTS: usize = 1024;
-/// How many clients that are refused, or have ended, are kept for a proper goodbye while more are refused;
-/// beyond that they are dropped without a word.
+/// How many sockets there may be, beyond `max_connections`, that only wait for a proper goodbye; while there are
+/// more, new clients are dropped without a word.
 const FAREWELLS: usize = 256;
 /// How many connections may ask for figures at once.
 const WATCHERS_AT_ONCE: usize = 16;
@@ -199,7 +200,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Reads once, and has what came worked through.
     #[inline]
     fn read(&mut self, id: ConnId) {
-        // A peer that doesn't take what it causes; `drained` comes back to it.
+        // A peer that doesn't take what it causes; `resume` comes back to it.
         if self.peers.is_paused(id) {
             return;
         }
@@ -228,15 +229,22 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         for id in self.peers.take_drained() {
             self.drained(id);
         }
-        // A hook may end others, which have hooks in turn; each connection ends once, so this ends too.
+        for id in self.peers.take_resumable() {
+            self.resume(id);
+        }
+        self.peers.flush_dirty();
+        // A hook may end others, which have hooks in turn; each connection ends once, so this ends too. Nothing
+        // may be sent after it: whoever ends is removed below and must have been told before.
         while let Some((id, ending)) = self.peers.next_ending() {
             let close = Closed::new(ending.code, &ending.reason, ending.cause, ending.clean);
             info!("connection {id} closed: {close}");
             guard::call(id, &mut self.peers, |ws| self.handler.on_close(ws, &close));
             self.peers.flush_dirty();
         }
-        self.peers.flush_dirty();
-        self.peers.remove_doomed();
+        for id in self.peers.remove_doomed() {
+            // What was held of its input goes now, and not when the place is used again.
+            self.conversations[id.index as usize] = Conversation::default();
+        }
     }
 
     /// A slow peer has taken all that waited for it.
@@ -246,8 +254,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             guard::call(id, &mut self.peers, |ws| self.handler.on_drain(ws));
             self.peers.uncork();
         }
+    }
+
+    /// A peer that was not read from has taken enough of what it caused.
+    fn resume(&mut self, id: ConnId) {
         self.conversations[id.index as usize].resume(id, &mut self.handler, &mut self.peers);
-        // It may not have been read from for a while, and what came meanwhile brings no further event.
+        // What came meanwhile brings no further event.
         self.more.push(id);
     }
 
@@ -282,12 +294,16 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         stream.set_nodelay(self.peers.config.nodelay);
         let Some(id) = self.take_in(stream, address, Conversation::default()) else { return };
         debug!("connection {id} from {address} accepted");
-        let Err(error) = self.peers.admit(id) else { return };
-        if self.peers.leaving() < FAREWELLS {
-            conversation::refuse(id, error, &mut self.peers);
-        } else {
-            self.peers.stats.dropped_clients += 1;
-            self.peers.lose(id, Cause::Local);
+        let most = self.peers.config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
+        match self.peers.admit(id) {
+            Ok(()) if self.peers.len() <= most => {}
+            Err(error) if self.peers.leaving() < FAREWELLS => {
+                conversation::refuse(id, error, &mut self.peers);
+            }
+            _ => {
+                self.peers.stats.dropped_clients += 1;
+                self.peers.lose(id, Cause::Local);
+            }
         }
     }
 
