@@ -156,7 +156,11 @@ fn nothing_is_unsafe() {
 
 #[test]
 fn nothing_panics_by_design() {
-    check_only_in(&[], &[".unwrap()", ".expect(", "panic!", "todo!", "unimplemented!", "dbg!"]);
+    // Tests may; these need the loop's inside and can't stand in `tests/`.
+    check_only_in(
+        &["src/server/tests"],
+        &[".unwrap()", ".expect(", "panic!", "todo!", "unimplemented!", "dbg!"],
+    );
 }
 
 #[test]

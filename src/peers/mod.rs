@@ -17,6 +17,8 @@ mod keepalive;
 mod meter;
 mod peer;
 mod registry;
+#[cfg(test)]
+pub(crate) mod script;
 mod sending;
 mod stream;
 mod timers;

@@ -1,7 +1,8 @@
 //! The one place that touches a connection's socket.
 //!
 //! This file knows how to read, write and half-close without blocking. It refuses to know what the bytes mean.
-//! Another transport, such as TLS, would be another kind of stream here.
+//! Another transport, such as TLS, would be another kind of stream here; the tests have one that follows a
+//! script, so that every fault can be had at every point without a network.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read, Write},
@@ -10,49 +11,82 @@ use std::{
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 
-/// A connected, non-blocking socket.
+#[cfg(test)]
+use super::script::Script;
+
+/// A connected, non-blocking stream of bytes.
 #[derive(Debug)]
-pub(crate) struct Stream(TcpStream);
+pub(crate) enum Stream {
+    Tcp(TcpStream),
+    #[cfg(test)]
+    Script(Script),
+}
 
 impl Stream {
-    pub(crate) const fn new(socket: TcpStream) -> Self {
-        Self(socket)
-    }
-
     /// Asks to be told when there is something to read.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.0, token, Interest::READABLE)
+        match self {
+            Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+            #[cfg(test)]
+            Self::Script(script) => script.register(),
+        }
     }
 
     /// Asks to be told also when there is room to write again.
     pub(crate) fn register_writes(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.reregister(&mut self.0, token, Interest::READABLE | Interest::WRITABLE)
+        match self {
+            Self::Tcp(socket) => registry.reregister(socket, token, Interest::READABLE | Interest::WRITABLE),
+            #[cfg(test)]
+            Self::Script(script) => script.register(),
+        }
     }
 
     /// Switches Nagle's algorithm off or on. That it can't is no reason to lose a client.
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
-        let _ = self.0.set_nodelay(nodelay);
+        match self {
+            Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
+            #[cfg(test)]
+            Self::Script(_) => {}
+        }
     }
 
     /// Reads what there is, up to the length of `buffer`; `Ok(0)` is the end of the stream.
     #[inline]
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        retry(|| (&self.0).read(buffer))
+        retry(|| match self {
+            Self::Tcp(socket) => { socket }.read(buffer),
+            #[cfg(test)]
+            Self::Script(script) => script.read(buffer),
+        })
     }
 
     #[inline]
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        retry(|| (&self.0).write(bytes))
+        retry(|| match self {
+            Self::Tcp(socket) => { socket }.write(bytes),
+            #[cfg(test)]
+            Self::Script(script) => script.write(bytes),
+        })
     }
 
     pub(crate) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
-        retry(|| (&self.0).write_vectored(parts))
+        retry(|| match self {
+            Self::Tcp(socket) => { socket }.write_vectored(parts),
+            #[cfg(test)]
+            Self::Script(script) => {
+                script.write(&parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())
+            }
+        })
     }
 
     /// Says that no more will be sent, after all that is written has been.
     pub(crate) fn shutdown_write(&self) {
-        // Fails only where the peer has gone, and then there is nobody to tell.
-        let _ = self.0.shutdown(Shutdown::Write);
+        match self {
+            // Fails only where the peer has gone, and then there is nobody to tell.
+            Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
+            #[cfg(test)]
+            Self::Script(script) => script.shutdown_write(),
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) trait Listener {
 impl Listener for TcpListener {
     fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         let (socket, address) = self.accept()?;
-        Ok((Stream::new(socket), address))
+        Ok((Stream::Tcp(socket), address))
     }
 }
 

@@ -10,6 +10,8 @@ mod event_loop;
 mod figures;
 mod guard;
 mod handle;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io::{self, ErrorKind},
