@@ -1,0 +1,154 @@
+//! The bytes of a message on its way to the server, masked, and of its echo on the way back, unmasked (RFC 6455 §5.2).
+//!
+//! It is written apart from the server's own codec on purpose: two readings of the RFC, checked against each other.
+
+use std::iter;
+
+/// A message that every row can make as many different ones of as it has seeds, all of one length.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message {
+    pub(crate) content: Content,
+    /// Bytes of payload.
+    pub(crate) size: usize,
+    /// Sent in frames of at most so many bytes, if not in one.
+    pub(crate) piece: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Content {
+    Binary,
+    /// Two-, three- and four-byte characters, as dense as UTF-8 gets.
+    Text,
+}
+
+const FIN: u8 = 0x80;
+const MASK: u8 = 0x80;
+const CONTINUATION: u8 = 0x0;
+
+/// Cyrillic, Greek, Chinese, Devanagari and emoji: each length of a UTF-8 sequence beyond one byte.
+const LETTERS: &str = "жизньλόγος水木金土星空नमस्ते🦀🌍🎉";
+
+impl Message {
+    pub(crate) const fn binary(size: usize) -> Self {
+        Self { content: Content::Binary, size, piece: None }
+    }
+
+    /// What the client sends: a first frame, continuations, each with a mask of its own.
+    pub(crate) fn encode(&self, seed: u64) -> Vec<u8> {
+        let payload = self.payload(seed);
+        let mut wire = Vec::with_capacity(payload.len() + payload.len() / 64 + 16);
+        let mut masks = random_bytes(seed ^ 0xa5a5_5a5a);
+        let piece = self.piece.unwrap_or(payload.len()).max(1);
+        // An empty payload still makes a frame.
+        let pieces = payload.len().div_ceil(piece).max(1);
+        for index in 0..pieces {
+            let part = &payload[index * piece..payload.len().min((index + 1) * piece)];
+            let opcode = if index == 0 { self.opcode() } else { CONTINUATION };
+            let fin = if index + 1 == pieces { FIN } else { 0 };
+            let mask: [u8; 4] = std::array::from_fn(|_| masks.next().unwrap_or_default());
+            header(&mut wire, fin | opcode, MASK, part.len());
+            wire.extend_from_slice(&mask);
+            wire.extend(part.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+        }
+        wire
+    }
+
+    /// What an echo server answers: the whole message in one frame.
+    pub(crate) fn answer(&self, seed: u64) -> Vec<u8> {
+        let payload = self.payload(seed);
+        let mut wire = Vec::with_capacity(payload.len() + 10);
+        header(&mut wire, FIN | self.opcode(), 0, payload.len());
+        wire.extend_from_slice(&payload);
+        wire
+    }
+
+    const fn opcode(&self) -> u8 {
+        match self.content {
+            Content::Text => 0x1,
+            Content::Binary => 0x2,
+        }
+    }
+
+    fn payload(&self, seed: u64) -> Vec<u8> {
+        match self.content {
+            Content::Binary => random_bytes(seed).take(self.size).collect(),
+            Content::Text => text(seed, self.size).into_bytes(),
+        }
+    }
+}
+
+fn header(wire: &mut Vec<u8>, first: u8, mask: u8, length: usize) {
+    wire.push(first);
+    if length < 126 {
+        wire.push(mask | length as u8);
+    } else if let Ok(length) = u16::try_from(length) {
+        wire.push(mask | 126);
+        wire.extend_from_slice(&length.to_be_bytes());
+    } else {
+        wire.push(mask | 127);
+        wire.extend_from_slice(&(length as u64).to_be_bytes());
+    }
+}
+
+/// Letters from a place that the seed picks, filled up with ASCII to the exact length.
+fn text(seed: u64, size: usize) -> String {
+    let start = seed as usize % LETTERS.chars().count();
+    let mut text = String::with_capacity(size);
+    for letter in LETTERS.chars().cycle().skip(start) {
+        if text.len() + letter.len_utf8() > size {
+            break;
+        }
+        text.push(letter);
+    }
+    text.extend(iter::repeat_n('.', size - text.len()));
+    text
+}
+
+/// splitmix64: bytes that look random and are the same in every run.
+fn random_bytes(seed: u64) -> impl Iterator<Item = u8> {
+    let mut state = seed;
+    iter::repeat_with(move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = state;
+        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (word ^ (word >> 31)).to_le_bytes()
+    })
+    .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_message_is_one_masked_frame() {
+        let wire = Message::binary(3).encode(7);
+        assert_eq!((wire.len(), wire[0], wire[1]), (2 + 4 + 3, 0x82, 0x83));
+        let unmasked: Vec<u8> = wire[6..].iter().zip(&wire[2..6]).map(|(byte, key)| byte ^ key).collect();
+        assert_eq!(unmasked, Message::binary(3).answer(7)[2..]);
+    }
+
+    #[test]
+    fn pieces_carry_fin_on_the_last_only() {
+        let wire = Message { piece: Some(2), ..Message::binary(5) }.encode(1);
+        assert_eq!(wire.len(), 3 * 6 + 5);
+        assert_eq!([wire[0], wire[8], wire[16]], [0x02, 0x00, 0x80]);
+    }
+
+    #[test]
+    fn lengths_take_the_shortest_header() {
+        for (size, header) in [(125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            assert_eq!(Message::binary(size).answer(1).len(), header + size);
+        }
+    }
+
+    #[test]
+    fn text_has_the_exact_length_for_every_seed() {
+        let message = Message { content: Content::Text, ..Message::binary(1000) };
+        for seed in 0..50 {
+            assert_eq!(message.payload(seed).len(), 1000);
+        }
+        assert_ne!(message.payload(1), message.payload(2));
+    }
+}

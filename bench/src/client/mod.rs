@@ -1,0 +1,104 @@
+//! The load: non-blocking sockets, and frames encoded beforehand.
+//!
+//! Nearly all of it are closed loops: the next message leaves when an answer is complete, so the server sets the pace. To be
+//! cheap, the timed part only counts the bytes of answers whose length is known; what the bytes *are* is checked before and
+//! after it, on the same connections, with [`exchange`]. An answer of the wrong length shows there too: everything after it
+//! is shifted.
+//!
+//! The load treats all contestants alike and knows none of them.
+
+mod connection;
+mod echo;
+mod fan_out;
+mod handshake;
+mod message;
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+pub(crate) use echo::{echo, paced};
+pub(crate) use fan_out::fan_out;
+pub(crate) use handshake::handshakes;
+pub(crate) use message::{Content, Message};
+
+use crate::Result;
+use crate::stats::Histogram;
+
+/// The opening request, with the key of the example in RFC 6455 §1.3, so that the answer is known.
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// What a server has to answer at least; the bare contestant answers just this.
+pub(crate) const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+/// A server that is silent for so long has lost a message; waiting longer would only hide it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a timed part counted.
+pub(crate) struct Driven {
+    /// Echoes, deliveries or handshakes.
+    pub(crate) count: u64,
+    pub(crate) elapsed: Duration,
+    pub(crate) latencies: Histogram,
+}
+
+/// Opens a connection and upgrades it.
+pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(REQUEST.as_bytes())?;
+    let mut answer = Vec::with_capacity(512);
+    let mut buffer = [0; 512];
+    while !is_complete(&answer) {
+        let length = stream.read(&mut buffer)?;
+        if length == 0 {
+            return Err("closed during the handshake".into());
+        }
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    check_upgrade(&answer)?;
+    Ok(stream)
+}
+
+pub(crate) fn connect_many(address: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
+    (0..count).map(|_| connect(address)).collect()
+}
+
+fn is_complete(answer: &[u8]) -> bool {
+    answer.windows(4).any(|window| window == b"\r\n\r\n")
+}
+
+fn check_upgrade(answer: &[u8]) -> Result<()> {
+    let text = String::from_utf8_lossy(answer);
+    if text.starts_with("HTTP/1.1 101 ") && text.contains(ACCEPT) && text.ends_with("\r\n\r\n") {
+        return Ok(());
+    }
+    Err(format!("the handshake was answered with {text:?}").into())
+}
+
+/// Sends one message on the first connection and reads one answer from each of them, which must be its echo, byte for byte.
+///
+/// `look` is false for a server that sends any bytes of the right number.
+pub(crate) fn exchange(streams: &mut [TcpStream], message: &Message, seed: u64, look: bool) -> Result<()> {
+    let Some(first) = streams.first_mut() else { return Ok(()) };
+    first.write_all(&message.encode(seed))?;
+    let expected = message.answer(seed);
+    let mut answer = vec![0; expected.len()];
+    for stream in streams {
+        stream.read_exact(&mut answer)?;
+        if look && answer != expected {
+            return Err(difference(&answer, &expected).into());
+        }
+    }
+    Ok(())
+}
+
+fn difference(answer: &[u8], expected: &[u8]) -> String {
+    let at = answer.iter().zip(expected).position(|(a, b)| a != b).unwrap_or_default();
+    let around = |bytes: &[u8]| format!("{:02x?}", &bytes[at..bytes.len().min(at + 8)]);
+    format!("not the echo: {} instead of {} at byte {at}", around(answer), around(expected))
+}

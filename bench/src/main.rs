@@ -1,0 +1,50 @@
+//! What a WebSocket message costs the server that answers it.
+//!
+//! One binary plays every part, told apart by its first argument:
+//!
+//! ```text
+//! bench [OPTIONS]          the run: starts contestants, loads them, prints tables
+//!   └─ bench launch …      pins itself to the server's core, then becomes the contestant
+//!        └─ bench serve …  a contestant that is compiled in
+//! ```
+//!
+//! - [`rows`]: what is measured, as a table of data.
+//! - [`contestants`]: who is measured, and how each is started and stopped.
+//! - [`client`]: the load, one file per kind of row. It knows sockets and frames, no contestant.
+//! - [`serve`]: the contestants that live in this binary. They know nothing of the rows.
+//! - [`turns`]: one contestant, one row, one measurement. [`rounds`]: all of them, in turn.
+//! - [`process`]: what the kernel tells about a process. [`stats`]: medians and percentiles.
+//! - [`facts`]: what costs a user something before the first message: size, build time, crates.
+//! - [`report`]: tables for people and a JSON file for programs.
+
+mod cli;
+mod client;
+mod contestants;
+mod facts;
+mod process;
+mod report;
+mod rounds;
+mod rows;
+mod serve;
+mod stats;
+mod turns;
+
+use std::process::ExitCode;
+
+/// Everything here ends in a message for the person who started the run; nobody matches on kinds.
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let outcome = match std::env::args().nth(1).as_deref() {
+        Some("serve") => serve::main(std::env::args().skip(2)),
+        Some("launch") => contestants::launch(std::env::args().skip(2)),
+        _ => cli::main(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! This project's library, where its binary has no mode for the service. Echo is measured with the binary itself.
+
+use wirehook::Server;
+
+use super::Service;
+use crate::Result;
+
+pub(super) fn run(service: Service) -> Result<()> {
+    let server = Server::bind("127.0.0.1:0")?.on_message(move |ws, message| match service {
+        Service::Echo => drop(ws.send(message)),
+        Service::FanOut => drop(ws.broadcast(message)),
+    });
+    super::announce(server.local_addr()?)?;
+    Ok(server.run()?)
+}

@@ -1,0 +1,151 @@
+//! One turn: a fresh process of one contestant under the load of one row, and what that cost.
+//!
+//! Checks, warm-up and timed part run on the same connections. CPU time is read while the server sleeps, so it belongs
+//! to the messages between the two readings and to nothing else.
+
+use std::net::TcpStream;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::client::{self, Driven, Message};
+use crate::contestants::{Contestant, Running};
+use crate::rows::{Flow, Load, Row};
+use crate::stats::Latency;
+use crate::{Result, process};
+
+/// What one turn measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Sample {
+    pub(crate) row: &'static str,
+    pub(crate) contestant: String,
+    pub(crate) round: usize,
+    /// The figure, in the row's unit.
+    pub(crate) cost: f64,
+    /// Messages, deliveries, handshakes or connections that the figure is a mean of.
+    pub(crate) count: u64,
+    pub(crate) timing: Option<Timing>,
+}
+
+/// What is known beside the figure where time plays a part.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Timing {
+    pub(crate) per_second: f64,
+    pub(crate) latency_us: Option<Latency>,
+    /// Shares of one core. A server well below 1 was waiting for the client.
+    pub(crate) server_busy: f64,
+    pub(crate) client_busy: f64,
+}
+
+/// Which core the contestants run on, and how long a timed part is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    pub(crate) server_core: Option<usize>,
+    pub(crate) timed: Duration,
+}
+
+/// Long enough to fill caches and to grow what grows.
+const WARM_UP: Duration = Duration::from_millis(100);
+/// Enough for a server to go to sleep after its last message, or to see that its peers are gone.
+const SETTLE: Duration = Duration::from_millis(20);
+/// Messages that each connection has checked before and after the timed part.
+const CHECKS: u64 = 2;
+
+pub(crate) fn measure(
+    contestant: &Contestant,
+    row: &Row,
+    round: usize,
+    conditions: Conditions,
+) -> Result<Sample> {
+    let launched = Instant::now();
+    let server = contestant.start(&row.load, conditions.server_core)?;
+    let started_in = launched.elapsed();
+    let look = contestant.echoes_bytes();
+    let (cost, count, timing) = match row.load {
+        Load::Messages { connections, message, flow } => {
+            let mut streams = client::connect_many(server.address, connections)?;
+            check(&mut streams, &message, flow, look)?;
+            let measured = timed(&server, conditions, |time| drive(&mut streams, &message, flow, time))?;
+            check(&mut streams, &message, flow, look)?;
+            measured
+        }
+        Load::Handshakes { concurrent } => {
+            timed(&server, conditions, |time| client::handshakes(server.address, concurrent, time))?
+        }
+        Load::Idle { connections, message } => idle(&server, connections, &message, look)?,
+        Load::StartUp => (started_in.as_secs_f64() * 1e6, 1, None),
+    };
+    Ok(Sample { row: row.name, contestant: contestant.name.clone(), round, cost, count, timing })
+}
+
+type Measured = (f64, u64, Option<Timing>);
+
+fn drive(streams: &mut Vec<TcpStream>, message: &Message, flow: Flow, time: Duration) -> Result<Driven> {
+    match flow {
+        Flow::Echo { in_flight } => client::echo(streams, message, in_flight, time),
+        Flow::Paced { per_second } => client::paced(streams, message, per_second, time),
+        Flow::FanOut { in_flight } => client::fan_out(streams, message, in_flight, time),
+    }
+}
+
+/// Looks at the bytes of answers, on the connections of the timed part, in which they are only counted.
+fn check(streams: &mut [TcpStream], message: &Message, flow: Flow, look: bool) -> Result<()> {
+    match flow {
+        // What the first connection publishes, every one gets.
+        Flow::FanOut { .. } => {
+            (0..CHECKS).try_for_each(|seed| client::exchange(streams, message, seed, look))
+        }
+        // Every connection gets its own messages, each of them another.
+        Flow::Echo { .. } | Flow::Paced { .. } => {
+            (0..).step_by(CHECKS as usize).zip(streams.chunks_mut(1)).try_for_each(|(first, stream)| {
+                (first..first + CHECKS).try_for_each(|seed| client::exchange(stream, message, seed, look))
+            })
+        }
+    }
+}
+
+/// Runs a load to warm the server up, and again between two readings of its CPU time.
+fn timed(
+    server: &Running,
+    conditions: Conditions,
+    mut load: impl FnMut(Duration) -> Result<Driven>,
+) -> Result<Measured> {
+    load(WARM_UP)?;
+    let cpu_times = || -> Result<(Duration, Duration)> {
+        sleep(SETTLE);
+        Ok((process::cpu_time(server.pid())?, process::cpu_time(std::process::id())?))
+    };
+    let (server_before, client_before) = cpu_times()?;
+    let driven = load(conditions.timed)?;
+    let (server_after, client_after) = cpu_times()?;
+
+    let server_cpu = (server_after - server_before).as_secs_f64();
+    let client_cpu = (client_after - client_before).as_secs_f64();
+    let elapsed = driven.elapsed.as_secs_f64();
+    let timing = Timing {
+        per_second: driven.count as f64 / elapsed,
+        latency_us: driven.latencies.latency(),
+        server_busy: server_cpu / elapsed,
+        client_busy: client_cpu / elapsed,
+    };
+    Ok((server_cpu * 1e6 / driven.count as f64, driven.count, Some(timing)))
+}
+
+/// What a silent connection holds, once each has opened, spoken and fallen silent.
+fn idle(server: &Running, connections: usize, message: &Message, look: bool) -> Result<Measured> {
+    // What the first connection brings to life is shared by all.
+    let mut first = client::connect_many(server.address, 1)?;
+    client::exchange(&mut first, message, 0, look)?;
+    sleep(SETTLE);
+    let before = process::resident_bytes(server.pid())?;
+    let mut streams = Vec::with_capacity(connections);
+    for index in 0..connections {
+        let mut stream = client::connect_many(server.address, 1)?;
+        client::exchange(&mut stream, message, index as u64, look)?;
+        streams.append(&mut stream);
+    }
+    sleep(SETTLE);
+    let grown = process::resident_bytes(server.pid())?.saturating_sub(before);
+    Ok((grown as f64 / connections as f64, connections as u64, None))
+}
