@@ -41,7 +41,8 @@
 //!
 //! # Features
 //!
-//! `cli` (default): what the binary needs. A library user does without: `default-features = false`.
+//! - `cli` (default): what the binary needs. A library user does without: `default-features = false`.
+//! - `simdutf8` (default): a faster check of long texts that are not ASCII.
 
 #![forbid(unsafe_code)]
 

@@ -35,6 +35,11 @@ pub(crate) struct Slices<'a> {
 }
 
 impl<'a> Slices<'a> {
+    /// The only part, which an ordinary write can take.
+    pub(crate) fn only(&self) -> Option<&[u8]> {
+        if self.len == 1 { Some(&self.slices[0]) } else { None }
+    }
+
     pub(crate) fn as_slice(&self) -> &[IoSlice<'a>] {
         &self.slices[..self.len]
     }

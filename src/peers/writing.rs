@@ -189,7 +189,12 @@ impl<S> Peers<S> {
                 self.flushed(id);
                 continue;
             }
-            match peer.stream.write_vectored(waiting.backlog.slices().as_slice()) {
+            let slices = waiting.backlog.slices();
+            let result = match slices.only() {
+                Some(bytes) => peer.stream.write(bytes),
+                None => peer.stream.write_vectored(slices.as_slice()),
+            };
+            match result {
                 Ok(written) => {
                     waiting.backlog.take(written);
                     self.stats.sent_bytes += written as u64;

@@ -16,7 +16,7 @@
 //! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived; nothing
 //! is ever reserved because a header declared it.
 
-use std::{mem, str};
+use std::mem;
 
 use super::{
     close::{self, CloseFrame},
@@ -25,7 +25,7 @@ use super::{
     frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
     mask::{apply_mask, turn_key},
     message::{Event, Message},
-    utf8::{InvalidUtf8, TextBuffer},
+    utf8::{self, InvalidUtf8, TextBuffer},
 };
 
 /// The receiving half of a server's connection.
@@ -441,7 +441,7 @@ impl Default for ControlPayload {
 
 #[inline]
 fn text(payload: &[u8]) -> Result<&str, ProtocolError> {
-    str::from_utf8(payload).map_err(|_| ProtocolError::TextNotUtf8)
+    utf8::validate(payload).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
 }
 
 /// Takes `len` bytes from the front of `input`, which has them.

@@ -41,7 +41,7 @@ impl TextBuffer {
     pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
         let piece = self.complete_open_character(piece)?;
         let (complete, open) = piece.split_at(piece.len() - open_suffix(piece));
-        self.text.push_str(str::from_utf8(complete).map_err(|_| InvalidUtf8)?);
+        self.text.push_str(validate(complete)?);
         if !open.is_empty() {
             check_prefix(open)?;
             self.open[..open.len()].copy_from_slice(open);
@@ -92,6 +92,21 @@ impl TextBuffer {
         }
         Ok(piece)
     }
+}
+
+/// The text that `bytes` are.
+///
+/// With the feature `simdutf8` that crate looks at many bytes at once, which matters for long texts beyond ASCII.
+///
+/// # Errors
+///
+/// They are not UTF-8.
+#[inline]
+pub(super) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
+    #[cfg(feature = "simdutf8")]
+    return simdutf8::basic::from_utf8(bytes).map_err(|_| InvalidUtf8);
+    #[cfg(not(feature = "simdutf8"))]
+    str::from_utf8(bytes).map_err(|_| InvalidUtf8)
 }
 
 /// Whether more bytes could still make `bytes` valid: it holds no impossible byte, only perhaps an open end.
