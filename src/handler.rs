@@ -6,7 +6,7 @@
 use std::{fmt, net::SocketAddr};
 
 use crate::{
-    peers::Cause,
+    cause::Cause,
     protocol::{CloseCode, Message, Request},
     websocket::WebSocket,
 };

@@ -46,6 +46,7 @@
 
 #![forbid(unsafe_code)]
 
+mod cause;
 mod config;
 mod connections;
 mod handler;
@@ -55,10 +56,11 @@ mod server;
 mod stats;
 mod websocket;
 
+pub use cause::Cause;
 pub use config::{Backpressure, Config};
 pub use connections::Connections;
 pub use handler::{Closed, Handler, Hooks, Upgrade};
-pub use peers::{BroadcastStatus, Cause, ConnId, SendStatus, TimerId};
+pub use peers::{BroadcastStatus, ConnId, SendStatus, TimerId};
 pub use protocol::{CloseCode, Limits, Message};
 pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;

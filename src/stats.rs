@@ -4,7 +4,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use crate::peers::Cause;
+use crate::cause::Cause;
 
 /// Statuses that are counted one by one; the rest is counted together.
 const STATUSES: [u16; 12] = [101, 400, 401, 403, 404, 405, 408, 426, 429, 431, 500, 503];

@@ -12,9 +12,12 @@ use log::{debug, error};
 
 use super::{
     ConnId, Peers,
-    peer::{Cause, Ending, Stage},
+    peer::{Ending, Stage},
 };
-use crate::protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response};
+use crate::{
+    cause::Cause,
+    protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response},
+};
 
 impl<S> Peers<S> {
     /// Begins the closing handshake (§7.1.2).

@@ -4,11 +4,8 @@
 
 use log::{debug, trace};
 
-use super::{
-    ConnId, Millis, Peers,
-    peer::{Cause, Stage},
-};
-use crate::protocol::CloseCode;
+use super::{ConnId, Millis, Peers, peer::Stage};
+use crate::{cause::Cause, protocol::CloseCode};
 
 impl<S> Peers<S> {
     /// Bytes have come from the peer.

@@ -29,7 +29,6 @@ use std::{collections::VecDeque, io, mem};
 use mio::Token;
 
 pub(crate) use deadlines::Millis;
-pub use peer::Cause;
 pub(crate) use peer::{Ending, Peer, Stage};
 pub use registry::ConnId;
 pub use sending::{BroadcastStatus, SendStatus};

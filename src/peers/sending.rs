@@ -7,13 +7,9 @@ use std::rc::Rc;
 
 use log::debug;
 
-use super::{
-    ConnId, Peer, Peers, Stage,
-    backlog::Backlog,
-    meter::SharedFrame,
-    peer::{Cause, Waiting},
-};
+use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, meter::SharedFrame, peer::Waiting};
 use crate::{
+    cause::Cause,
     config::Backpressure,
     protocol::{CloseCode, Event, FrameHeader, Message, SendError},
 };

@@ -32,9 +32,10 @@ use super::{
     handle::{Shutdown, Wish},
 };
 use crate::{
+    cause::Cause,
     config::Config,
     handler::{Closed, Handler},
-    peers::{Cause, ConnId, Millis, Peer, Peers, Stage, Stream, Task, Timers},
+    peers::{ConnId, Millis, Peer, Peers, Stage, Stream, Task, Timers},
     protocol::{CloseCode, Response},
 };
 
