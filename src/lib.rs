@@ -54,6 +54,7 @@ mod peers;
 pub mod protocol;
 mod server;
 mod stats;
+mod trace;
 mod websocket;
 
 pub use cause::Cause;

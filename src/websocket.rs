@@ -117,7 +117,7 @@ impl<'a, S> WebSocket<'a, S> {
         self.peers.terminate(self.id);
     }
 
-    // --- To others, in short for `all()` -------------------------------------------------------------------------------------
+    // --- To others, in short for `all()` ---------------------------------------------------------------
 
     /// Sends a message to any connection.
     ///

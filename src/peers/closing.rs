@@ -17,6 +17,7 @@ use super::{
 use crate::{
     cause::Cause,
     protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response},
+    trace,
 };
 
 impl<S> Peers<S> {
@@ -29,7 +30,9 @@ impl<S> Peers<S> {
             CloseCode::INTERNAL_ERROR
         };
         if self.is_open(id) {
-            self.push_with(id, |peer, out| peer.sender.close(code, reason, out));
+            self.push_with(id, |peer, out| {
+                trace::sending(id, out, |out| peer.sender.close(code, reason, out))
+            });
             self.set_stage(id, Stage::Closing);
         }
     }
@@ -43,7 +46,9 @@ impl<S> Peers<S> {
     pub(crate) fn close_received(&mut self, id: ConnId, frame: Option<CloseFrame<'_>>) {
         let Some(peer) = self.get(id) else { return };
         let cause = if peer.sender.is_close_sent() { Cause::Local } else { Cause::Peer };
-        self.push_with(id, |peer, out| peer.sender.answer(&Event::Close(frame), out));
+        self.push_with(id, |peer, out| {
+            trace::sending(id, out, |out| peer.sender.answer(&Event::Close(frame), out));
+        });
         let code = frame.map_or(CloseCode::NO_STATUS_RECEIVED, |frame| frame.code);
         let reason = frame.map_or("", |frame| frame.reason).to_owned();
         self.end(id, Ending { code, reason, cause, clean: true });
@@ -93,7 +98,9 @@ impl<S> Peers<S> {
 
     /// _Fail the WebSocket Connection_ (§7.1.7): says Close, waits for no answer, and ends.
     pub(super) fn fail(&mut self, id: ConnId, code: CloseCode, reason: &str, cause: Cause) {
-        self.push_with(id, |peer, out| peer.sender.close(code, reason, out));
+        self.push_with(id, |peer, out| {
+            trace::sending(id, out, |out| peer.sender.close(code, reason, out))
+        });
         self.end(id, Ending { code, reason: reason.to_owned(), cause, clean: false });
         self.finish(id);
     }

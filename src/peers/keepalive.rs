@@ -2,7 +2,7 @@
 //!
 //! This file knows how long each stage may last. It refuses to know what time it is: the loop says so.
 
-use log::{debug, trace};
+use log::debug;
 
 use super::{ConnId, Millis, Peers, peer::Stage};
 use crate::{cause::Cause, protocol::CloseCode};
@@ -63,7 +63,6 @@ impl<S> Peers<S> {
         (peer.pinged, peer.since) = (true, now);
         // A peer with a backlog shows by taking it that it lives; a ping would only wait behind it.
         if !peer.blocked {
-            trace!("connection {id}: ping");
             let _ = self.ping(id, &[]);
         }
         self.schedule(id);

@@ -9,9 +9,12 @@ use std::{
     rc::Rc,
 };
 
-/// One end of a scripted stream; clones are the same one, so that a test keeps hold of what the server has.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Script(Rc<Inner>);
+/// A scripted stream. The test keeps one end and gives the [server's](Self::servers_end) away.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    inner: Rc<Inner>,
+    is_servers: bool,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -20,86 +23,133 @@ struct Inner {
     register_fails: Cell<bool>,
     /// While it is full every write without a script would block.
     is_full: Cell<bool>,
+    is_reset: Cell<bool>,
     written: RefCell<Vec<u8>>,
+    read_calls: Cell<usize>,
     write_calls: Cell<usize>,
     is_write_closed: Cell<bool>,
+    is_dropped: Cell<bool>,
+}
+
+impl Clone for Script {
+    /// Another hold of the test's end.
+    fn clone(&self) -> Self {
+        Self { inner: Rc::clone(&self.inner), is_servers: false }
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if self.is_servers {
+            self.inner.is_dropped.set(true);
+        }
+    }
 }
 
 impl Script {
+    /// The end that the server is given.
+    pub(crate) fn servers_end(&self) -> Self {
+        Self { inner: Rc::clone(&self.inner), is_servers: true }
+    }
+
     /// The next read brings these bytes; none is the end of the stream.
     pub(crate) fn will_read(&self, bytes: &[u8]) {
-        self.0.reads.borrow_mut().push_back(Ok(bytes.to_vec()));
+        self.inner.reads.borrow_mut().push_back(Ok(bytes.to_vec()));
     }
 
     pub(crate) fn read_will_fail(&self, error: ErrorKind) {
-        self.0.reads.borrow_mut().push_back(Err(error.into()));
+        self.inner.reads.borrow_mut().push_back(Err(error.into()));
     }
 
     /// The next write takes so many bytes, or all if there are fewer.
     pub(crate) fn will_take(&self, len: usize) {
-        self.0.writes.borrow_mut().push_back(Ok(len));
+        self.inner.writes.borrow_mut().push_back(Ok(len));
     }
 
     pub(crate) fn write_will_fail(&self, error: ErrorKind) {
-        self.0.writes.borrow_mut().push_back(Err(error.into()));
+        self.inner.writes.borrow_mut().push_back(Err(error.into()));
     }
 
     pub(crate) fn set_full(&self, is_full: bool) {
-        self.0.is_full.set(is_full);
+        self.inner.is_full.set(is_full);
     }
 
-    pub(crate) fn registering_will_fail(&self) {
-        self.0.register_fails.set(true);
+    pub(crate) fn set_registering_fails(&self, fails: bool) {
+        self.inner.register_fails.set(fails);
+    }
+
+    /// The connection is gone: whatever was to come, every read and every write fails from now on.
+    pub(crate) fn reset(&self) {
+        self.inner.reads.borrow_mut().clear();
+        self.inner.writes.borrow_mut().clear();
+        self.inner.is_reset.set(true);
     }
 
     /// All bytes that were written since the last call.
     pub(crate) fn take_written(&self) -> Vec<u8> {
-        self.0.written.take()
+        self.inner.written.take()
+    }
+
+    /// How often something was read or tried.
+    pub(crate) fn read_calls(&self) -> usize {
+        self.inner.read_calls.get()
+    }
+
+    /// Whether there is something that was not read yet.
+    pub(crate) fn is_unread(&self) -> bool {
+        !self.inner.reads.borrow().is_empty()
     }
 
     /// How often something was written or tried.
     pub(crate) fn write_calls(&self) -> usize {
-        self.0.write_calls.get()
+        self.inner.write_calls.get()
     }
 
     pub(crate) fn is_write_closed(&self) -> bool {
-        self.0.is_write_closed.get()
+        self.inner.is_write_closed.get()
     }
 
     /// Whether the server has let go of its end.
     pub(crate) fn is_dropped(&self) -> bool {
-        Rc::strong_count(&self.0) == 1
+        self.inner.is_dropped.get()
     }
 
     pub(super) fn register(&self) -> io::Result<()> {
-        if self.0.register_fails.get() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+        if self.inner.register_fails.get() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut reads = self.0.reads.borrow_mut();
-        let bytes = reads.pop_front().unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))?;
+        self.inner.read_calls.set(self.inner.read_calls.get() + 1);
+        if self.inner.is_reset.get() {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        let mut reads = self.inner.reads.borrow_mut();
+        let mut bytes = reads.pop_front().unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))?;
         let len = bytes.len().min(buffer.len());
         buffer[..len].copy_from_slice(&bytes[..len]);
         if len < bytes.len() {
-            reads.push_front(Ok(bytes[len..].to_vec()));
+            reads.push_front(Ok(bytes.split_off(len)));
         }
         Ok(len)
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.is_write_closed(), "nothing is written after the stream was closed for writing");
-        self.0.write_calls.set(self.0.write_calls.get() + 1);
-        let script = self.0.writes.borrow_mut().pop_front();
+        self.inner.write_calls.set(self.inner.write_calls.get() + 1);
+        if self.inner.is_reset.get() {
+            return Err(ErrorKind::ConnectionReset.into());
+        }
+        let script = self.inner.writes.borrow_mut().pop_front();
         let len = match script {
             Some(outcome) => outcome?.min(bytes.len()),
-            None if self.0.is_full.get() => return Err(ErrorKind::WouldBlock.into()),
+            None if self.inner.is_full.get() => return Err(ErrorKind::WouldBlock.into()),
             None => bytes.len(),
         };
-        self.0.written.borrow_mut().extend_from_slice(&bytes[..len]);
+        self.inner.written.borrow_mut().extend_from_slice(&bytes[..len]);
         Ok(len)
     }
 
     pub(super) fn shutdown_write(&self) {
-        self.0.is_write_closed.set(true);
+        self.inner.is_write_closed.set(true);
     }
 }

@@ -5,13 +5,14 @@
 
 use std::rc::Rc;
 
-use log::debug;
+use log::{debug, trace};
 
 use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, meter::SharedFrame, peer::Waiting};
 use crate::{
     cause::Cause,
     config::Backpressure,
     protocol::{CloseCode, Event, FrameHeader, Message, SendError},
+    trace,
 };
 
 /// What became of a message.
@@ -48,6 +49,9 @@ impl<S> Peers<S> {
         }
         let Ok(header) = peer.sender.message_header(message) else { return SendStatus::Gone };
         let payload = message.as_bytes();
+        if trace::is_on() {
+            trace::message(id, message);
+        }
         if self.is_corked(id) {
             self.stats.sent_messages += 1;
             header.encode(&mut self.cork.bytes);
@@ -104,6 +108,9 @@ impl<S> Peers<S> {
         if !self.is_open(id) {
             return SendStatus::Gone;
         }
+        if trace::is_on() {
+            trace::sent(id, frame.bytes());
+        }
         if self.is_corked(id) {
             self.stats.sent_messages += 1;
             return self.add_to_cork(id, frame.bytes());
@@ -117,6 +124,7 @@ impl<S> Peers<S> {
             self.stats.sent_messages += 1;
             self.queue(id, len, push)
         } else {
+            trace!("connection {id}: too slow, dropped");
             self.stats.dropped_messages += 1;
             SendStatus::Dropped
         }
@@ -127,7 +135,8 @@ impl<S> Peers<S> {
         if !self.is_open(id) {
             return Err(SendError::CloseSent);
         }
-        self.push_with(id, |peer, out| peer.sender.ping(payload, out)).unwrap_or(Err(SendError::CloseSent))
+        self.push_with(id, |peer, out| trace::sending(id, out, |out| peer.sender.ping(payload, out)))
+            .unwrap_or(Err(SendError::CloseSent))
     }
 
     /// Answers a ping (§5.5.2).
@@ -139,7 +148,9 @@ impl<S> Peers<S> {
             peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter)).pong = Some(payload.to_vec());
             return;
         }
-        self.push_with(id, |peer, out| peer.sender.answer(&Event::Ping(payload), out));
+        self.push_with(id, |peer, out| {
+            trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(payload), out));
+        });
     }
 
     /// Whether `len` more bytes, which another connection's hook sends, may wait for this peer.

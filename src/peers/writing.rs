@@ -19,7 +19,7 @@ use std::{
 use mio::Token;
 
 use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, peer::Waiting, sending::SendStatus};
-use crate::protocol::Event;
+use crate::{protocol::Event, trace};
 
 /// How many bytes are collected before they are written, although the batch goes on.
 pub(super) const CORK_LEN: usize = 128 * 1024;
@@ -199,7 +199,9 @@ impl<S> Peers<S> {
                     waiting.backlog.take(written);
                     self.stats.sent_bytes += written as u64;
                     if let Some(payload) = waiting.pong.take() {
-                        waiting.backlog.push_with(|out| peer.sender.answer(&Event::Ping(&payload), out));
+                        waiting.backlog.push_with(|out| {
+                            trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(&payload), out));
+                        });
                     }
                     if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
                         self.resumable.push(id);

@@ -5,14 +5,15 @@
 
 use std::mem;
 
-use log::{Level, debug, error, info, log_enabled, trace};
+use log::{debug, error, info};
 
 use super::{figures, guard};
 
 use crate::{
     handler::{Decision, Handler, Upgrade},
     peers::{ConnId, Peers, Stage},
-    protocol::{Event, HandshakeError, Message, Receiver, Request, RequestReader, Response},
+    protocol::{Event, HandshakeError, Receiver, Request, RequestReader, Response},
+    trace,
 };
 
 /// The receiving side of one connection. Every open connection has one, so every byte here counts.
@@ -195,8 +196,8 @@ pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>)
 /// Lets the hooks hear what was received. After our own Close only the peer's Close counts.
 #[inline]
 fn hear<H: Handler>(id: ConnId, event: &Event<'_>, handler: &mut H, peers: &mut Peers<H::State>) {
-    if log_enabled!(Level::Trace) {
-        trace_event(id, event);
+    if trace::is_on() {
+        trace::received(id, event);
     }
     let is_open = peers.is_open(id);
     match *event {
@@ -216,26 +217,6 @@ fn hear<H: Handler>(id: ConnId, event: &Event<'_>, handler: &mut H, peers: &mut 
             debug!("connection {id}: something came after our Close and was ignored");
         }
     }
-}
-
-/// How many bytes of a payload a trace shows.
-const TRACED: usize = 64;
-
-#[cold]
-fn trace_event(id: ConnId, event: &Event<'_>) {
-    let (name, payload) = match event {
-        Event::Message(Message::Text(text)) => ("text", text.as_bytes()),
-        Event::Message(Message::Binary(bytes)) => ("binary", *bytes),
-        Event::Ping(payload) => ("ping", *payload),
-        Event::Pong(payload) => ("pong", *payload),
-        Event::Close(frame) => {
-            let code = frame.map_or_else(|| "no code".to_owned(), |frame| frame.code.to_string());
-            return trace!("connection {id} < close: {code} {:?}", frame.map_or("", |frame| frame.reason));
-        }
-    };
-    let shown = payload.get(..TRACED).unwrap_or(payload).escape_ascii();
-    let more = if payload.len() > TRACED { " …" } else { "" };
-    trace!("connection {id} < {name}, {} bytes: \"{shown}\"{more}", payload.len());
 }
 
 /// What the timer has to do about a connection whose time has come.

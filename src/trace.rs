@@ -1,0 +1,76 @@
+//! What a log at `trace` shows of each frame, received and sent: its kind, its length, the start of its payload.
+//!
+//! This file knows how a payload is shown so that nobody can steer a terminal with it. It refuses to know when.
+//! It costs one comparison when it is off.
+
+use log::{Level, log_enabled, trace};
+
+use crate::{
+    peers::ConnId,
+    protocol::{CloseFrame, Event, FrameHeader, Message, OpCode},
+};
+
+/// How many bytes of a payload are shown.
+const SHOWN: usize = 64;
+
+#[inline]
+pub(crate) fn is_on() -> bool {
+    log_enabled!(Level::Trace)
+}
+
+#[cold]
+pub(crate) fn received(id: ConnId, event: &Event<'_>) {
+    match event {
+        Event::Message(Message::Text(text)) => show(id, '<', "text", text.as_bytes()),
+        Event::Message(Message::Binary(bytes)) => show(id, '<', "binary", bytes),
+        Event::Ping(payload) => show(id, '<', "ping", payload),
+        Event::Pong(payload) => show(id, '<', "pong", payload),
+        Event::Close(frame) => show_close(id, '<', *frame),
+    }
+}
+
+/// Shows a message of ours that goes out as one frame.
+#[cold]
+pub(crate) fn message(id: ConnId, message: Message<'_>) {
+    let name = if message.as_text().is_some() { "text" } else { "binary" };
+    show(id, '>', name, message.as_bytes());
+}
+
+/// Shows the frame that `encode` appends to `out`, if it appends one.
+#[inline]
+pub(crate) fn sending<T>(id: ConnId, out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let before = out.len();
+    let result = encode(out);
+    if is_on() {
+        sent(id, &out[before..]);
+    }
+    result
+}
+
+/// Shows a frame of ours.
+#[cold]
+pub(crate) fn sent(id: ConnId, frame: &[u8]) {
+    let Ok(Some((header, header_len))) = FrameHeader::decode(frame) else { return };
+    let payload = &frame[header_len..];
+    match header.opcode {
+        OpCode::Text => show(id, '>', "text", payload),
+        OpCode::Binary => show(id, '>', "binary", payload),
+        OpCode::Continuation => show(id, '>', "continuation", payload),
+        OpCode::Ping => show(id, '>', "ping", payload),
+        OpCode::Pong => show(id, '>', "pong", payload),
+        OpCode::Close => show_close(id, '>', CloseFrame::decode(payload).ok().flatten()),
+    }
+}
+
+fn show(id: ConnId, direction: char, name: &str, payload: &[u8]) {
+    let shown = payload.get(..SHOWN).unwrap_or(payload).escape_ascii();
+    let more = if payload.len() > SHOWN { " …" } else { "" };
+    trace!("connection {id} {direction} {name}, {} bytes: \"{shown}\"{more}", payload.len());
+}
+
+fn show_close(id: ConnId, direction: char, frame: Option<CloseFrame<'_>>) {
+    match frame {
+        Some(CloseFrame { code, reason }) => trace!("connection {id} {direction} close: {code} {reason:?}"),
+        None => trace!("connection {id} {direction} close, without a body"),
+    }
+}

@@ -1,0 +1,444 @@
+//! Flow control: what happens when a client takes slowly, or not at all, what it caused or what others send it.
+
+use std::{
+    io::{ErrorKind, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use wirehook::{Cause, SendStatus, WebSocket};
+
+use crate::{
+    common::{BINARY, Client, Frame, PATIENCE, PING, PONG, TEXT, frame, is_timeout},
+    harness::{End, echo, other, serve, serve_with_state},
+};
+
+const KIB: usize = 1024;
+const MIB: usize = 1024 * 1024;
+
+/// A payload that shows its number and its length.
+fn payload(number: u32, len: usize) -> Vec<u8> {
+    let mut payload = vec![number as u8; len];
+    payload[..4].copy_from_slice(&number.to_be_bytes());
+    payload
+}
+
+/// Writes numbered messages of one length, and reports once if the other side stops taking them.
+fn write_messages(mut stream: TcpStream, count: u32, len: usize, stalled: &Sender<usize>) {
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    let began = Instant::now();
+    let mut written = 0;
+    for number in 0..count {
+        let bytes = frame(BINARY, &payload(number, len));
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            match stream.write(rest) {
+                Ok(taken) => {
+                    written += taken;
+                    rest = &rest[taken..];
+                }
+                Err(error) if is_timeout(&error) => {
+                    let _ = stalled.send(written);
+                    assert!(began.elapsed() < PATIENCE * 3, "the server never goes on");
+                }
+                Err(error) => panic!("after {written} bytes: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_client_that_does_not_read_is_not_read_from_until_it_does() {
+    const COUNT: u32 = 1024;
+    const LEN: usize = 64 * KIB;
+    let server = serve(|server, log| {
+        let mut most = 0;
+        server.on_message(move |ws, message| {
+            ws.send(message);
+            if ws.buffered_amount() > most {
+                most = ws.buffered_amount();
+                // Half of the limit, one cork, and one message.
+                assert!(most <= (512 + 128 + 64) * KIB + 20, "{most} bytes wait");
+                log.note(most);
+            }
+        })
+    });
+    let mut client = Client::open(server.address);
+    let (stalled_in, stalled) = mpsc::channel();
+    let stream = client.writer();
+    let writer = thread::spawn(move || write_messages(stream, COUNT, LEN, &stalled_in));
+    let written = stalled.recv_timeout(PATIENCE).expect("the server stops to read");
+    assert!(written < COUNT as usize * LEN, "only what fits into the buffers was taken, not {written}");
+    assert!(!server.notes_so_far().is_empty(), "something waits for the client");
+    // Now the client reads, and gets every byte in order.
+    for number in 0..COUNT {
+        let frame = client.frame();
+        assert!(frame.payload == payload(number, LEN), "message {number} comes next, not {frame:?}");
+    }
+    writer.join().unwrap();
+}
+
+#[test]
+fn input_that_was_put_aside_keeps_its_place_before_what_comes_later() {
+    // Small messages, so that a batch holds many; and the client takes and gives all the time.
+    const COUNT: u32 = 40_000;
+    const LEN: usize = 600;
+    let server = serve(|server, _| {
+        server.configure(|config| config.max_backpressure = 4 * MIB).on_message(|ws, message| {
+            ws.send(message);
+        })
+    });
+    let mut client = Client::open(server.address);
+    let (stalled_in, stalled) = mpsc::channel();
+    let stream = client.writer();
+    let writer = thread::spawn(move || write_messages(stream, COUNT, LEN, &stalled_in));
+    stalled.recv_timeout(PATIENCE).expect("the server stops to read");
+    for number in 0..COUNT {
+        let frame = client.frame();
+        assert!(frame.payload == payload(number, LEN), "message {number} comes next, not {frame:?}");
+    }
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_client_that_closes_its_side_early_still_gets_all_its_answers() {
+    // §7.1.5
+    const COUNT: u32 = 300;
+    const LEN: usize = 64 * KIB;
+    let server = echo();
+    let mut client = Client::open(server.address);
+    let stream = client.writer();
+    let writer = thread::spawn(move || {
+        write_messages(stream.try_clone().unwrap(), COUNT, LEN, &mpsc::channel().0);
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+    });
+    for number in 0..COUNT {
+        assert!(client.frame().payload == payload(number, LEN), "message {number} comes next");
+    }
+    client.expect_end();
+    writer.join().unwrap();
+}
+
+#[test]
+fn what_waits_for_a_client_that_has_closed_its_side_still_goes_out() {
+    // §7.1.5
+    const LEN: usize = 24 * MIB;
+    let server = serve(|server, _| {
+        // A limit so large that the client is still read from.
+        server.configure(|config| config.max_backpressure = 64 * MIB).on_message(|ws, _| {
+            assert!(matches!(ws.send(&vec![3; LEN]), SendStatus::Queued(1..)));
+        })
+    });
+    let mut client = Client::open(server.address);
+    client.send_text("go");
+    client.half_close();
+    // The server knows that it is the end before the client reads a byte.
+    server.expect_closed(&End::unclean(1006, "", Cause::Transport(ErrorKind::UnexpectedEof)));
+    assert!(client.frame().payload == vec![3; LEN]);
+    client.expect_end();
+}
+
+#[test]
+fn a_client_that_floods_does_not_keep_others_waiting() {
+    let server = serve(|server, _| {
+        server.on_message(|ws, message| {
+            if message.len() < 100 {
+                ws.send(message);
+            }
+        })
+    });
+    let mut flooding = Client::open(server.address);
+    let mut other = Client::open(server.address);
+    let mut stream = flooding.writer();
+    let enough = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let (enough, bytes) = (Arc::clone(&enough), frame(BINARY, &[0; 16 * KIB]).repeat(16));
+        move || {
+            while !enough.load(Ordering::Relaxed) {
+                stream.write_all(&bytes).unwrap();
+            }
+        }
+    });
+    for _ in 0..100 {
+        other.send_text("me too");
+        other.expect_text("me too");
+    }
+    assert!(!writer.is_finished());
+    enough.store(true, Ordering::Relaxed);
+    writer.join().unwrap();
+    flooding.send_text("done");
+    flooding.expect_text("done");
+}
+
+// --- What others send ------------------------------------------------------------------------------------
+
+/// The payload of a frame that is so long in all, if there is one.
+fn payload_of_frame(len: usize) -> Option<usize> {
+    [2, 4, 10].into_iter().find_map(|header| {
+        let payload = len.checked_sub(header)?;
+        let fits = match header {
+            2 => payload <= 125,
+            4 => (126..=0xFFFF).contains(&payload),
+            _ => payload > 0xFFFF,
+        };
+        fits.then_some(payload)
+    })
+}
+
+/// Sends to another until it is refused, and holds each answer against the limit. Returns the lengths of the
+/// payloads that were taken.
+fn fill<S>(ws: &mut WebSocket<'_, S>, id: wirehook::ConnId, limit: usize) -> Vec<usize> {
+    let mut taken = Vec::new();
+    let mut send = |ws: &mut WebSocket<'_, S>, frame_len: usize| {
+        let len = payload_of_frame(frame_len).unwrap();
+        let before = ws.all().buffered_amount(id);
+        let status = ws.send_to(id, &vec![taken.len() as u8; len]);
+        let buffered = ws.all().buffered_amount(id);
+        match status {
+            SendStatus::Sent => assert!(buffered <= limit, "{buffered} bytes wait"),
+            SendStatus::Queued(waiting) => {
+                assert_eq!(waiting, buffered);
+                assert!(buffered <= limit, "{buffered} bytes wait");
+            }
+            // Neither too late nor too early: it would not have fitted.
+            SendStatus::Dropped => assert!(buffered <= before && buffered + frame_len > limit, "{buffered}"),
+            SendStatus::Gone => panic!("the policy is to drop"),
+        }
+        if status != SendStatus::Dropped {
+            taken.push(len);
+        }
+        status
+    };
+    while send(ws, 40_000) != SendStatus::Dropped {}
+    // The last byte of the limit can be used, and not one more. The socket may take something in between:
+    // then once more.
+    loop {
+        let room = limit - ws.all().buffered_amount(id);
+        let fits = |len: &usize| payload_of_frame(*len).is_some();
+        let too_long = (room + 1..).find(fits).unwrap();
+        if send(ws, too_long) != SendStatus::Dropped {
+            continue;
+        }
+        match (2..=room).rev().find(fits) {
+            Some(exactly) => assert_ne!(send(ws, exactly), SendStatus::Dropped),
+            None => return taken,
+        }
+    }
+}
+
+#[test]
+fn what_others_send_is_dropped_exactly_at_the_limit_and_the_client_stays() {
+    const LIMIT: usize = 300_000;
+    let server = serve(|server, log| {
+        server.configure(|config| config.max_backpressure = LIMIT).on_message(move |ws, message| {
+            let other = other(ws);
+            if message.as_text() == Some("fill") {
+                for len in fill(ws, other, LIMIT) {
+                    log.note(len);
+                }
+                // A broadcast is held to the same limit. Again, the socket may have taken something.
+                loop {
+                    let status = ws.broadcast(&[0; 9]);
+                    assert_eq!((status.sent, status.queued + status.dropped), (1, 1));
+                    if status.dropped == 1 {
+                        break log.note("full");
+                    }
+                    log.note(9);
+                }
+            }
+            ws.send(message);
+        })
+    });
+    let mut slow = Client::open(server.address);
+    let mut fast = Client::open(server.address);
+    fast.send_text("fill");
+    while fast.frame() != Frame::text("fill") {}
+    let mut lens = Vec::new();
+    loop {
+        match &*server.note() {
+            "full" => break,
+            len => lens.push(len.parse::<usize>().unwrap()),
+        }
+    }
+    // Others are served meanwhile.
+    fast.send_text("still there?");
+    fast.expect_text("still there?");
+    // All that was taken arrives whole and in order, and the connection lives.
+    for (number, len) in lens.into_iter().enumerate() {
+        let frame = slow.frame();
+        assert_eq!((frame.first, frame.payload.len()), (BINARY, len));
+        assert!(len == 9 || frame.payload == vec![number as u8; len], "{frame:?} is number {number}");
+    }
+    slow.send_text("here I am");
+    slow.expect_text("here I am");
+}
+
+#[test]
+fn a_client_that_is_too_slow_for_others_is_still_heard() {
+    let server = serve(|server, log| {
+        server.on_message(move |ws, message| {
+            if message == "fill".into() {
+                let other = other(ws);
+                while ws.send_to(other, &[1; 100 * KIB]) != SendStatus::Dropped {}
+            }
+            log.note(message.as_text().unwrap());
+        })
+    });
+    let mut slow = Client::open(server.address);
+    let mut fast = Client::open(server.address);
+    fast.send_text("fill");
+    assert_eq!(server.note(), "fill");
+    // It caused none of what waits for it.
+    slow.send_text("I'm still here");
+    assert_eq!(server.note(), "I'm still here");
+    slow.send_close(1000, "");
+    server.expect_closed(&End::clean(1000, "", Cause::Peer));
+}
+
+#[test]
+fn one_frame_alone_may_be_over_the_limit() {
+    let server = serve(|server, _| {
+        server.configure(|config| config.max_backpressure = 10 * KIB).on_message(|ws, _| {
+            let other = other(ws);
+            let large = vec![1; 16 * MIB];
+            assert_eq!(ws.send_to(other, &large), SendStatus::Sent);
+            assert_eq!(ws.send_to(other, "behind it"), SendStatus::Dropped);
+            ws.send("done");
+        })
+    });
+    let mut slow = Client::open(server.address);
+    let mut fast = Client::open(server.address);
+    fast.send_text("go");
+    fast.expect_text("done");
+    assert!(slow.frame().payload == vec![1; 16 * MIB]);
+    slow.send_close(1000, "");
+    slow.expect_close(1000, "");
+}
+
+#[test]
+fn a_large_broadcast_arrives_whole_at_everybody() {
+    let server = serve(|server, log| {
+        server.on_message(move |ws, _| {
+            let status = ws.broadcast(&payload(7, MIB));
+            log.note(format!("{} {} {}", status.sent, status.queued, status.dropped));
+        })
+    });
+    let mut clients: Vec<Client> = (0..50).map(|_| Client::open(server.address)).collect();
+    clients[0].send_text("go");
+    assert_eq!(server.note(), "50 0 0");
+    for client in &mut clients {
+        assert_eq!(client.frame(), Frame { first: BINARY, payload: payload(7, MIB) });
+    }
+}
+
+// --- The moment to go on ---------------------------------------------------------------------------------
+
+#[test]
+fn on_drain_comes_once_the_client_reads() {
+    let server = serve(|server, log| {
+        server
+            // More than a system holds for a client that doesn't read.
+            .configure(|config| config.max_backpressure = 32 * MIB)
+            .on_message(|ws, message| {
+                let other = other(ws);
+                while message == "fill".into() && ws.send_to(other, &[1; 500 * KIB]) != SendStatus::Dropped {}
+                ws.send(message);
+            })
+            .on_drain(move |ws| log.note(format!("{} has {} waiting", ws.id(), ws.buffered_amount())))
+    });
+    let mut slow = Client::open(server.address);
+    let mut fast = Client::open(server.address);
+    for text in ["fill", "and go on"] {
+        fast.send_text(text);
+        fast.expect_text(text);
+    }
+    assert!(server.notes_so_far().is_empty(), "nobody has read yet");
+    slow.send_text("I read now");
+    while slow.frame() != Frame::text("I read now") {}
+    assert_eq!(server.note(), "1 has 0 waiting");
+    // Those who keep up never drain.
+    for text in ["one", "two"] {
+        fast.send_text(text);
+        fast.expect_text(text);
+    }
+    assert!(server.notes_so_far().is_empty());
+}
+
+/// Sends numbered messages until one has to wait.
+fn pump(ws: &mut WebSocket<'_, u32>) {
+    let mut status = SendStatus::Sent;
+    while *ws.state() < 400 && status == SendStatus::Sent {
+        let message = payload(*ws.state(), 100_000);
+        status = ws.send(&message);
+        *ws.state() += 1;
+    }
+}
+
+#[test]
+fn a_long_transfer_goes_on_at_each_drain() {
+    let server = serve_with_state::<u32>(|server, log| {
+        let on_message = log.clone();
+        server
+            .on_message(move |ws, _| {
+                pump(ws);
+                on_message.note("full");
+            })
+            .on_drain(move |ws| {
+                pump(ws);
+                log.note("drained");
+            })
+    });
+    let mut client = Client::open(server.address);
+    client.send_text("go");
+    // More than fits at once: nobody has read yet.
+    assert_eq!(server.note(), "full");
+    for number in 0..400 {
+        assert!(client.frame().payload == payload(number, 100_000), "message {number} comes next");
+    }
+    assert_eq!(server.note(), "drained");
+}
+
+// --- Pongs -----------------------------------------------------------------------------------------------
+
+#[test]
+fn of_many_pings_only_the_newest_is_answered_to_a_client_that_does_not_read() {
+    // §5.5.3
+    const PINGS: u32 = 2000;
+    let server = serve(|server, log| {
+        let mut count = 0;
+        // A limit so large that the client is still read from.
+        server
+            .configure(|config| config.max_backpressure = 256 * MIB)
+            .on_message(|ws, message| {
+                ws.send(message);
+                if message == "fill".into() {
+                    assert!(matches!(ws.send(&vec![0; 32 * MIB]), SendStatus::Queued(_)));
+                }
+            })
+            .on_ping(move |ws, _| {
+                count += 1;
+                if count == PINGS {
+                    log.note(ws.buffered_amount() <= 32 * MIB + 10);
+                }
+            })
+    });
+    let mut client = Client::open(server.address);
+    client.send_text("fill");
+    let pings: Vec<u8> = (1..=PINGS).flat_map(|number| frame(PING, &number.to_be_bytes())).collect();
+    client.write(&pings);
+    assert_eq!(server.note(), "true", "pongs don't pile up");
+    client.expect_text("fill");
+    assert_eq!(client.frame().payload.len(), 32 * MIB);
+    assert_eq!(client.frame(), Frame { first: PONG, payload: PINGS.to_be_bytes().to_vec() });
+    // A client that reads gets every pong.
+    client.write(&[frame(PING, b"a"), frame(PING, b"b"), frame(TEXT, b"c")].concat());
+    for (first, text) in [(PONG, b"a"), (PONG, b"b"), (TEXT, b"c")] {
+        assert_eq!(client.frame(), Frame { first, payload: text.to_vec() });
+    }
+}
