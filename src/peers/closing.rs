@@ -98,9 +98,7 @@ impl<S> Peers<S> {
 
     /// _Fail the WebSocket Connection_ (§7.1.7): says Close, waits for no answer, and ends.
     pub(super) fn fail(&mut self, id: ConnId, code: CloseCode, reason: &str, cause: Cause) {
-        self.push_with(id, |peer, out| {
-            trace::sending(id, out, |out| peer.sender.close(code, reason, out))
-        });
+        self.push_with(id, |peer, out| trace::sending(id, out, |out| peer.sender.close(code, reason, out)));
         self.end(id, Ending { code, reason: reason.to_owned(), cause, clean: false });
         self.finish(id);
     }

@@ -45,6 +45,11 @@ pub(crate) struct Deadlines {
 }
 
 impl Deadlines {
+    /// With room for so many before it has to grow.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { heap: BinaryHeap::with_capacity(capacity) }
+    }
+
     pub(crate) fn insert(&mut self, at: Millis, id: ConnId) {
         self.heap.push(Reverse((at, id)));
     }

@@ -47,6 +47,12 @@ use meter::Meter;
 use registry::Registry;
 use writing::Cork;
 
+/// How many connections the tables have room for from the start. It is address space only until it is used.
+///
+/// A block that begins this large has pages of its own, which glibc moves when it grows: nothing is copied then,
+/// and no outgrown table stays behind in the heap.
+pub(crate) const ROOM: usize = 16 * 1024;
+
 /// What a user's timer runs.
 pub(crate) type Task<S> = Box<dyn FnMut(&mut Peers<S>)>;
 
@@ -89,7 +95,7 @@ pub(crate) struct Peers<S> {
 impl<S> Peers<S> {
     pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll: mio::Registry) -> Self {
         Self {
-            table: Registry::new(),
+            table: Registry::with_capacity(ROOM),
             live: 0,
             config,
             stats: Stats::default(),
@@ -103,7 +109,7 @@ impl<S> Peers<S> {
             resumable: Vec::new(),
             unflushed: 0,
             doomed: Vec::new(),
-            deadlines: Deadlines::default(),
+            deadlines: Deadlines::with_capacity(ROOM),
             timers,
             running_timer: None,
             is_draining: false,

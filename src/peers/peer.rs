@@ -100,13 +100,16 @@ pub(crate) struct Peer<S> {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) backlog: Backlog,
-    /// The payload of the latest ping, to be answered once the peer has taken something (§5.5.3).
+    /// The payload of the latest ping, to be answered once the peer has taken something, and the pong before
+    /// this one (§5.5.3).
     pub(crate) pong: Option<Vec<u8>>,
+    /// How many bytes go out before the last pong that was queued has left.
+    pub(crate) until_pong: usize,
 }
 
 impl Waiting {
     pub(crate) fn new(meter: &Meter) -> Box<Self> {
-        Box::new(Self { backlog: Backlog::new(meter), pong: None })
+        Box::new(Self { backlog: Backlog::new(meter), pong: None, until_pong: 0 })
     }
 }
 

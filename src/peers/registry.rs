@@ -35,6 +35,11 @@ impl<T> Registry<T> {
         Self { slots: Vec::new(), free: Vec::new(), last_serial: 0 }
     }
 
+    /// A table with room for so many before it has to grow.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self { slots: Vec::with_capacity(capacity), ..Self::new() }
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()

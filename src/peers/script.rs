@@ -52,7 +52,7 @@ impl Script {
         Self { inner: Rc::clone(&self.inner), is_servers: true }
     }
 
-    /// The next read brings these bytes; none is the end of the stream.
+    /// These bytes have arrived; none is the end of the stream.
     pub(crate) fn will_read(&self, bytes: &[u8]) {
         self.inner.reads.borrow_mut().push_back(Ok(bytes.to_vec()));
     }
@@ -124,11 +124,26 @@ impl Script {
             return Err(ErrorKind::ConnectionReset.into());
         }
         let mut reads = self.inner.reads.borrow_mut();
-        let mut bytes = reads.pop_front().unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))?;
-        let len = bytes.len().min(buffer.len());
-        buffer[..len].copy_from_slice(&bytes[..len]);
-        if len < bytes.len() {
-            reads.push_front(Ok(bytes.split_off(len)));
+        let mut len = 0;
+        // Like a socket it gives all that there is, up to an end or an error, which is a read of its own.
+        while len < buffer.len() {
+            match reads.pop_front() {
+                Some(Ok(mut bytes)) if !bytes.is_empty() => {
+                    let taken = bytes.len().min(buffer.len() - len);
+                    buffer[len..len + taken].copy_from_slice(&bytes[..taken]);
+                    len += taken;
+                    if taken < bytes.len() {
+                        reads.push_front(Ok(bytes.split_off(taken)));
+                    }
+                }
+                Some(end) if len > 0 => {
+                    reads.push_front(end);
+                    break;
+                }
+                Some(end) => return end.map(|_| 0),
+                None if len > 0 => break,
+                None => return Err(ErrorKind::WouldBlock.into()),
+            }
         }
         Ok(len)
     }

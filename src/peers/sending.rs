@@ -120,7 +120,12 @@ impl<S> Peers<S> {
 
     /// Adds a message of `len` bytes to a backlog, if it may wait there.
     fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
-        if self.admits(id, len) {
+        let is_admitted = self.admits(id, len);
+        if !self.is_open(id) {
+            // The socket has failed meanwhile, or the peer was too slow for too long.
+            return if is_admitted { SendStatus::Gone } else { SendStatus::Dropped };
+        }
+        if is_admitted {
             self.stats.sent_messages += 1;
             self.queue(id, len, push)
         } else {
@@ -166,10 +171,12 @@ impl<S> Peers<S> {
         if !self.get(id).is_some_and(is_over) {
             return true;
         }
-        // What was queued in this turn may not have met the socket yet.
-        self.flush(id);
-        if !self.get(id).is_some_and(is_over) {
-            return true;
+        // What was queued in this turn may not have met the socket yet. One that is full says so when it has room.
+        if self.get(id).is_some_and(|peer| !peer.blocked) {
+            self.flush(id);
+            if !self.get(id).is_some_and(is_over) {
+                return true;
+            }
         }
         if self.config.backpressure == Backpressure::Close {
             debug!("connection {id}: too slow for what others send it");

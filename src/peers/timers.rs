@@ -40,7 +40,8 @@ impl<T> Default for Timers<T> {
 
 impl<T> Timers<T> {
     pub(crate) fn after(&mut self, delay: Duration, task: T, now: Millis) -> TimerId {
-        self.insert(Timer { task: Some(task), period: None, due: now + delay })
+        // Never in the turn that asks for it: a task that asks for itself must not keep the loop from turning.
+        self.insert(Timer { task: Some(task), period: None, due: now + delay.max(SHORTEST) })
     }
 
     pub(crate) fn every(&mut self, period: Duration, task: T, now: Millis) -> TimerId {

@@ -198,10 +198,14 @@ impl<S> Peers<S> {
                 Ok(written) => {
                     waiting.backlog.take(written);
                     self.stats.sent_bytes += written as u64;
-                    if let Some(payload) = waiting.pong.take() {
+                    waiting.until_pong = waiting.until_pong.saturating_sub(written);
+                    if waiting.until_pong == 0
+                        && let Some(payload) = waiting.pong.take()
+                    {
                         waiting.backlog.push_with(|out| {
                             trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(&payload), out));
                         });
+                        waiting.until_pong = waiting.backlog.len();
                     }
                     if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
                         self.resumable.push(id);

@@ -82,7 +82,7 @@ impl RequestReader {
         input: &mut &'a mut [u8],
         limits: &Limits,
     ) -> Result<Option<Request<'s>>, HandshakeError> {
-        let Some(end) = self.scan.find_end(input, limits)? else {
+        let Some(end) = self.scan.find_end(input, self.head.len(), limits)? else {
             self.head.extend_from_slice(input);
             *input = &mut [];
             return Ok(None);
@@ -107,21 +107,23 @@ impl RequestReader {
 /// Looks for the empty line that ends a head, and goes on where it stopped when more arrives.
 #[derive(Debug, Default)]
 struct Scan {
-    /// Bytes looked at so far.
-    len: usize,
-    /// Bytes of the line under way, its end not included.
-    line_len: usize,
     /// Complete lines so far, the request line included.
     lines: usize,
+    /// The line under way has bytes, its end not counted.
+    in_line: bool,
     after_carriage_return: bool,
 }
 
 impl Scan {
-    /// The position in `piece` behind the end of the head.
-    fn find_end(&mut self, piece: &[u8], limits: &Limits) -> Result<Option<usize>, HandshakeError> {
+    /// The position in `piece` behind the end of the head, of which `before` bytes were looked at earlier.
+    fn find_end(
+        &mut self,
+        piece: &[u8],
+        before: usize,
+        limits: &Limits,
+    ) -> Result<Option<usize>, HandshakeError> {
         for (position, &byte) in (1..).zip(piece) {
-            self.len += 1;
-            if self.len > limits.max_header_size {
+            if before + position > limits.max_header_size {
                 return Err(HandshakeError::HeadTooBig);
             }
             match byte {
@@ -136,7 +138,7 @@ impl Scan {
                 b'\n' | b'\r' => return Err(HandshakeError::NotHttp),
                 _ if self.after_carriage_return => return Err(HandshakeError::NotHttp),
                 0x00..=0x08 | 0x0B | 0x0C | 0x0E..=0x1F | 0x7F => return Err(HandshakeError::NotHttp),
-                _ => self.line_len += 1,
+                _ => self.in_line = true,
             }
         }
         Ok(None)
@@ -145,7 +147,7 @@ impl Scan {
     /// Whether the line that ends here is the empty one behind the headers.
     fn end_line(&mut self, limits: &Limits) -> Result<bool, HandshakeError> {
         self.after_carriage_return = false;
-        if mem::take(&mut self.line_len) == 0 {
+        if !mem::take(&mut self.in_line) {
             // RFC 9112 §2.2: "a server … SHOULD ignore at least one empty line (CRLF) received
             // prior to the request-line".
             return Ok(self.lines > 0);

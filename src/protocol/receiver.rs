@@ -157,6 +157,18 @@ impl Receiver {
         self.control = None;
     }
 
+    /// Gives back what was put together for the last event, as the next [`next_event`](Self::next_event) would.
+    ///
+    /// For a caller that stops half-way through its input for a while.
+    pub fn release(&mut self) {
+        let State::Delivered(kind) = self.state else { return };
+        match kind {
+            Kind::Data => self.message = None,
+            Kind::Close | Kind::Ping | Kind::Pong => self.control = None,
+        }
+        self.state = State::Header(PartialHeader::default());
+    }
+
     /// Whether the peer's Close has arrived.
     pub const fn is_close_received(&self) -> bool {
         matches!(self.state, State::CloseReceived)
@@ -204,13 +216,7 @@ impl Receiver {
                     }
                     self.state = State::Header(PartialHeader::default());
                 }
-                State::Delivered(kind) => {
-                    match kind {
-                        Kind::Data => self.message = None,
-                        Kind::Close | Kind::Ping | Kind::Pong => self.control = None,
-                    }
-                    self.state = State::Header(PartialHeader::default());
-                }
+                State::Delivered(_) => self.release(),
                 // §5.5.1: after a Close nothing more is to come, and §7.1.7: after a failure nothing is processed.
                 State::CloseReceived | State::Discard => {
                     *input = &mut [];

@@ -82,9 +82,8 @@ impl Conversation {
 
     /// Goes on with the input that was put aside.
     pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, peers: &mut Peers<H::State>) {
-        if let Some(mut input) = self.stash.take() {
-            self.receive(id, &mut input, handler, peers);
-        }
+        let mut input = self.stash.take().unwrap_or_default();
+        self.receive(id, &mut input, handler, peers);
     }
 
     #[inline]
@@ -122,6 +121,7 @@ impl Conversation {
         let Inbound::Frames(receiver) = &mut self.inbound else { return };
         loop {
             if peers.is_paused(id) {
+                receiver.release();
                 self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
                 return;
             }

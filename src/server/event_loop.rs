@@ -35,7 +35,7 @@ use crate::{
     cause::Cause,
     config::Config,
     handler::{Closed, Handler},
-    peers::{ConnId, Millis, Peer, Peers, Stage, Stream, Task, Timers},
+    peers::{ConnId, Millis, Peer, Peers, ROOM, Stage, Stream, Task, Timers},
     protocol::{CloseCode, Response},
 };
 
@@ -113,7 +113,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             handle,
             handler,
             peers,
-            conversations: Vec::new(),
+            conversations: Vec::with_capacity(ROOM),
             buffer: vec![0; READ_BUFFER_LEN].into(),
             more: Vec::new(),
             drain: None,
@@ -271,10 +271,17 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if !self.peers.is_over_budget() {
             return;
         }
-        for id in self.peers.heaviest() {
-            warn!("connection {id} is shed: too much is held for all connections together");
-            self.conversations[id.index as usize].forget();
-            self.peers.shed(id);
+        // More than once, for those that share a large frame give nothing back until the last of them goes.
+        while self.peers.is_over_budget() {
+            let heaviest = self.peers.heaviest();
+            if heaviest.is_empty() {
+                return;
+            }
+            for id in heaviest {
+                warn!("connection {id} is shed: too much is held for all connections together");
+                self.conversations[id.index as usize].forget();
+                self.peers.shed(id);
+            }
         }
     }
 

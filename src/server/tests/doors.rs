@@ -1,0 +1,186 @@
+//! Those who come in: accepts that fail, storms, caps.
+
+use super::*;
+
+/// Turns as a real loop would, by what `poll_timeout` says, for so many milliseconds; how many turns it took.
+fn run_for(world: &mut World, millis: u64) -> usize {
+    let end = world.now + millis;
+    for turns in 0.. {
+        match world.poll_timeout() {
+            Some(wait) if world.now + (wait.as_millis() as u64) < end => world.now += wait.as_millis() as u64,
+            _ => {
+                world.now = end;
+                return turns;
+            }
+        }
+        world.turn(&[]);
+    }
+    0
+}
+
+#[test]
+fn accepts_that_fail_are_tried_again_after_a_while_and_not_earlier() {
+    let mut world = World::new(|_| {});
+    world.queue.push_failure(ErrorKind::ConnectionAborted);
+    world.queue.push_failure(ErrorKind::Other);
+    let waiting = Script::default();
+    world.queue.push(&waiting, ADDRESS);
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
+    // Another event doesn't make it try earlier.
+    world.now = 99;
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    assert_eq!(world.queue.len(), 1);
+    world.pass(1);
+    assert_eq!(world.queue.len(), 0);
+    world.find(waiting);
+    world.finish();
+}
+
+#[test]
+fn while_no_descriptor_is_free_the_loop_rests_and_serves_and_it_recovers_by_itself() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let client = world.open();
+    world.queue.0.failure.set(Some(ErrorKind::Other));
+    let (waiting, calls) = (Script::default(), world.queue.0.calls.get());
+    world.queue.push(&waiting, ADDRESS);
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    let turns = run_for(&mut world, 60_000);
+    assert!(turns <= 601, "{turns} turns in a minute");
+    assert!(world.queue.0.calls.get() - calls <= 601, "ten tries a second");
+    world.sends(&client, &frame(0x81, b"still here"));
+    assert_eq!(client.script.take_written(), echo(b"still here"));
+    world.queue.0.failure.set(None);
+    world.pass(100);
+    let waiting = world.find(waiting);
+    world.sends(&waiting, REQUEST);
+    assert_eq!(waiting.script.take_written(), ANSWER);
+    world.finish();
+}
+
+#[test]
+fn clients_that_leave_the_queue_early_and_missing_descriptors_may_alternate() {
+    let mut world = World::new(|_| {});
+    let clients: Vec<Script> = (0..20).map(|_| Script::default()).collect();
+    for client in &clients {
+        world.queue.push_failure(ErrorKind::ConnectionAborted);
+        world.queue.push_failure(ErrorKind::Other);
+        world.queue.push_failure(ErrorKind::Interrupted);
+        world.queue.push_failure(ErrorKind::ConnectionReset);
+        world.queue.push(client, ADDRESS);
+    }
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    assert!(run_for(&mut world, 2100) < 50);
+    assert_eq!(world.queue.len(), 0);
+    for client in clients {
+        assert!(!world.find(client).script.is_dropped());
+    }
+    world.finish();
+}
+
+#[test]
+fn a_storm_of_clients_comes_in_by_64_a_turn_and_others_go_on_between() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    let storm: Vec<Script> = (0..1000).map(|_| Script::default()).collect();
+    for (number, it) in storm.iter().enumerate() {
+        world.queue.push(it, ADDRESS);
+        if number % 3 == 0 {
+            world.queue.push_failure(ErrorKind::ConnectionAborted);
+        }
+    }
+    let mut before = world.queue.len();
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    while world.queue.len() > 0 {
+        assert!(before - world.queue.len() <= 64);
+        before = world.queue.len();
+        client.script.will_read(&frame(0x81, b"hello"));
+        world.turn(&[ready(client.index, true, false, false)]);
+        assert_eq!(client.script.take_written(), echo(b"hello"));
+    }
+    world.settle();
+    for it in storm {
+        let it = world.find(it);
+        world.resets(&it);
+    }
+    assert_eq!(world.stats(&client).sockets, 1);
+    world.finish();
+}
+
+#[test]
+fn a_storm_of_openings_and_endings_leaves_nothing() {
+    let mut world = World::new(|_| {});
+    let witness = world.open();
+    for round in 0..3000 {
+        let client = world.connect();
+        match round % 4 {
+            0 => world.resets(&client),
+            1 => world.half_closes(&client),
+            2 => {
+                world.sends(&client, REQUEST);
+                world.resets(&client);
+            }
+            _ => {
+                world.sends(&client, &[REQUEST, &frame(0x88, b"")].concat());
+                world.half_closes(&client);
+            }
+        }
+        assert!(client.script.is_dropped(), "{round}");
+    }
+    let stats = world.stats(&witness);
+    assert_eq!((stats.sockets, stats.buffered_bytes, stats.opened, stats.closed), (1, 0, 1501, 1500));
+    world.finish();
+}
+
+#[test]
+fn over_max_connections_are_answered_503_and_of_those_only_256_may_linger() {
+    let mut world = World::new(|config| config.max_connections = Some(10));
+    let inside: Vec<Client> = (0..10).map(|_| world.open()).collect();
+    for number in 0..1000 {
+        let client = world.connect();
+        assert_eq!(client.script.is_dropped(), number >= 256, "{number}");
+        if number < 256 {
+            assert!(client.script.take_written().starts_with(b"HTTP/1.1 503 "));
+        }
+    }
+    let stats = world.stats(&inside[0]);
+    assert_eq!((stats.connections, stats.sockets, stats.dropped_clients), (10, 266, 744));
+    world.resets(&inside[9]);
+    world.pass(5000);
+    assert_eq!(world.stats(&inside[0]).sockets, 9);
+    world.open();
+    world.finish();
+}
+
+#[test]
+fn one_address_has_so_many_connections_and_a_place_is_free_when_one_ends() {
+    let mut world = World::new(|config| config.max_connections_per_address = Some(2));
+    let first = world.open();
+    let _second = world.connect();
+    let third = world.connect();
+    let answer = third.script.take_written();
+    assert!(answer.starts_with(b"HTTP/1.1 429 "), "{}", answer.escape_ascii());
+    assert!(String::from_utf8_lossy(&answer).contains("Retry-After: "));
+    // Those of other addresses don't suffer, and one that was refused takes no place.
+    let other = world.connect_from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
+    world.sends(&other, REQUEST);
+    assert_eq!(other.script.take_written(), ANSWER);
+    world.resets(&third);
+    assert!(world.connect().script.take_written().starts_with(b"HTTP/1.1 429 "));
+    world.resets(&first);
+    assert!(world.connect().script.take_written().is_empty(), "let in");
+    world.finish();
+}
+
+#[test]
+fn one_address_begins_so_many_handshakes_a_second() {
+    let mut world = World::new(|config| config.max_handshakes_per_address = Some(5));
+    let count_let_in =
+        |world: &mut World| (0..20).filter(|_| world.connect().script.take_written().is_empty()).count();
+    assert_eq!(count_let_in(&mut world), 5);
+    world.pass(200);
+    assert_eq!(count_let_in(&mut world), 1);
+    world.pass(3_600_000);
+    assert_eq!(count_let_in(&mut world), 5);
+    world.finish();
+}

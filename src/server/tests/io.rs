@@ -1,0 +1,297 @@
+//! Writes, reads and registrations that fail, or do half of what they should, at every point of every output.
+
+use super::*;
+
+/// Everything that a server writes: what happens before, and what causes the output.
+type Output = (&'static str, fn(&mut World) -> Client, fn(&mut World, &Client));
+
+const OUTPUTS: &[Output] = &[
+    ("the answer to a request and what on_open sends", connect_to_greeter, |world, client| {
+        world.sends(client, REQUEST);
+    }),
+    ("a refusal", World::connect, |world, client| world.sends(client, b"GET / HTTP/1.0\r\n\r\n")),
+    ("an echo", World::open, |world, client| world.sends(client, &frame(0x81, b"some text"))),
+    ("echoes of one batch", World::open, |world, client| {
+        world.sends(client, &[frame(0x81, b"a"), frame(0x82, &[7; 300]), frame(0x81, b"")].concat());
+    }),
+    ("an echo that is too large for the cork", World::open, |world, client| {
+        world.sends(client, &[frame(0x81, b"before"), frame(0x82, &[8; 140_000])].concat());
+    }),
+    ("small broadcasts", open_beside_speaker, |world, _| speak(world, &[b"one", b"two", b"three"])),
+    ("broadcasts that are shared", open_beside_speaker, |world, _| {
+        speak(world, &[&[9; 5000], b"x", &[1; 4096]])
+    }),
+    ("a pong", World::open, |world, client| world.sends(client, &frame(0x89, b"are you there?"))),
+    ("our ping", World::open, |world, _| world.pass(20_000)),
+    ("the answer to a Close", World::open, |world, client| world.sends(client, &frame(0x88, &[3, 232]))),
+    ("our Close", World::open, |world, client| {
+        world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "that was all"));
+        world.sends(client, &frame(0x81, b"close"));
+    }),
+    ("the Close for a broken rule", World::open, |world, client| world.sends(client, &frame(0x83, b""))),
+];
+
+fn connect_to_greeter(world: &mut World) -> Client {
+    *world.recorder.0.greeting.borrow_mut() = vec![b'g'; 200];
+    world.connect()
+}
+
+/// A client that hears what another one has broadcast.
+fn open_beside_speaker(world: &mut World) -> Client {
+    world.open();
+    world.on_message(|ws, message| {
+        ws.broadcast(message);
+    });
+    world.open()
+}
+
+fn speak(world: &mut World, messages: &[&[u8]]) {
+    let speaker = world.clients[0].clone();
+    world.sends(&speaker, &messages.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<u8>>());
+}
+
+/// What an output is when nothing fails.
+fn whole((_, prepare, cause): &Output) -> Vec<u8> {
+    let mut world = World::new(|_| {});
+    let client = prepare(&mut world);
+    cause(&mut world, &client);
+    let bytes = client.script.take_written();
+    world.finish();
+    bytes
+}
+
+/// Every place in `len` bytes, or those near the ends and some between if there are many.
+fn cuts(len: usize) -> impl Iterator<Item = usize> {
+    (0..len).filter(move |it| len < 500 || *it < 20 || *it + 5 > len || it % 4093 == 0)
+}
+
+#[test]
+fn every_output_leaves_whole_although_a_write_is_cut_anywhere() {
+    for output in OUTPUTS {
+        let expected = whole(output);
+        assert!(!expected.is_empty(), "{}", output.0);
+        for cut in cuts(expected.len()) {
+            let mut world = World::new(|_| {});
+            let client = output.1(&mut world);
+            client.script.set_full(true);
+            client.script.write_will_fail(ErrorKind::Interrupted);
+            if cut > 0 {
+                client.script.will_take(cut);
+            }
+            output.2(&mut world, &client);
+            assert_eq!(client.script.take_written(), expected[..cut], "{} cut at {cut}", output.0);
+            assert!(!client.script.is_write_closed(), "not before all is written");
+            assert_eq!(world.takes_all(&client), expected[cut..], "{} cut at {cut}", output.0);
+            world.finish();
+        }
+    }
+}
+
+#[test]
+fn every_output_leaves_whole_although_each_write_takes_little() {
+    for output in OUTPUTS {
+        let expected = whole(output);
+        for step in [1, 2, 3, 7, 127, 4096] {
+            if expected.len() / step > 2000 {
+                continue;
+            }
+            let mut world = World::new(|_| {});
+            let client = output.1(&mut world);
+            client.script.set_full(true);
+            client.script.will_take(step);
+            output.2(&mut world, &client);
+            let mut written = client.script.take_written();
+            while written.len() < expected.len() {
+                let piece = world.takes(&client, step);
+                assert!(!piece.is_empty(), "room must be used");
+                written.extend(piece);
+            }
+            assert_eq!(written, expected, "{} in steps of {step}", output.0);
+            world.finish();
+        }
+    }
+}
+
+const ERRORS: [ErrorKind; 5] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionReset,
+    ErrorKind::OutOfMemory,
+    ErrorKind::TimedOut,
+    ErrorKind::Other,
+];
+
+#[test]
+fn a_write_that_fails_at_any_call_ends_its_connection_once_and_no_other() {
+    for output in OUTPUTS {
+        let len = whole(output).len();
+        for (error, calls_before) in ERRORS.into_iter().flat_map(|it| [(it, 0), (it, 1), (it, 2)]) {
+            if len <= calls_before {
+                continue;
+            }
+            let mut world = World::new(|_| {});
+            let client = output.1(&mut world);
+            (0..calls_before).for_each(|_| client.script.will_take(1));
+            client.script.write_will_fail(error);
+            output.2(&mut world, &client);
+            assert!(client.script.is_dropped(), "{} with {error} after {calls_before}", output.0);
+            let ended = world.endings();
+            assert_eq!(
+                ended.len(),
+                world.recorder.0.opened.borrow().len() - usize::from(world.clients.len() > 1)
+            );
+            let is_expected = |it: &Cause| {
+                matches!(it, Cause::Transport(kind) if *kind == error)
+                    || matches!(it, Cause::Peer | Cause::Local | Cause::Protocol(_))
+            };
+            assert!(ended.iter().all(|(_, cause, _)| is_expected(cause)), "{}: {ended:?}", output.0);
+            world.recorder.0.action.take();
+            world.recorder.0.greeting.take();
+            let other = world.open();
+            world.sends(&other, &frame(0x81, b"y"));
+            assert_eq!(other.script.take_written(), echo(b"y"));
+            world.finish();
+        }
+    }
+}
+
+#[test]
+fn a_failed_write_is_the_cause_of_the_end() {
+    for error in ERRORS {
+        let mut world = World::new(|_| {});
+        let client = world.open();
+        client.script.write_will_fail(error);
+        world.sends(&client, &frame(0x81, b"x"));
+        assert_eq!(world.endings(), [(CloseCode::ABNORMAL, Cause::Transport(error), false)]);
+        world.finish();
+    }
+}
+
+/// A client in each stage of its life, and whether `on_close` has been called by then.
+const STAGES: &[(&str, fn(&mut World) -> Client, bool)] = &[
+    ("connecting", World::connect, false),
+    (
+        "in the middle of the head",
+        |world| {
+            let client = world.connect();
+            world.sends(&client, &REQUEST[..40]);
+            client
+        },
+        false,
+    ),
+    ("open", World::open, false),
+    (
+        "in the middle of a message",
+        |world| {
+            let client = world.open();
+            world.sends(&client, &frame(0x02, &[1; 1000]));
+            world.sends(&client, &frame(0x80, &[1; 1000])[..500]);
+            client
+        },
+        false,
+    ),
+    (
+        "closing",
+        |world| {
+            let client = world.open();
+            world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
+            world.sends(&client, &frame(0x81, b""));
+            client
+        },
+        false,
+    ),
+    (
+        "finishing",
+        |world| {
+            let client = world.open();
+            client.script.set_full(true);
+            world.sends(&client, &frame(0x88, &[3, 232]));
+            client
+        },
+        true,
+    ),
+    (
+        "lingering",
+        |world| {
+            let client = world.open();
+            world.sends(&client, &frame(0x88, &[3, 232]));
+            assert!(client.script.is_write_closed());
+            client
+        },
+        true,
+    ),
+];
+
+#[test]
+fn a_read_that_fails_for_good_ends_its_connection_once_in_every_stage() {
+    for (stage, prepare, has_ended) in STAGES {
+        for error in ERRORS {
+            let mut world = World::new(|_| {});
+            let client = prepare(&mut world);
+            client.script.read_will_fail(ErrorKind::Interrupted);
+            client.script.read_will_fail(ErrorKind::WouldBlock);
+            world.readable(&client);
+            assert!(!client.script.is_dropped(), "{stage}: that is no failure");
+            assert_eq!(world.endings().len(), usize::from(*has_ended), "{stage}");
+            client.script.read_will_fail(error);
+            world.readable(&client);
+            assert!(client.script.is_dropped(), "{stage}, {error}");
+            let opened = world.recorder.0.opened.borrow().len();
+            assert_eq!(world.endings().len(), opened, "{stage}, {error}");
+            world.finish();
+        }
+    }
+}
+
+#[test]
+fn the_end_of_input_ends_every_stage_once() {
+    for (stage, prepare, _) in STAGES {
+        let mut world = World::new(|_| {});
+        let client = prepare(&mut world);
+        world.half_closes(&client);
+        assert_eq!(world.endings().len(), world.recorder.0.opened.borrow().len(), "{stage}");
+        world.takes_all(&client);
+        assert!(client.script.is_dropped(), "{stage}");
+        world.finish();
+    }
+}
+
+#[test]
+fn a_client_that_can_not_be_registered_is_dropped_and_the_next_one_is_served() {
+    let mut world = World::new(|_| {});
+    let failing = Script::default();
+    failing.set_registering_fails(true);
+    let failing = world.connect_with(failing, ADDRESS);
+    assert!(failing.script.is_dropped());
+    let client = world.open();
+    assert_eq!(world.stats(&client).sockets, 1);
+    world.finish();
+}
+
+#[test]
+fn a_full_socket_that_can_not_be_registered_ends_its_connection() {
+    let mut world = World::new(|_| {});
+    let (failing, other) = (world.open(), world.open());
+    failing.script.set_full(true);
+    failing.script.set_registering_fails(true);
+    world.sends(&failing, &frame(0x81, b"x"));
+    let cause = Cause::Transport(ErrorKind::OutOfMemory);
+    assert_eq!(world.endings(), [(CloseCode::ABNORMAL, cause, false)]);
+    assert!(failing.script.is_dropped());
+    assert_eq!(world.buffered(&other), 0);
+    world.finish();
+}
+
+#[test]
+fn what_waits_for_a_client_that_has_closed_its_side_goes_out_and_then_its_socket_closes() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x81, b"last words"));
+    world.half_closes(&client);
+    let cause = Cause::Transport(ErrorKind::UnexpectedEof);
+    assert_eq!(world.endings(), [(CloseCode::ABNORMAL, cause, false)]);
+    assert!(!client.script.is_dropped());
+    assert_eq!(world.takes_all(&client), echo(b"last words"));
+    assert!(client.script.is_dropped());
+    world.finish();
+}

@@ -1,0 +1,454 @@
+//! The loop under faults that sockets can't be made to have on demand: short writes at every point, errors at
+//! every call, a clock that stands, jumps and creeps. Streams follow a script, time is handed in, nothing sleeps.
+//!
+//! This file knows the world that the tests turn: a loop without a network, its clients, its hooks, and what must
+//! hold after every scenario ([`World::finish`]). It refuses to know what is tested; that stands by subject:
+//!
+//! - `io.rs`: writes, reads and registrations that fail or do half of what they should.
+//! - `doors.rs`: accepts that fail, storms of clients, caps.
+//! - `time.rs`: every deadline, one millisecond before and at it.
+//! - `pressure.rs`: slow peers, and what is held for them.
+//! - `memory.rs`: what peers can make the server hold.
+//! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
+//! - `random.rs`: everything at once, by fixed seeds.
+
+mod doors;
+mod hooks;
+mod io;
+mod memory;
+mod pressure;
+mod random;
+mod time;
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io::ErrorKind,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    rc::Rc,
+    time::Duration,
+};
+
+use mio::{Poll, Token, Waker};
+
+use super::{
+    Handle,
+    door::Listener,
+    event_loop::{EventLoop, LISTENER, Ready, WAKER},
+};
+use crate::{
+    Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Stats, Upgrade, WebSocket,
+    peers::{Millis, Stream, Timers, script::Script},
+    protocol::Request,
+};
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// The place of a client that was dropped before it had one.
+const NOWHERE: usize = usize::MAX - 99;
+
+// --- What comes in -----------------------------------------------------------------------------------------
+
+/// Clients that wait to be accepted, and accepts that fail.
+#[derive(Clone, Default)]
+struct Queue(Rc<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    clients: RefCell<VecDeque<Result<(Script, IpAddr), ErrorKind>>>,
+    /// While this is set every accept fails with it.
+    failure: Cell<Option<ErrorKind>>,
+    calls: Cell<usize>,
+}
+
+impl Queue {
+    fn push(&self, client: &Script, address: IpAddr) {
+        self.0.clients.borrow_mut().push_back(Ok((client.servers_end(), address)));
+    }
+
+    fn push_failure(&self, error: ErrorKind) {
+        self.0.clients.borrow_mut().push_back(Err(error));
+    }
+
+    fn len(&self) -> usize {
+        self.0.clients.borrow().len()
+    }
+}
+
+impl Listener for Queue {
+    fn accept(&self) -> std::io::Result<(Stream, SocketAddr)> {
+        self.0.calls.set(self.0.calls.get() + 1);
+        if let Some(error) = self.0.failure.get() {
+            return Err(error.into());
+        }
+        let next = self.0.clients.borrow_mut().pop_front().unwrap_or(Err(ErrorKind::WouldBlock));
+        let (script, address) = next?;
+        Ok((Stream::Script(script), SocketAddr::new(address, 5)))
+    }
+}
+
+// --- What the hooks do -------------------------------------------------------------------------------------
+
+type Action = Box<dyn FnMut(&mut WebSocket<'_>, Message<'_>)>;
+
+/// Echoes, or does what a test says, and writes down what its hooks were told.
+#[derive(Clone, Default)]
+struct Recorder(Rc<Notes>);
+
+#[derive(Default)]
+struct Notes {
+    opened: RefCell<Vec<ConnId>>,
+    closed: RefCell<Vec<(ConnId, CloseCode, Cause, bool)>>,
+    messages: RefCell<Vec<Vec<u8>>>,
+    drained: Cell<usize>,
+    pings: Cell<usize>,
+    stats: Cell<Stats>,
+    /// What `on_open` sends.
+    greeting: RefCell<Vec<u8>>,
+    /// What `on_message` does instead of an echo.
+    action: RefCell<Option<Action>>,
+    /// The hook that panics when it is called next.
+    panics_in: Cell<Option<&'static str>>,
+}
+
+impl Recorder {
+    fn enter(&self, hook: &'static str) {
+        if self.0.panics_in.get() == Some(hook) {
+            self.0.panics_in.set(None);
+            panic!("{hook} panics");
+        }
+    }
+}
+
+impl Handler for Recorder {
+    type State = ();
+
+    fn on_upgrade(&mut self, _: &Request<'_>, _: SocketAddr) -> Upgrade {
+        self.enter("on_upgrade");
+        Upgrade::accept()
+    }
+
+    fn on_open(&mut self, ws: &mut WebSocket<'_>, _: &Request<'_>) {
+        self.0.opened.borrow_mut().push(ws.id());
+        let greeting = self.0.greeting.borrow();
+        if !greeting.is_empty() {
+            ws.send(&*greeting);
+        }
+        self.enter("on_open");
+    }
+
+    fn on_message(&mut self, ws: &mut WebSocket<'_>, message: Message<'_>) {
+        self.0.messages.borrow_mut().push(message.as_bytes().to_vec());
+        self.enter("on_message");
+        match &mut *self.0.action.borrow_mut() {
+            Some(action) => action(ws, message),
+            None => drop(ws.send(message)),
+        }
+    }
+
+    fn on_ping(&mut self, _: &mut WebSocket<'_>, _: &[u8]) {
+        self.0.pings.set(self.0.pings.get() + 1);
+        self.enter("on_ping");
+    }
+
+    /// An unasked pong is how a test asks for figures, for it is not answered.
+    fn on_pong(&mut self, ws: &mut WebSocket<'_>, _: &[u8]) {
+        self.0.stats.set(ws.all().stats());
+        self.enter("on_pong");
+    }
+
+    fn on_drain(&mut self, _: &mut WebSocket<'_>) {
+        self.0.drained.set(self.0.drained.get() + 1);
+        self.enter("on_drain");
+    }
+
+    fn on_close(&mut self, ws: &mut WebSocket<'_>, close: &Closed<'_>) {
+        self.0.closed.borrow_mut().push((ws.id(), close.code, close.cause, close.clean));
+        self.enter("on_close");
+    }
+}
+
+// --- The world ---------------------------------------------------------------------------------------------
+
+/// A loop without a network.
+struct World {
+    event_loop: EventLoop<Recorder, Queue>,
+    queue: Queue,
+    recorder: Recorder,
+    handle: Handle,
+    now: u64,
+    /// All that may not have left yet.
+    clients: Vec<Client>,
+}
+
+/// A client, with the place that it has in the loop.
+#[derive(Clone)]
+struct Client {
+    script: Script,
+    index: usize,
+}
+
+impl World {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::default();
+        change(&mut config);
+        let poll = Poll::new().unwrap();
+        let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
+        let (queue, recorder) = (Queue::default(), Recorder::default());
+        let (listener, handler, timers) = (queue.clone(), recorder.clone(), Timers::default());
+        let event_loop =
+            EventLoop::new(poll, listener, None, handle.clone(), config, handler, timers).unwrap();
+        Self { event_loop, queue, recorder, handle, now: 0, clients: Vec::new() }
+    }
+
+    // --- Turns and time --------------------------------------------------------------------------------
+
+    fn turn(&mut self, ready: &[Ready]) {
+        self.event_loop.turn(Millis(self.now), ready.iter().copied());
+    }
+
+    fn poll_timeout(&self) -> Option<Duration> {
+        self.event_loop.poll_timeout(Millis(self.now))
+    }
+
+    /// Turns until nothing is left to do at once.
+    fn settle(&mut self) {
+        for _ in 0..1000 {
+            if self.poll_timeout() != Some(Duration::ZERO) || self.event_loop.is_over() {
+                return;
+            }
+            self.turn(&[]);
+        }
+        panic!("the loop spins");
+    }
+
+    /// Lets time pass, and has the loop look at it.
+    fn pass(&mut self, millis: u64) {
+        self.now += millis;
+        self.turn(&[]);
+        self.settle();
+    }
+
+    /// Has the loop do what handles have asked for.
+    fn wake(&mut self) {
+        self.turn(&[ready(WAKER.0, true, false, false)]);
+        self.settle();
+    }
+
+    // --- Clients ---------------------------------------------------------------------------------------
+
+    /// A client that connects and has said nothing yet.
+    fn connect(&mut self) -> Client {
+        self.connect_from(ADDRESS)
+    }
+
+    fn connect_from(&mut self, address: IpAddr) -> Client {
+        self.connect_with(Script::default(), address)
+    }
+
+    fn connect_with(&mut self, script: Script, address: IpAddr) -> Client {
+        self.queue.push(&script, address);
+        self.turn(&[ready(LISTENER.0, true, false, false)]);
+        self.settle();
+        self.find(script)
+    }
+
+    /// Finds out which place a new client has: the one whose event makes the loop read from it.
+    fn find(&mut self, script: Script) -> Client {
+        self.clients.retain(|it| !it.script.is_dropped());
+        let mut index = NOWHERE;
+        if !script.is_dropped() {
+            let calls = script.read_calls();
+            let mut taken: Vec<usize> = self.clients.iter().map(|it| it.index).collect();
+            taken.sort_unstable();
+            index = (0..)
+                .find(|it| {
+                    if taken.binary_search(it).is_err() {
+                        self.turn(&[ready(*it, true, false, false)]);
+                    }
+                    script.read_calls() > calls || *it > taken.len() + 1000
+                })
+                .unwrap();
+            assert!(script.read_calls() > calls, "a client that was not dropped has a place");
+        }
+        let client = Client { script, index };
+        self.clients.push(client.clone());
+        client
+    }
+
+    /// A client whose connection is open.
+    fn open(&mut self) -> Client {
+        let client = self.connect();
+        self.sends(&client, REQUEST);
+        assert!(client.script.take_written().starts_with(ANSWER));
+        client
+    }
+
+    fn readable(&mut self, client: &Client) {
+        self.turn(&[ready(client.index, true, false, false)]);
+        self.settle();
+    }
+
+    fn writable(&mut self, client: &Client) {
+        self.turn(&[ready(client.index, false, true, false)]);
+        self.settle();
+    }
+
+    fn both(&mut self, client: &Client) {
+        self.turn(&[ready(client.index, true, true, false)]);
+        self.settle();
+    }
+
+    fn hang_up(&mut self, client: &Client) {
+        self.turn(&[ready(client.index, true, true, true)]);
+        self.settle();
+    }
+
+    /// The client sends bytes, which arrive at once.
+    fn sends(&mut self, client: &Client, bytes: &[u8]) {
+        client.script.will_read(bytes);
+        self.readable(client);
+    }
+
+    /// The client closes its side.
+    fn half_closes(&mut self, client: &Client) {
+        client.script.will_read(b"");
+        self.hang_up(client);
+    }
+
+    /// The client's socket has room again, for so many bytes.
+    fn takes(&mut self, client: &Client, len: usize) -> Vec<u8> {
+        client.script.will_take(len);
+        self.writable(client);
+        client.script.take_written()
+    }
+
+    /// The client's socket has room again.
+    fn takes_all(&mut self, client: &Client) -> Vec<u8> {
+        client.script.set_full(false);
+        self.writable(client);
+        client.script.take_written()
+    }
+
+    fn resets(&mut self, client: &Client) {
+        client.script.reset();
+        self.hang_up(client);
+    }
+
+    // --- What came of it -------------------------------------------------------------------------------
+
+    fn on_message(&self, action: impl FnMut(&mut WebSocket<'_>, Message<'_>) + 'static) {
+        *self.recorder.0.action.borrow_mut() = Some(Box::new(action));
+    }
+
+    fn endings(&self) -> Vec<(CloseCode, Cause, bool)> {
+        self.recorder
+            .0
+            .closed
+            .borrow()
+            .iter()
+            .map(|(_, code, cause, clean)| (*code, *cause, *clean))
+            .collect()
+    }
+
+    /// How many messages the hook has had.
+    fn heard(&self) -> usize {
+        self.recorder.0.messages.borrow().len()
+    }
+
+    /// The figures as of now, asked for by a client that is open and is read from.
+    fn stats(&mut self, by: &Client) -> Stats {
+        self.recorder.0.stats.take();
+        self.sends(by, &frame(0x8A, b""));
+        self.recorder.0.stats.get()
+    }
+
+    fn buffered(&mut self, by: &Client) -> usize {
+        self.stats(by).buffered_bytes as usize
+    }
+
+    /// What holds at any time: the loop doesn't spin, and nobody's end was told twice or before the beginning.
+    #[track_caller]
+    fn check(&self) {
+        let rests = self.poll_timeout() != Some(Duration::ZERO);
+        assert!(rests || self.event_loop.is_over(), "the loop spins");
+        let opened = self.recorder.0.opened.borrow();
+        let mut closed: Vec<ConnId> = self.recorder.0.closed.borrow().iter().map(|it| it.0).collect();
+        closed.sort_unstable();
+        assert!(closed.is_sorted_by(|a, b| a < b), "somebody was closed twice");
+        assert!(closed.iter().all(|it| opened.contains(it)), "somebody was closed who never opened");
+    }
+
+    /// Everybody leaves. Then each one that opened has been closed once, no stream is kept, nothing is held, and
+    /// there is nothing to do.
+    #[track_caller]
+    fn finish(mut self) {
+        self.check();
+        for client in self.clients.clone() {
+            if !client.script.is_dropped() {
+                self.resets(&client);
+            }
+            assert!(client.script.is_dropped(), "a stream is kept");
+        }
+        self.check();
+        let Self { event_loop, recorder, handle, .. } = self;
+        drop(event_loop);
+        let stats = handle.stats();
+        let (opened, closed) = (recorder.0.opened.borrow().len(), recorder.0.closed.borrow().len());
+        assert_eq!(opened, closed, "one on_close for each on_open");
+        assert_eq!((stats.opened, stats.closed), (opened as u64, closed as u64));
+        assert_eq!((stats.connections, stats.sockets, stats.buffered_bytes), (0, 0, 0));
+    }
+}
+
+fn ready(index: usize, readable: bool, writable: bool, hang_up: bool) -> Ready {
+    Ready { token: Token(index), readable, writable, hang_up }
+}
+
+// --- Frames ------------------------------------------------------------------------------------------------
+
+/// A frame as a client sends it, masked with zeros.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header(first, 0x80, payload.len() as u64);
+    bytes.extend([0; 4]);
+    bytes.extend(payload);
+    bytes
+}
+
+/// A frame as the server sends it.
+fn served(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = header(first, 0, payload.len() as u64);
+    bytes.extend(payload);
+    bytes
+}
+
+fn header(first: u8, mask: u8, len: u64) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match len {
+        0..=125 => bytes.push(mask | len as u8),
+        126..=0xFFFF => {
+            bytes.push(mask | 126);
+            bytes.extend((len as u16).to_be_bytes());
+        }
+        _ => {
+            bytes.push(mask | 127);
+            bytes.extend(len.to_be_bytes());
+        }
+    }
+    bytes
+}
+
+/// What a server's echo of a text looks like.
+fn echo(text: &[u8]) -> Vec<u8> {
+    served(0x81, text)
+}
+
+/// What a Close begins with, as the server sends it; a reason may follow.
+fn is_close(bytes: &[u8], code: u16) -> bool {
+    let [high, low] = code.to_be_bytes();
+    matches!(*bytes, [0x88, _, a, b, ..] if [a, b] == [high, low])
+}

@@ -1,0 +1,232 @@
+//! Slow peers: when they are paused, when they are read from again, in which order, and what is dropped for them.
+
+use super::*;
+use crate::{Backpressure, SendStatus};
+
+/// A client that takes nothing and has `len` bytes waiting, of which the first three are the echo of a letter.
+fn slow(world: &mut World, len: usize) -> Client {
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x81, b"s"));
+    if len > 3 {
+        world.sends(&client, &frame(0x82, &vec![2; len - 3 - header(0x82, 0, len as u64).len()]));
+    }
+    client
+}
+
+#[test]
+fn a_client_is_paused_above_half_of_max_backpressure() {
+    for (len, is_paused) in [(50, false), (51, true)] {
+        let mut world = World::new(|config| config.max_backpressure = 100);
+        let client = slow(&mut world, len);
+        let heard = world.heard();
+        world.sends(&client, &frame(0x81, b"more"));
+        assert_eq!(world.heard() == heard, is_paused, "{len} bytes wait");
+        assert_eq!(client.script.is_unread(), is_paused, "not even read");
+        world.finish();
+    }
+}
+
+#[test]
+fn a_client_is_read_from_again_at_half_of_max_backpressure() {
+    let mut world = World::new(|config| config.max_backpressure = 100);
+    let client = slow(&mut world, 60);
+    world.sends(&client, &frame(0x81, b"later"));
+    let heard = world.heard();
+    world.takes(&client, 9);
+    assert_eq!(world.heard(), heard, "51 bytes wait");
+    world.takes(&client, 1);
+    assert_eq!(world.heard(), heard + 1, "50 bytes wait");
+    assert!(world.takes_all(&client).ends_with(&echo(b"later")));
+    world.finish();
+}
+
+#[test]
+fn input_keeps_its_order_over_a_pause_whatever_event_ends_it() {
+    for events in 0..3 {
+        let mut world = World::new(|config| config.max_backpressure = 100);
+        let client = slow(&mut world, 3);
+        let texts: Vec<Vec<u8>> = (0..40).map(|it| format!("number {it}").into_bytes()).collect();
+        let expected: Vec<u8> = texts.iter().flat_map(|it| echo(it)).collect();
+        // The first twenty in one batch, of which most are put aside, then the others, of which nothing is read.
+        world.sends(&client, &texts[..20].iter().flat_map(|it| frame(0x81, it)).collect::<Vec<u8>>());
+        for text in &texts[20..] {
+            client.script.will_read(&frame(0x81, text));
+        }
+        world.readable(&client);
+        assert!(world.heard() < 10, "{}", world.heard());
+        let mut written = Vec::new();
+        for _ in 0..1000 {
+            client.script.will_take(13);
+            match events {
+                0 => world.writable(&client),
+                1 => world.both(&client),
+                _ => world.hang_up(&client),
+            }
+            written.extend(client.script.take_written());
+        }
+        assert_eq!(&written[3..], expected, "events of kind {events}");
+        assert_eq!(world.buffered(&client), 0);
+        world.finish();
+    }
+}
+
+#[test]
+#[ignore = "`resume` without input does not drain the receiver"]
+fn a_message_that_was_put_together_is_given_back_when_the_pause_ends() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &[frame(0x02, &[1; 600_000]), frame(0x80, &[1; 100_000])].concat());
+    assert_eq!(world.takes_all(&client).len(), 10 + 700_000);
+    let other = world.open();
+    assert_eq!(world.buffered(&other), 0);
+    world.finish();
+}
+
+#[test]
+fn a_client_that_reads_nothing_of_64_mib_costs_no_more_than_half_of_max_backpressure_and_one_read() {
+    let mut world = World::new(|_| {});
+    let (client, other) = (world.open(), world.open());
+    client.script.set_full(true);
+    for _ in 0..1024 {
+        client.script.will_read(&frame(0x82, &[3; 65_000]));
+    }
+    for _ in 0..1024 {
+        world.readable(&client);
+    }
+    let held = world.buffered(&other);
+    assert!(held < 2 * 512 * 1024 + 65_010, "{held}");
+    world.finish();
+}
+
+#[test]
+fn what_others_send_is_dropped_exactly_above_max_backpressure() {
+    for (len, status) in [(57, SendStatus::Queued(100)), (58, SendStatus::Dropped)] {
+        let mut world = World::new(|config| config.max_backpressure = 100);
+        let slow = slow(&mut world, 41);
+        let other = world.open();
+        let found = Rc::new(Cell::new(SendStatus::Gone));
+        let id = world.recorder.0.opened.borrow()[0];
+        let it = Rc::clone(&found);
+        world.on_message(move |ws, message| it.set(ws.send_to(id, message)));
+        world.sends(&other, &frame(0x82, &vec![1; len]));
+        assert_eq!(found.get(), status, "{len}");
+        let expected = 41 + if status == SendStatus::Dropped { 0 } else { 59 };
+        assert_eq!(world.takes_all(&slow).len(), expected);
+        world.finish();
+    }
+}
+
+#[test]
+fn slow_consumers_of_broadcasts_hold_a_shared_frame_once_and_lose_what_is_too_much() {
+    let mut world = World::new(|config| config.max_backpressure = 100_000);
+    let speaker = world.open();
+    let slow: Vec<Client> = (0..10).map(|_| world.open()).collect();
+    slow.iter().for_each(|it| it.script.set_full(true));
+    world.on_message(|ws, message| {
+        ws.broadcast(message);
+    });
+    for _ in 0..30 {
+        world.sends(&speaker, &frame(0x82, &[5; 10_000]));
+    }
+    let stats = world.stats(&speaker);
+    // Nine of 10,004 bytes fit, for all ten together.
+    assert_eq!((stats.buffered_bytes, stats.dropped_messages), (9 * 10_004, 10 * 21));
+    for it in &slow {
+        assert_eq!(world.takes_all(it).len(), 9 * 10_004);
+    }
+    assert_eq!((world.buffered(&speaker), world.recorder.0.drained.get()), (0, 10));
+    world.finish();
+}
+
+#[test]
+#[ignore = "`admits` flushes a blocked peer"]
+fn a_full_socket_is_not_tried_again_for_every_message_that_is_dropped() {
+    let mut world = World::new(|config| config.max_backpressure = 100);
+    let (slow, speaker) = (slow(&mut world, 41), world.open());
+    world.on_message(|ws, message| {
+        ws.broadcast(message);
+    });
+    let before = slow.script.write_calls();
+    for _ in 0..100 {
+        world.sends(&speaker, &frame(0x82, &[1; 90]));
+    }
+    assert_eq!(slow.script.write_calls(), before);
+    world.finish();
+}
+
+#[test]
+fn a_slow_consumer_is_closed_where_the_policy_says_so() {
+    let mut world = World::new(|config| {
+        (config.max_backpressure, config.backpressure) = (100, Backpressure::Close);
+    });
+    let (slow, speaker) = (slow(&mut world, 41), world.open());
+    world.on_message(|ws, message| {
+        ws.broadcast(message);
+    });
+    world.sends(&speaker, &frame(0x82, &[1; 57]));
+    assert!(world.endings().is_empty());
+    world.sends(&speaker, &frame(0x82, b""));
+    assert_eq!(world.endings(), [(CloseCode::POLICY_VIOLATION, Cause::Backpressure, false)]);
+    let written = world.takes_all(&slow);
+    assert!(is_close(&written[100..], 1008), "behind all that waited");
+    world.finish();
+}
+
+#[test]
+fn of_many_pings_that_find_the_socket_full_only_the_last_is_answered() {
+    let mut world = World::new(|_| {});
+    let (client, other) = (slow(&mut world, 3), world.open());
+    for number in 0..10_000u32 {
+        world.sends(&client, &frame(0x89, &[&number.to_be_bytes()[..], &[0; 100]].concat()));
+    }
+    assert_eq!(world.recorder.0.pings.get(), 10_000);
+    assert_eq!(world.buffered(&other), 3, "pongs don't queue");
+    let last = [&9_999u32.to_be_bytes()[..], &[0; 100]].concat();
+    assert_eq!(world.takes_all(&client), [echo(b"s"), served(0x8A, &last)].concat());
+    world.finish();
+}
+
+#[test]
+#[ignore = "each write that takes something queues one more pong"]
+fn pings_of_a_client_that_takes_single_bytes_do_not_pile_up_pongs() {
+    let mut world = World::new(|config| config.max_backpressure = 1000);
+    let (client, other) = (slow(&mut world, 100), world.open());
+    for _ in 0..200 {
+        world.sends(&client, &frame(0x89, &[7; 100]));
+        world.takes(&client, 1);
+    }
+    let held = world.buffered(&other);
+    assert!(held <= 1000, "{held} bytes wait");
+    assert!(world.takes_all(&client).ends_with(&served(0x8A, &[7; 100])));
+    world.finish();
+}
+
+#[test]
+fn a_client_that_takes_a_byte_a_second_stays_and_holds_no_more_than_before() {
+    let mut world = World::new(|config| config.max_backpressure = 1000);
+    let (client, other) = (slow(&mut world, 900), world.open());
+    for _ in 0..300 {
+        client.script.will_read(&frame(0x82, &[1; 100]));
+        world.pass(1000);
+        assert_eq!(world.takes(&client, 1).len(), 1);
+        world.sends(&other, &frame(0x81, b"i"));
+    }
+    assert!(world.endings().is_empty(), "it lives");
+    let held = world.buffered(&other);
+    assert!(held <= 900, "{held}");
+    world.finish();
+}
+
+#[test]
+fn on_drain_comes_once_when_all_that_waited_is_written() {
+    let mut world = World::new(|_| {});
+    let client = slow(&mut world, 50);
+    world.takes(&client, 49);
+    assert_eq!(world.recorder.0.drained.get(), 0);
+    world.takes_all(&client);
+    world.writable(&client);
+    assert_eq!(world.recorder.0.drained.get(), 1);
+    world.finish();
+}

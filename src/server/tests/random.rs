@@ -1,0 +1,168 @@
+//! Everything at once: clients, frames, short writes, errors and steps of the clock, drawn by fixed seeds.
+
+use super::*;
+
+/// A stream of numbers that are the same for the same seed (xorshift64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_in(&mut self, count: u64) -> bool {
+        self.below(count) == 0
+    }
+}
+
+/// A client that behaves, and what it must have got back.
+struct Player {
+    client: Client,
+    /// What it has yet to send.
+    to_send: Vec<u8>,
+    expected: Vec<u8>,
+    written: Vec<u8>,
+}
+
+/// A message in one frame or in several, with pings between.
+fn message(random: &mut Random) -> (Vec<u8>, Vec<u8>) {
+    let len = match random.below(10) {
+        0 => random.below(20_000),
+        1 => 125 + random.below(3),
+        _ => random.below(200),
+    };
+    let payload: Vec<u8> = (0..len).map(|_| random.next() as u8).collect();
+    let mut bytes = Vec::new();
+    let (mut first, mut rest) = (0x02, &payload[..]);
+    while random.one_in(3) {
+        let (piece, more) = rest.split_at(random.below(rest.len() as u64 + 1) as usize);
+        bytes.extend(frame(first, piece));
+        (first, rest) = (0x00, more);
+    }
+    bytes.extend(frame(0x80 | first, rest));
+    (bytes, served(0x82, &payload))
+}
+
+fn play(seed: u64, steps: usize) {
+    let mut random = Random(seed);
+    let mut world = World::new(|config| {
+        config.max_backpressure = 4000;
+        config.max_connections = Some(30);
+    });
+    let witness = world.open();
+    let (mut players, mut hostile): (Vec<Player>, Vec<Client>) = (Vec::new(), Vec::new());
+    for _ in 0..steps {
+        hostile.retain(|it| !it.script.is_dropped());
+        match random.below(12) {
+            0 if players.len() < 8 => {
+                let client = world.open();
+                players.push(Player {
+                    client,
+                    to_send: Vec::new(),
+                    expected: Vec::new(),
+                    written: Vec::new(),
+                });
+            }
+            1 if hostile.len() < 12 => hostile.push(world.connect()),
+            2 if !hostile.is_empty() => disturb(&mut world, &hostile, &mut random),
+            3 => world.pass(random.below(2000)),
+            4 if random.one_in(4) => {
+                world.queue.push_failure(ErrorKind::Other);
+                world.turn(&[ready(LISTENER.0, true, false, false)]);
+                world.pass(100);
+            }
+            _ if !players.is_empty() => {
+                let chosen = random.below(players.len() as u64) as usize;
+                step(&mut world, &mut players[chosen], &mut random);
+            }
+            _ => {}
+        }
+        world.check();
+        // Nobody who behaves is lost to time.
+        if random.one_in(20) {
+            players.iter_mut().for_each(|it| step(&mut world, it, &mut random));
+            world.stats(&witness);
+        }
+    }
+    for player in &mut players {
+        player.client.script.set_full(false);
+        for piece in player.to_send.chunks(3000) {
+            player.client.script.will_read(piece);
+            world.both(&player.client);
+        }
+        (0..10).for_each(|_| world.both(&player.client));
+        player.written.extend(player.client.script.take_written());
+        assert!(player.written == player.expected, "seed {seed}: an echo is not whole or not in order");
+    }
+    for client in hostile {
+        world.resets(&client);
+    }
+    assert_eq!(world.buffered(&witness), 0, "seed {seed}");
+    world.finish();
+}
+
+/// A client that behaves sends a piece of what it has to say, or takes a piece of what it is told.
+fn step(world: &mut World, player: &mut Player, random: &mut Random) {
+    if player.to_send.len() < 5000 {
+        let (bytes, echo) = message(random);
+        player.to_send.extend(bytes);
+        player.expected.extend(echo);
+    }
+    let script = player.client.script.clone();
+    script.set_full(random.one_in(2));
+    if random.one_in(2) {
+        script.will_take(1 + random.below(3000) as usize);
+    }
+    if random.one_in(8) {
+        script.write_will_fail(ErrorKind::Interrupted);
+    }
+    if random.one_in(8) {
+        script.read_will_fail(ErrorKind::Interrupted);
+    }
+    let len = random.below(player.to_send.len() as u64 + 1) as usize;
+    if len > 0 {
+        script.will_read(&player.to_send.drain(..len).collect::<Vec<u8>>());
+    }
+    match random.below(3) {
+        0 => world.readable(&player.client),
+        1 => world.writable(&player.client),
+        _ => world.both(&player.client),
+    }
+    player.written.extend(script.take_written());
+}
+
+/// A client that does not behave does what it likes.
+fn disturb(world: &mut World, hostile: &[Client], random: &mut Random) {
+    let client = &hostile[random.below(hostile.len() as u64) as usize];
+    let errors =
+        [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::OutOfMemory, ErrorKind::TimedOut];
+    let error = errors[random.below(4) as usize];
+    match random.below(12) {
+        0 => world.resets(client),
+        1 => world.half_closes(client),
+        2 => client.script.read_will_fail(error),
+        3 => client.script.write_will_fail(error),
+        4 => client.script.set_full(random.one_in(2)),
+        5 => client.script.set_registering_fails(true),
+        6 => world.sends(client, &(0..random.below(50)).map(|_| random.next() as u8).collect::<Vec<u8>>()),
+        7 => world.sends(client, &frame(0x88, &[3, 232])),
+        8 => world.sends(client, &frame(0x89, &[1; 100])),
+        9 => world.sends(client, &message(random).0),
+        _ => world.sends(client, REQUEST),
+    }
+    world.both(client);
+}
+
+#[test]
+fn those_who_behave_get_every_byte_in_order_whatever_the_others_do() {
+    for seed in 1..=20_u64 {
+        play(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed), 2000);
+    }
+}

@@ -1,0 +1,206 @@
+//! Every deadline, one millisecond before it and at it; clocks that stand and clocks that jump.
+
+use super::*;
+
+const PING: [u8; 2] = [0x89, 0];
+
+#[test]
+fn a_head_that_drips_has_exactly_handshake_timeout() {
+    let mut world = World::new(|config| config.handshake_timeout = Duration::from_millis(100));
+    world.pass(7);
+    let client = world.connect();
+    for byte in &REQUEST[..99] {
+        world.now += 1;
+        world.sends(&client, &[*byte]);
+    }
+    assert_eq!(world.now, 106);
+    assert_eq!(world.poll_timeout(), Some(Duration::from_millis(1)));
+    assert!(client.script.take_written().is_empty());
+    world.pass(1);
+    assert!(client.script.take_written().starts_with(b"HTTP/1.1 408 "));
+    assert!(client.script.is_write_closed());
+    world.finish();
+}
+
+#[test]
+fn a_head_that_is_complete_at_the_last_millisecond_is_in_time() {
+    let mut world = World::new(|config| config.handshake_timeout = Duration::from_millis(100));
+    let (silent, client) = (world.connect(), world.connect());
+    world.now = 99;
+    world.sends(&client, REQUEST);
+    world.pass(1);
+    assert_eq!(client.script.take_written(), ANSWER);
+    assert!(silent.script.take_written().starts_with(b"HTTP/1.1 408 "));
+    // One that says nothing any more is gone after close_timeout.
+    world.pass(4999);
+    assert!(!silent.script.is_dropped());
+    world.pass(1);
+    assert!(silent.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn a_silent_client_is_pinged_at_ping_interval_and_given_up_at_pong_timeout() {
+    let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
+    let client = world.open();
+    world.pass(19_999);
+    assert!(client.script.take_written().is_empty());
+    assert_eq!(world.poll_timeout(), Some(Duration::from_millis(1)));
+    world.pass(1);
+    assert_eq!(client.script.take_written(), PING);
+    world.pass(6_999);
+    assert!(client.script.take_written().is_empty() && world.endings().is_empty());
+    world.pass(1);
+    assert!(is_close(&client.script.take_written(), 1011));
+    assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
+    // It has vanished, so it won't close its side either.
+    world.pass(4_999);
+    assert!(!client.script.is_dropped());
+    world.pass(1);
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn any_byte_is_a_sign_of_life() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    let message = frame(0x81, &[b'x'; 100]);
+    for byte in &message[..50] {
+        world.pass(39_999);
+        world.sends(&client, &[*byte]);
+    }
+    assert!(world.endings().is_empty());
+    world.sends(&client, &message[50..]);
+    assert!(client.script.take_written().ends_with(&echo(&[b'x'; 100])));
+    world.finish();
+}
+
+#[test]
+fn a_client_that_never_answers_our_close_is_dropped_at_close_timeout() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "bye"));
+    world.sends(&client, &frame(0x81, b"close"));
+    // What it says meanwhile is heard by no hook, and gives it no time.
+    for _ in 0..4 {
+        world.pass(1000);
+        world.sends(&client, &frame(0x81, b"and another thing"));
+        world.sends(&client, &frame(0x89, b"ping"));
+    }
+    world.pass(999);
+    assert!(!client.script.is_dropped() && world.endings().is_empty());
+    assert!(is_close(&client.script.take_written(), 1000));
+    world.pass(1);
+    assert!(client.script.is_dropped());
+    assert_eq!(world.endings(), [(CloseCode::ABNORMAL, Cause::Local, false)]);
+    assert_eq!((world.heard(), world.recorder.0.pings.get()), (1, 0));
+    world.finish();
+}
+
+#[test]
+fn a_full_socket_keeps_what_waits_for_close_timeout_and_no_longer() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
+    assert_eq!(world.endings(), [(CloseCode::NORMAL, Cause::Peer, true)]);
+    // Taking a little gives no more time.
+    for _ in 0..4 {
+        world.pass(1000);
+        assert_eq!(world.takes(&client, 1).len(), 1);
+    }
+    world.pass(999);
+    assert!(!client.script.is_dropped());
+    world.pass(1);
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn a_client_that_never_closes_its_side_is_dropped_at_close_timeout_whatever_it_sends() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    world.sends(&client, &frame(0x88, &[3, 232]));
+    assert!(client.script.is_write_closed());
+    for _ in 0..4 {
+        world.pass(1000);
+        world.sends(&client, &frame(0x81, &[b'x'; 1000]));
+    }
+    world.pass(999);
+    assert!(!client.script.is_dropped());
+    assert_eq!(world.heard(), 0);
+    world.pass(1);
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn a_client_that_neither_reads_nor_is_read_from_is_given_up() {
+    let mut world = World::new(|config| config.max_backpressure = 1000);
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x82, &[1; 5000]));
+    client.script.will_read(&frame(0x82, &[1; 5000]));
+    for _ in 0..40 {
+        world.pass(1000);
+        world.readable(&client);
+    }
+    assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
+    world.pass(5000);
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn after_a_jump_of_hours_what_is_due_happens_once_and_a_silent_client_has_its_full_time_to_answer() {
+    let mut world = World::new(|_| {});
+    let (idle, connecting) = (world.open(), world.connect());
+    world.pass(5 * 3_600_000);
+    assert_eq!(idle.script.take_written(), PING);
+    assert!(connecting.script.take_written().starts_with(b"HTTP/1.1 408 "));
+    assert!(world.endings().is_empty(), "a late loop is no fault of the client");
+    world.pass(19_999);
+    assert!(world.endings().is_empty() && idle.script.take_written().is_empty());
+    world.sends(&idle, &frame(0x8A, b""));
+    world.pass(19_999);
+    assert!(idle.script.take_written().is_empty());
+    world.pass(1);
+    assert_eq!(idle.script.take_written(), PING);
+    world.finish();
+}
+
+#[test]
+fn while_the_clock_stands_nothing_is_due() {
+    let mut world = World::new(|_| {});
+    let (idle, connecting) = (world.open(), world.connect());
+    world.pass(19_999 - 10_000);
+    for _ in 0..1000 {
+        world.pass(0);
+    }
+    assert!(idle.script.take_written().is_empty() && connecting.script.take_written().is_empty());
+    world.finish();
+}
+
+#[test]
+fn a_thousand_idle_clients_cost_turns_only_when_pings_are_due() {
+    let mut world = World::new(|_| {});
+    let clients: Vec<Client> = (0..1000).map(|_| world.open()).collect();
+    // The handshake's deadlines are looked at once.
+    world.pass(10_000);
+    assert_eq!(world.poll_timeout(), Some(Duration::from_secs(10)));
+    world.pass(10_000);
+    assert!(clients.iter().all(|it| it.script.take_written() == PING));
+    assert_eq!(world.poll_timeout(), Some(Duration::from_secs(20)));
+    world.finish();
+}
+
+#[test]
+fn without_a_ping_interval_nobody_is_pinged() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let client = world.open();
+    world.pass(10_000_000);
+    assert!(client.script.take_written().is_empty());
+    assert_eq!(world.poll_timeout(), None);
+    world.finish();
+}
