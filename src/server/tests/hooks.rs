@@ -144,7 +144,6 @@ fn a_task_that_stops_itself_or_panics_runs_no_more() {
 }
 
 #[test]
-#[ignore = "`after` without a delay runs in the same turn, again and again"]
 fn a_task_that_asks_for_itself_at_once_lets_the_loop_turn_between() {
     fn again(all: &mut Connections<'_>, count: Rc<Cell<usize>>) {
         count.set(count.get() + 1);

@@ -166,8 +166,10 @@ fn a_failed_write_is_the_cause_of_the_end() {
     }
 }
 
-/// A client in each stage of its life, and whether `on_close` has been called by then.
-const STAGES: &[(&str, fn(&mut World) -> Client, bool)] = &[
+/// A client in a stage of its life, and whether `on_close` has been called by then.
+type Life = (&'static str, fn(&mut World) -> Client, bool);
+
+const STAGES: &[Life] = &[
     ("connecting", World::connect, false),
     (
         "in the middle of the head",
