@@ -112,6 +112,9 @@ struct Scan {
     /// The line under way has bytes, its end not counted.
     in_line: bool,
     after_carriage_return: bool,
+    /// How often a byte was looked at.
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 impl Scan {
@@ -123,6 +126,10 @@ impl Scan {
         limits: &Limits,
     ) -> Result<Option<usize>, HandshakeError> {
         for (position, &byte) in (1..).zip(piece) {
+            #[cfg(test)]
+            {
+                self.looked_at += 1;
+            }
             if before + position > limits.max_header_size {
                 return Err(HandshakeError::HeadTooBig);
             }
@@ -652,5 +659,26 @@ fn reason_phrase(status: u16) -> &'static str {
         505 => "HTTP Version Not Supported",
         // RFC 9112 §4: the phrase may be empty.
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_of_a_head_is_looked_at_once_however_it_drips_in() {
+        let limits = Limits { max_header_size: 64 * 1024, ..Limits::default() };
+        let filler = format!("X: {}\r\n", "x".repeat(1000)).repeat(60);
+        let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{filler}\r\n").into_bytes();
+        for step in [1, 100, head.len()] {
+            let mut reader = RequestReader::default();
+            let mut requests = 0;
+            for piece in head.clone().chunks_mut(step) {
+                let mut input = piece;
+                requests += usize::from(matches!(reader.next_request(&mut input, &limits), Ok(Some(_))));
+            }
+            assert_eq!((requests, reader.scan.looked_at), (1, head.len()), "in pieces of {step}");
+        }
     }
 }

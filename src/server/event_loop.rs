@@ -271,6 +271,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if !self.peers.is_over_budget() {
             return;
         }
+        // What leaves at once is held by nobody.
+        self.peers.flush_dirty();
         // More than once, for those that share a large frame give nothing back until the last of them goes.
         while self.peers.is_over_budget() {
             let heaviest = self.peers.heaviest();

@@ -333,6 +333,34 @@ fn a_drain_lets_those_who_were_not_told_yet_go_on() {
 }
 
 #[test]
+fn errors_during_a_drain_end_each_connection_once() {
+    for error in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::Other] {
+        let mut world = World::new(|_| {});
+        let [writing, reading, full, well] = [(); 4].map(|()| world.open());
+        let [connecting, refused] = [(); 2].map(|()| world.connect());
+        writing.script.write_will_fail(error);
+        connecting.script.write_will_fail(error);
+        full.script.set_full(true);
+        world.handle.shutdown();
+        world.wake();
+        assert!(writing.script.is_dropped() && connecting.script.is_dropped());
+        for client in [&reading, &refused] {
+            client.script.read_will_fail(error);
+            world.readable(client);
+            assert!(client.script.is_dropped());
+        }
+        full.script.write_will_fail(error);
+        world.writable(&full);
+        world.sends(&well, &frame(0x88, &[3, 233]));
+        world.half_closes(&well);
+        assert!(world.event_loop.is_over());
+        let unclean = world.endings().iter().filter(|(_, _, clean)| !clean).count();
+        assert_eq!((world.endings().len(), unclean), (4, 3));
+        world.finish();
+    }
+}
+
+#[test]
 fn without_connections_a_drain_is_over_at_once() {
     let mut world = World::new(|_| {});
     assert!(!world.event_loop.is_over());

@@ -157,6 +157,22 @@ fn heads_count_against_the_budget() {
 }
 
 #[test]
+fn messages_that_leave_with_this_turn_cost_nobody_the_connection() {
+    let mut world = World::new(|config| config.max_buffered_bytes = MIB);
+    let speaker = world.open();
+    let listeners: Vec<Client> = (0..10).map(|_| world.open()).collect();
+    world.on_message(|ws, message| {
+        ws.broadcast(message);
+    });
+    world.sends(&speaker, &frame(0x82, &[1; 3000]).repeat(100));
+    assert_eq!(world.endings(), []);
+    for client in &listeners {
+        assert_eq!(client.script.take_written().len(), 100 * 3004);
+    }
+    world.finish();
+}
+
+#[test]
 fn after_each_turn_no_more_is_held_than_the_budget_although_frames_are_shared() {
     let mut world = World::new(|config| {
         (config.max_buffered_bytes, config.max_backpressure) = (MIB, 10 * MIB);
