@@ -11,6 +11,8 @@ use super::meter::{Meter, SharedFrame};
 const CHUNK_LEN: usize = 64 * 1024;
 /// From this length on a frame for many peers is shared by them instead of copied for each.
 pub(crate) const SHARE_LEN: usize = 4 * 1024;
+/// A tail that has grown beyond this length is given back once it is empty, a smaller one is used again.
+const SMALL_LEN: usize = 1024;
 /// How many parts are offered to one vectored write.
 const SLICES: usize = 16;
 
@@ -113,6 +115,11 @@ impl Backlog {
         self.close_tail();
         self.len += frame.bytes().len();
         self.chunks.push_back(Chunk::Shared(Rc::clone(frame)));
+    }
+
+    /// Whether it has grown so little that it may be kept for another peer.
+    pub(crate) fn is_small(&self) -> bool {
+        self.tail.capacity() <= SMALL_LEN && self.chunks.capacity() == 0
     }
 
     /// The bytes that wait, as far as one vectored write may take them.

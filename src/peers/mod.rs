@@ -44,6 +44,7 @@ use crate::{
 use admission::Admission;
 use deadlines::Deadlines;
 use meter::Meter;
+use peer::WaitingRoom;
 use registry::Registry;
 use writing::Cork;
 
@@ -67,6 +68,7 @@ pub(crate) struct Peers<S> {
     pub(crate) now: Millis,
     /// Bytes that are held for all of them.
     meter: Meter,
+    waiting_room: WaitingRoom,
     admission: Admission,
     cork: Cork,
     /// Connections whose backlog is flushed at the end of the turn.
@@ -94,13 +96,15 @@ pub(crate) struct Peers<S> {
 
 impl<S> Peers<S> {
     pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll: mio::Registry) -> Self {
+        let meter = Meter::default();
         Self {
             table: Registry::with_capacity(ROOM),
             live: 0,
             config,
             stats: Stats::default(),
             now: Millis::default(),
-            meter: Meter::default(),
+            waiting_room: WaitingRoom::new(meter.clone()),
+            meter,
             admission: Admission::default(),
             cork: Cork::default(),
             dirty: Vec::new(),

@@ -107,9 +107,34 @@ pub(crate) struct Waiting {
     pub(crate) until_pong: usize,
 }
 
-impl Waiting {
-    pub(crate) fn new(meter: &Meter) -> Box<Self> {
-        Box::new(Self { backlog: Backlog::new(meter), pong: None, until_pong: 0 })
+/// Empty places to wait in, to be used again: a broadcast needs one for each receiver, turn after turn.
+#[derive(Debug)]
+pub(crate) struct WaitingRoom {
+    #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
+    empty: Vec<Box<Waiting>>,
+    meter: Meter,
+}
+
+impl WaitingRoom {
+    /// How many empty places are kept.
+    const KEPT: usize = 1024;
+
+    pub(crate) const fn new(meter: Meter) -> Self {
+        Self { empty: Vec::new(), meter }
+    }
+
+    pub(crate) fn take(&mut self) -> Box<Waiting> {
+        self.empty.pop().unwrap_or_else(|| {
+            Box::new(Waiting { backlog: Backlog::new(&self.meter), pong: None, until_pong: 0 })
+        })
+    }
+
+    /// Takes a place back from which everything has gone out.
+    pub(crate) fn give_back(&mut self, mut waiting: Box<Waiting>) {
+        if self.empty.len() < Self::KEPT && waiting.backlog.is_small() {
+            (waiting.pong, waiting.until_pong) = (None, 0);
+            self.empty.push(waiting);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use log::{debug, trace};
 
-use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, meter::SharedFrame, peer::Waiting};
+use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, meter::SharedFrame};
 use crate::{
     cause::Cause,
     config::Backpressure,
@@ -150,7 +150,7 @@ impl<S> Peers<S> {
         // §5.5.3: an endpoint with unanswered pings "MAY elect to send a Pong frame for only the most
         // recently processed Ping frame". The others would only lengthen the queue.
         if peer.blocked {
-            peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter)).pong = Some(payload.to_vec());
+            peer.waiting.get_or_insert_with(|| self.waiting_room.take()).pong = Some(payload.to_vec());
             return;
         }
         self.push_with(id, |peer, out| {

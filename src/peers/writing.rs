@@ -18,7 +18,7 @@ use std::{
 
 use mio::Token;
 
-use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, peer::Waiting, sending::SendStatus};
+use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, sending::SendStatus};
 use crate::{protocol::Event, trace};
 
 /// How many bytes are collected before they are written, although the batch goes on.
@@ -116,7 +116,7 @@ impl<S> Peers<S> {
 
     pub(super) fn queue_rest(&mut self, id: ConnId, first: &[u8], second: &[u8]) {
         if let Some(peer) = self.table.get_mut(id) {
-            let waiting = peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter));
+            let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
             waiting.backlog.push(first);
             waiting.backlog.push(second);
         }
@@ -125,7 +125,7 @@ impl<S> Peers<S> {
     /// Adds to a peer's backlog, which is flushed at the end of the turn.
     pub(super) fn queue(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
         let Some(peer) = self.table.get_mut(id) else { return SendStatus::Gone };
-        let waiting = peer.waiting.get_or_insert_with(|| Waiting::new(&self.meter));
+        let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
         push(&mut waiting.backlog);
         if peer.blocked {
             let buffered = waiting.backlog.len();
@@ -165,7 +165,7 @@ impl<S> Peers<S> {
         if self.cork.owner == Some(id) && !peer.blocked {
             return Some(encode(peer, &mut self.cork.bytes));
         }
-        let mut waiting = peer.waiting.take().unwrap_or_else(|| Waiting::new(&self.meter));
+        let mut waiting = peer.waiting.take().unwrap_or_else(|| self.waiting_room.take());
         let result = waiting.backlog.push_with(|out| encode(peer, out));
         peer.waiting = Some(waiting);
         if peer.blocked {
@@ -224,7 +224,9 @@ impl<S> Peers<S> {
     /// All that waited is written.
     pub(super) fn flushed(&mut self, id: ConnId) {
         let Some(peer) = self.table.get_mut(id) else { return };
-        peer.waiting = None;
+        if let Some(waiting) = peer.waiting.take() {
+            self.waiting_room.give_back(waiting);
+        }
         if mem::replace(&mut peer.blocked, false) {
             self.drained.push(id);
         }

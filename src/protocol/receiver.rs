@@ -207,7 +207,9 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    self.append(kind, piece)?;
+                    // Once a second frame has come, nobody knows how many more will.
+                    let to_come = if fin || self.buffered() == 0 { remaining } else { u64::MAX };
+                    self.append(kind, piece, to_come)?;
                     if remaining > 0 {
                         return Ok(None);
                     }
@@ -303,12 +305,13 @@ impl Receiver {
     }
 
     /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte.
-    fn append(&mut self, kind: Kind, piece: &[u8]) -> Result<(), ProtocolError> {
+    fn append(&mut self, kind: Kind, piece: &[u8], to_come: u64) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
                 // §8.1: the connection fails as soon as the text can't become valid any more.
                 Some(Body::Text(text)) => text.push(piece).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
                 Some(Body::Binary(bytes)) => {
+                    make_room(bytes, piece.len(), to_come);
                     bytes.extend_from_slice(piece);
                     Ok(())
                 }
@@ -442,6 +445,16 @@ impl ControlPayload {
 impl Default for ControlPayload {
     fn default() -> Self {
         Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 }
+    }
+}
+
+/// Makes room for a piece, and for as much again as has arrived, but not for more than is to come: the last few
+/// bytes of a large message shall not double its buffer.
+fn make_room(bytes: &mut Vec<u8>, piece: usize, to_come: u64) {
+    if bytes.capacity() - bytes.len() < piece {
+        let arrived = bytes.len() + piece;
+        let ahead = to_come.min(arrived as u64) as usize;
+        bytes.reserve_exact(piece + ahead);
     }
 }
 

@@ -24,6 +24,8 @@ pub(super) struct Conversation {
     stash: Option<Box<[u8]>>,
     /// The peer has closed its side, or the socket has an error: it is read until it says so.
     pub(super) hang_up: bool,
+    /// It is among those whose turn to be read comes again.
+    pub(super) has_more: bool,
 }
 
 /// What the next input is taken for.

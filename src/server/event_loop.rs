@@ -156,7 +156,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
         }
         for id in more {
-            self.read(id);
+            self.read_more(id);
         }
         self.let_in();
         while let Some(id) = self.peers.expire() {
@@ -194,7 +194,23 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if ready.writable || ready.hang_up {
             self.peers.flush(id);
         }
-        if ready.readable || ready.hang_up {
+        // Who has more is read later in this turn, and once is enough.
+        if (ready.readable || ready.hang_up) && !self.conversations[index].has_more {
+            self.read(id);
+        }
+    }
+
+    /// The connection's turn comes again after all others had theirs.
+    fn come_back_to(&mut self, id: ConnId) {
+        if !mem::replace(&mut self.conversations[id.index as usize].has_more, true) {
+            self.more.push(id);
+        }
+    }
+
+    /// The connection's turn has come again.
+    fn read_more(&mut self, id: ConnId) {
+        if self.peers.get(id).is_some() {
+            self.conversations[id.index as usize].has_more = false;
             self.read(id);
         }
     }
@@ -215,7 +231,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 let conversation = &mut self.conversations[id.index as usize];
                 conversation.receive(id, &mut self.buffer[..len], &mut self.handler, &mut self.peers);
                 if len == self.buffer.len() || conversation.hang_up {
-                    self.more.push(id);
+                    self.come_back_to(id);
                 }
                 self.shed();
             }
@@ -262,7 +278,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn resume(&mut self, id: ConnId) {
         self.conversations[id.index as usize].resume(id, &mut self.handler, &mut self.peers);
         // What came meanwhile brings no further event.
-        self.more.push(id);
+        self.come_back_to(id);
     }
 
     /// Closes the connections that hold most, if too much is held.
