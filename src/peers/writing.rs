@@ -178,13 +178,12 @@ impl<S> Peers<S> {
 
     /// Writes what waits, as far as the socket takes it.
     pub(crate) fn flush(&mut self, id: ConnId) {
-        let now = self.now;
         loop {
             let Some(peer) = self.table.get_mut(id) else { return };
             if peer.stage == Stage::Doomed {
                 return;
             }
-            let Some(waiting) = peer.waiting.as_deref_mut() else { return self.linger_if_flushed(id) };
+            let Some(waiting) = &peer.waiting else { return self.linger_if_flushed(id) };
             if waiting.backlog.is_empty() {
                 self.flushed(id);
                 continue;
@@ -195,29 +194,36 @@ impl<S> Peers<S> {
                 None => peer.stream.write_vectored(slices.as_slice()),
             };
             match result {
-                Ok(written) => {
-                    waiting.backlog.take(written);
-                    self.stats.sent_bytes += written as u64;
-                    waiting.until_pong = waiting.until_pong.saturating_sub(written);
-                    if waiting.until_pong == 0
-                        && let Some(payload) = waiting.pong.take()
-                    {
-                        waiting.backlog.push_with(|out| {
-                            trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(&payload), out));
-                        });
-                        waiting.until_pong = waiting.backlog.len();
-                    }
-                    if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
-                        self.resumable.push(id);
-                    }
-                    // Room in a full socket means that the peer has taken something: a sign of life.
-                    if peer.blocked && peer.stage == Stage::Open {
-                        (peer.since, peer.pinged) = (now, false);
-                    }
-                }
+                // A stream that takes nothing and doesn't say why would be tried for ever.
+                Ok(0) => return self.lose_socket(id, &ErrorKind::WriteZero.into()),
+                Ok(written) => self.taken(id, written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
                 Err(error) => return self.lose_socket(id, &error),
             }
+        }
+    }
+
+    /// The socket has taken some of what waits.
+    fn taken(&mut self, id: ConnId, len: usize) {
+        self.stats.sent_bytes += len as u64;
+        let Some(peer) = self.table.get_mut(id) else { return };
+        // Room in a full socket means that the peer has taken something: a sign of life.
+        if peer.blocked && peer.stage == Stage::Open {
+            (peer.since, peer.pinged) = (self.now, false);
+        }
+        let Some(waiting) = &mut peer.waiting else { return };
+        waiting.backlog.take(len);
+        if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
+            self.resumable.push(id);
+        }
+        waiting.until_pong = waiting.until_pong.saturating_sub(len);
+        if waiting.until_pong == 0
+            && let Some(payload) = waiting.pong.take()
+        {
+            waiting.backlog.push_with(|out| {
+                trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(&payload), out));
+            });
+            waiting.until_pong = waiting.backlog.len();
         }
     }
 
