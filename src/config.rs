@@ -36,7 +36,8 @@ pub struct Config {
     pub ping_interval: Option<Duration>,
     /// How long after that ping a peer may stay silent before it is given up. Default: 20 s.
     ///
-    /// Any byte counts as a sign of life, and so does a backlog that becomes shorter. Neighbours: python
+    /// Any byte counts as a sign of life, and so does a backlog that becomes shorter. What the kernel holds for
+    /// the peer can't be seen: one that reads that more slowly than both times together is given up. Neighbours: python
     /// websockets 20 s, sockudo-ws 10 s.
     pub pong_timeout: Duration,
     /// How long a peer may take to answer our Close, and then to take the last bytes and close TCP (§7.1.1).

@@ -1,0 +1,347 @@
+//! Scenarios with one figure each: what a few peers, or a great many silent ones, may cost.
+//!
+//! This file knows the scenarios and their limits. It refuses to know how clients behave.
+
+use std::{
+    io::{self, Write},
+    iter,
+    net::SocketAddr,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::nice;
+
+use crate::{
+    line::Pace,
+    probe::{Client, Probe, percentile},
+    random::Random,
+    role::Timing,
+    roles::{Fate, Flood, Guest, SlowHead},
+    server::Server,
+    soak::check_descent,
+    swarm::Swarm,
+    table::Table,
+    vitals,
+    wire::{BINARY, CONTINUATION, FIN, Heard, PING, TEXT, put_frame},
+};
+
+const SEED: u64 = 0x5EED_0F50_AC00_0002;
+
+/// The server's own defaults.
+const TIMING: Timing = Timing {
+    handshake: Duration::from_secs(10),
+    ping: Duration::from_secs(20),
+    pong: Duration::from_secs(20),
+    close: Duration::from_secs(5),
+    slack: Duration::from_secs(5),
+};
+const MAX_BACKPRESSURE: u64 = 1024;
+
+type Scenario = fn(&Stage<'_>, &mut Table) -> io::Result<()>;
+
+/// The scenarios, by the names that they can be asked for.
+const SCENARIOS: [(&str, Scenario); 6] = [
+    ("hostile", beside_hostile_peers),
+    ("fragments", empty_fragments),
+    ("pings", unread_pongs),
+    ("idle", idle),
+    ("descent", descent_under_load),
+    ("descriptors", no_descriptors),
+];
+
+pub(crate) fn is_known(name: &str) -> bool {
+    SCENARIOS.iter().any(|(known, _)| *known == name)
+}
+
+/// Runs one scenario, or all; whether all figures were within their limits.
+pub(crate) fn run(binary: &Path, log: &Path, descriptors: u64, only: Option<&str>) -> io::Result<bool> {
+    let mut table = Table::default();
+    let stage = Stage { binary, log, descriptors };
+    for (name, scenario) in SCENARIOS {
+        if only.is_none_or(|only| only == name) {
+            println!("figures: {name}");
+            scenario(&stage, &mut table)?;
+        }
+    }
+    table.print("figures");
+    let (passed, failed) = table.verdict();
+    println!("\nfigures: {passed} checks passed, {failed} failed");
+    Ok(failed == 0)
+}
+
+/// Where servers come from.
+struct Stage<'a> {
+    binary: &'a Path,
+    log: &'a Path,
+    /// How many there may be in one process.
+    descriptors: u64,
+}
+
+impl Stage<'_> {
+    fn server(&self, options: &[&str], descriptors: Option<u32>) -> io::Result<Server> {
+        let options: Vec<_> = options.iter().map(|&it| it.to_owned()).collect();
+        let server = Server::start(self.binary, self.log, &options, descriptors)?;
+        // What is made once, at the first client, is part of the start.
+        let mut client = Client::open(server.address)?;
+        client.round_trip(&[0; 1000])?;
+        client.goodbye()?;
+        Ok(server)
+    }
+}
+
+fn kib(kib: u64) -> String {
+    if kib < 1024 { format!("{kib} KiB") } else { format!("{:.1} MiB", kib as f64 / 1024.0) }
+}
+
+fn has_lived(table: &mut Table, server: &mut Server) -> io::Result<()> {
+    let ended = server.ended()?;
+    if let Some(status) = ended {
+        table.check("  server alive", status.to_string(), "alive", false);
+    }
+    Ok(())
+}
+
+/// 200 slow heads, two flooders, and one client that reads nothing of the 64 MiB that are to be echoed at it.
+fn beside_hostile_peers(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    const TIME: Duration = Duration::from_secs(9);
+    let mut server = stage.server(&[], None)?;
+    let before = vitals::resident(server.pid())?;
+    let address = server.address;
+    let probe = Probe::start(address);
+    let flood = thread::spawn(move || heads_and_flooders(address, TIME));
+    let sent = thread::spawn(move || never_reader(address, TIME));
+    let (cpu, began) = (vitals::cpu(server.pid())?, Instant::now());
+    let mut most = before;
+    while began.elapsed() < TIME {
+        thread::sleep(Duration::from_millis(50));
+        most = most.max(vitals::resident(server.pid())?);
+    }
+    let busy = (vitals::cpu(server.pid())? - cpu).as_secs_f64() / began.elapsed().as_secs_f64();
+    let latencies = probe.stop();
+    flood.join().map_err(|_| io::Error::other("the flooders have panicked"))??;
+    let sent = sent.join().map_err(|_| io::Error::other("the client that reads nothing has panicked"))??;
+    let millis = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
+    let p90 = percentile(&latencies.echoes, 0.9);
+    let ok = p90 < Duration::from_millis(20) && latencies.failures.is_empty();
+    table.tell("200 slow heads, 2 flooders, 1 who never reads", "");
+    table.check("  fresh client's echo, p90", millis(p90), "< 20 ms", ok);
+    table.tell("  slowest of so many", {
+        format!("{} / {}", millis(percentile(&latencies.echoes, 1.0)), latencies.echoes.len())
+    });
+    table.check("  RSS growth, most", kib(most - before), "< 8 MiB", most - before < 8 * 1024);
+    table.tell("  taken from who never reads, of 64 MiB", kib(sent / 1024));
+    let figures = server.figures()?;
+    let messages = figures.get("received_messages_total").copied().unwrap_or(0.0);
+    table.tell("  messages echoed per second", format!("{:.0}", messages / TIME.as_secs_f64()));
+    table.tell("  server CPU", format!("{:.0} %", busy * 100.0));
+    let turn = figures.get("longest_turn_seconds").copied().unwrap_or(f64::NAN);
+    table.tell("  longest turn of the loop", format!("{:.2} ms", turn * 1000.0));
+    has_lived(table, &mut server)
+}
+
+/// The flooders send as fast as they can, on a thread that lets others go first: on a machine with few cores the
+/// figures are to show the server's slowness and not the load's.
+fn heads_and_flooders(address: SocketAddr, time: Duration) -> io::Result<()> {
+    nice(10)?;
+    let mut swarm = Swarm::new(address, SEED, TIMING)?;
+    for index in 0..200 {
+        swarm.add("slow head", Box::new(SlowHead::new(index % 2 == 0)));
+    }
+    for _ in 0..2 {
+        let flood = Flood::new(FIN | TEXT, 1024, 64, None, Pace::Full, Fate::Leaves(2 * time));
+        swarm.add("flood", Box::new(flood));
+    }
+    turn_for(&mut swarm, time)
+}
+
+/// Sends up to 64 MiB and reads nothing; returns how much was taken.
+fn never_reader(address: SocketAddr, time: Duration) -> io::Result<u64> {
+    const ALL: u64 = 64 << 20;
+    let mut client = Client::open(address)?;
+    let mut random = Random::new(SEED);
+    let mut frame = Vec::new();
+    put_frame(&mut frame, &mut random, FIN | BINARY, &[0; 64 * 1024]);
+    let began = Instant::now();
+    client.stream.set_write_timeout(Some(Duration::from_millis(100)))?;
+    let (mut sent, mut at) = (0, 0);
+    while began.elapsed() < time && sent < ALL {
+        match client.stream.write(&frame[at..]) {
+            Ok(len) => {
+                sent += len as u64;
+                at = (at + len) % frame.len();
+            }
+            Err(error) if is_pause(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    thread::sleep(time.saturating_sub(began.elapsed()));
+    Ok(sent)
+}
+
+fn is_pause(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+}
+
+/// 300,000 fragments with nothing in them, and then the end of the message.
+fn empty_fragments(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = stage.server(&[], None)?;
+    // The reading buffer is touched for the first time by the first flood: that is no growth per fragment.
+    flood_with_fragments(&server, 300_000)?;
+    let (growth, cpu, is_whole) = flood_with_fragments(&server, 300_000)?;
+    table.tell("300,000 empty fragments of one message", "");
+    table.check("  RSS growth, most", kib(growth), "< 64 KiB", growth < 64);
+    table.check("  the message comes back", is_whole.to_string(), "true", is_whole);
+    table.tell("  server CPU", format!("{:.1} ms", cpu.as_secs_f64() * 1000.0));
+    has_lived(table, &mut server)
+}
+
+/// The growth of memory in KiB, the time on a core, and whether the empty message has come back.
+fn flood_with_fragments(server: &Server, count: usize) -> io::Result<(u64, Duration, bool)> {
+    let mut client = Client::open(server.address)?;
+    let mut random = Random::new(SEED);
+    let mut frames = Vec::new();
+    put_frame(&mut frames, &mut random, BINARY, b"");
+    (1..count).for_each(|_| put_frame(&mut frames, &mut random, CONTINUATION, b""));
+    let before = vitals::resident(server.pid())?;
+    let cpu = vitals::cpu(server.pid())?;
+    let mut most = before;
+    for piece in frames.chunks(100_000) {
+        client.stream.write_all(piece)?;
+        most = most.max(vitals::resident(server.pid())?);
+    }
+    // Its answer says that all before it were worked through.
+    client.say(FIN | PING, b"through?")?;
+    client.expect(&Heard::Pong(b"through?".to_vec()))?;
+    most = most.max(vitals::resident(server.pid())?);
+    thread::sleep(Duration::from_millis(50));
+    let cpu = vitals::cpu(server.pid())? - cpu;
+    client.say(FIN | CONTINUATION, b"")?;
+    let is_whole = client.expect(&Heard::Message(BINARY, Vec::new())).is_ok();
+    Ok((most - before, cpu, is_whole))
+}
+
+/// 64 MiB of pings from a client that reads no pong.
+fn unread_pongs(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    const ALL: usize = 64 << 20;
+    let mut server = stage.server(&[], None)?;
+    let mut client = Client::open(server.address)?;
+    let mut random = Random::new(SEED);
+    let mut frames = Vec::new();
+    (0..800).for_each(|_| put_frame(&mut frames, &mut random, FIN | PING, &[b'p'; 125]));
+    let before = vitals::resident(server.pid())?;
+    let mut most = before;
+    let mut sent = 0;
+    while sent < ALL {
+        if client.stream.write_all(&frames).is_err() {
+            break;
+        }
+        sent += frames.len();
+        most = most.max(vitals::resident(server.pid())?);
+    }
+    let limit = MAX_BACKPRESSURE + 1024;
+    table.tell("64 MiB of pings, no pong read", "");
+    table.tell("  taken", kib(sent as u64 / 1024));
+    table.check("  RSS growth, most", kib(most - before), format!("< {}", kib(limit)), most - before < limit);
+    has_lived(table, &mut server)
+}
+
+/// A thousand who are open and silent.
+fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    const COUNT: usize = 1000;
+    const TIME: Duration = Duration::from_secs(10);
+    let mut server = stage.server(&[], None)?;
+    let before = vitals::resident(server.pid())?;
+    let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
+    let open = let_in(&mut swarm, COUNT, None)?;
+    thread::sleep(Duration::from_millis(500));
+    let per_client = (vitals::resident(server.pid())? - before) as f64 / COUNT as f64;
+    // Pings are due 20 s after the last word, so none falls into this time.
+    let cpu = vitals::cpu(server.pid())?;
+    thread::sleep(TIME);
+    let share = (vitals::cpu(server.pid())? - cpu).as_secs_f64() / TIME.as_secs_f64() * 100.0;
+    table.tell("1,000 idle connections", format!("{open}"));
+    table.check("  CPU over 10 s", format!("{share:.3} %"), "< 0.05 %", share < 0.05 && open == COUNT);
+    table.tell("  RSS per connection", format!("{per_client:.2} KiB"));
+    has_lived(table, &mut server)
+}
+
+/// Connects so many guests, and returns how many were let in within a while.
+fn let_in(swarm: &mut Swarm, count: usize, pause: Option<usize>) -> io::Result<usize> {
+    let opened = |swarm: &Swarm| swarm.world.tally.get("guests let in").kept as usize;
+    for begun in 0..count {
+        swarm.add("guest", Box::new(Guest::new(true, pause)));
+        // Never more on their way than the server's queue holds.
+        while begun.saturating_sub(opened(swarm)) > 200 {
+            swarm.turn(Duration::from_millis(1))?;
+        }
+    }
+    let end = Instant::now() + Duration::from_secs(10);
+    while opened(swarm) < count && Instant::now() < end {
+        swarm.turn(Duration::from_millis(10))?;
+    }
+    Ok(opened(swarm))
+}
+
+fn turn_for(swarm: &mut Swarm, time: Duration) -> io::Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < time {
+        swarm.turn(Duration::from_millis(10))?;
+    }
+    Ok(())
+}
+
+/// SIGTERM while thousands talk.
+fn descent_under_load(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    let count = 5000.min(stage.descriptors.saturating_sub(200)) as usize;
+    let mut server = stage.server(&[], None)?;
+    let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
+    let open = let_in(&mut swarm, count, Some(1000))?;
+    turn_for(&mut swarm, Duration::from_secs(2))?;
+    table.tell("SIGTERM while so many talk", open.to_string());
+    check_descent(table, &mut server, &mut swarm, count, TIMING.close)?;
+    for complaint in &swarm.world.tally.complaints {
+        println!("  | {complaint}");
+    }
+    Ok(())
+}
+
+/// 64 descriptors and 200 clients.
+fn no_descriptors(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    const COUNT: usize = 200;
+    const TIME: Duration = Duration::from_secs(3);
+    let mut server = stage.server(&[], Some(64))?;
+    let mut first = Client::open(server.address)?;
+    let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
+    for _ in 0..COUNT {
+        swarm.add("guest", Box::new(Guest::new(true, None)));
+    }
+    turn_for(&mut swarm, Duration::from_millis(500))?;
+    let used = vitals::descriptors(server.pid())?;
+    let (cpu, began) = (vitals::cpu(server.pid())?, Instant::now());
+    turn_for(&mut swarm, TIME)?;
+    let busy = (vitals::cpu(server.pid())? - cpu).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
+    let served = first.round_trip(b"still there?");
+    let answered = swarm.world.tally.get("guests let in").kept;
+    drop(swarm);
+    let began = Instant::now();
+    // A connect that meets a full queue is tried again by TCP only after a second; here sooner.
+    let attempt = || Client::open_within(server.address, Duration::from_millis(100));
+    let fresh = iter::repeat_with(attempt).take(20).find_map(Result::ok);
+    let fresh = fresh.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut));
+    let fresh = fresh.and_then(|mut it| it.round_trip(b"again?"));
+    let recovered = began.elapsed();
+    table.tell("64 descriptors, 200 clients", format!("{answered} let in"));
+    table.tell("  descriptors in use", used.to_string());
+    table.check("  CPU at the limit", format!("{busy:.2} %"), "< 10 %", busy < 10.0);
+    let time = |result: &io::Result<Duration>| match result {
+        Ok(time) => format!("{:.2} ms", time.as_secs_f64() * 1000.0),
+        Err(error) => error.to_string(),
+    };
+    table.check("  echo to one that is in", time(&served), "comes", served.is_ok());
+    let ok = fresh.is_ok() && recovered < Duration::from_secs(1);
+    let value = fresh.map(|_| recovered);
+    table.check("  fresh client served once they left", time(&value), "< 1 s", ok);
+    has_lived(table, &mut server)
+}

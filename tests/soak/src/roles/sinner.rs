@@ -1,0 +1,198 @@
+//! Those who break a rule, each its own, and the close code or status that answers it.
+//!
+//! This file knows the sins. Its codes come from RFC 6455, not from the server's source.
+
+use crate::{
+    line::End,
+    random::Random,
+    role::{Me, Role},
+    wire::{self, BINARY, CLOSE, CONTINUATION, FIN, Heard, PING, TEXT, put_frame, put_header},
+};
+
+pub(crate) const CONVICTED: &str = "violations answered with their code";
+pub(crate) const REFUSED: &str = "bad requests answered with their status";
+
+/// What breaks a rule, and the close code it deserves.
+struct Sin {
+    name: &'static str,
+    code: u16,
+    commit: fn(&mut Vec<u8>, &mut Random),
+}
+
+const fn sin(name: &'static str, code: u16, commit: fn(&mut Vec<u8>, &mut Random)) -> Sin {
+    Sin { name, code, commit }
+}
+
+const SINS: [Sin; 22] = [
+    sin("§5.1 no mask", 1002, |out, _| out.extend(b"\x81\x02hi")),
+    sin("§5.2 RSV1", 1002, |out, random| put_frame(out, random, FIN | 0x40 | TEXT, b"x")),
+    sin("§5.2 RSV3 on a control frame", 1002, |out, random| put_frame(out, random, FIN | 0x10 | PING, b"")),
+    sin("§5.2 opcode 3", 1002, |out, random| put_frame(out, random, FIN | 0x3, b"x")),
+    sin("§5.2 opcode B", 1002, |out, random| put_frame(out, random, FIN | 0xB, b"")),
+    sin("§5.2 5 as 16 bits", 1002, |out, _| out.extend(b"\x82\xFE\x00\x05")),
+    sin("§5.2 500 as 64 bits", 1002, |out, _| out.extend(b"\x82\xFF\0\0\0\0\0\0\x01\xF4")),
+    sin("§5.2 64th bit", 1002, |out, _| announce(out, FIN | BINARY, 1 << 63)),
+    sin("§5.4 nothing to continue", 1002, |out, random| put_frame(out, random, FIN | CONTINUATION, b"x")),
+    sin("§5.4 not finished", 1002, |out, random| {
+        put_frame(out, random, TEXT, b"a");
+        put_frame(out, random, FIN | TEXT, b"b");
+    }),
+    sin("§5.5 ping in fragments", 1002, |out, random| put_frame(out, random, PING, b"x")),
+    sin("§5.5 ping of 126", 1002, |out, random| put_frame(out, random, FIN | PING, &[0; 126])),
+    sin("§5.5.1 close of one byte", 1002, |out, random| put_frame(out, random, FIN | CLOSE, b"x")),
+    sin("§5.5.1 reason not UTF-8", 1007, |out, random| put_frame(out, random, FIN | CLOSE, b"\x03\xE8\xFF")),
+    sin("§7.4 code 999", 1002, |out, random| put_frame(out, random, FIN | CLOSE, &999u16.to_be_bytes())),
+    sin("§7.4 code 1005", 1002, |out, random| put_frame(out, random, FIN | CLOSE, &1005u16.to_be_bytes())),
+    sin("§7.4 code 1006", 1002, |out, random| put_frame(out, random, FIN | CLOSE, &1006u16.to_be_bytes())),
+    sin("§8.1 not UTF-8", 1007, |out, random| put_frame(out, random, FIN | TEXT, b"\xC0\xAF")),
+    sin("§8.1 half a character", 1007, |out, random| {
+        put_frame(out, random, TEXT, b"\xE2\x82");
+        put_frame(out, random, FIN | CONTINUATION, b"");
+    }),
+    sin("§10.4 2 MiB", 1009, |out, _| announce(out, FIN | BINARY, 2 << 20)),
+    sin("§10.4 2^62", 1009, |out, _| announce(out, BINARY, 1 << 62)),
+    sin("§10.4 the sum", 1009, |out, random| {
+        put_frame(out, random, BINARY, &[0; 100_000]);
+        announce(out, CONTINUATION, (1 << 20) - 99_999);
+    }),
+];
+
+/// A whole header, the mask's key included, and nothing of the payload.
+fn announce(out: &mut Vec<u8>, first: u8, len: u64) {
+    put_header(out, first, len);
+    out.extend([0; 4]);
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Sinner {
+    sin: Option<usize>,
+    is_convicted: bool,
+}
+
+impl Sinner {
+    fn name(&self) -> &'static str {
+        self.sin.map_or("nothing yet", |index| SINS[index].name)
+    }
+}
+
+impl Role for Sinner {
+    fn opened(&mut self, me: &mut Me<'_>) {
+        let pause = me.world.random.millis(0, 2000).min(me.world.timing.ping);
+        me.act_in(pause);
+        me.plan.deadline = None;
+    }
+
+    fn act(&mut self, me: &mut Me<'_>) {
+        let index = me.world.random.below(SINS.len());
+        self.sin = Some(index);
+        (SINS[index].commit)(me.line.out(), &mut me.world.random);
+        me.deadline_in(me.world.timing.slack);
+    }
+
+    fn heard(&mut self, me: &mut Me<'_>, heard: Heard) {
+        match (heard, self.sin) {
+            (Heard::Ping(payload), None) => me.say(FIN | wire::PONG, &payload),
+            (Heard::Close(code), Some(index)) if code == Some(SINS[index].code) => self.is_convicted = true,
+            (Heard::Close(code), _) => me.fail(CONVICTED, &format!("{}: closed with {code:?}", self.name())),
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, me: &mut Me<'_>, end: End) {
+        if self.is_convicted && end == End::Eof {
+            return me.succeed(CONVICTED);
+        }
+        let told = if self.is_convicted { "after" } else { "without" };
+        me.fail(CONVICTED, &format!("{}: ended with {end:?} {told} Close", self.name()));
+    }
+
+    fn overdue(&mut self, me: &mut Me<'_>) {
+        let what = if self.is_convicted { "end of TCP" } else { "Close" };
+        me.fail(CONVICTED, &format!("{}: no {what} in time", self.name()));
+    }
+
+    fn promise(&self) -> &'static str {
+        CONVICTED
+    }
+}
+
+/// A request that must not open a connection, and the status it deserves.
+struct Bad {
+    name: &'static str,
+    status: u16,
+    request: fn() -> Vec<u8>,
+}
+
+const fn bad(name: &'static str, status: u16, request: fn() -> Vec<u8>) -> Bad {
+    Bad { name, status, request }
+}
+
+const BAD: [Bad; 15] = [
+    bad("POST", 405, || changed("GET /", "POST /")),
+    bad("HTTP/1.0", 505, || changed("HTTP/1.1", "HTTP/1.0")),
+    bad("no Host", 400, || changed("Host: localhost\r\n", "")),
+    bad("two Hosts", 400, || changed("Host: localhost", "Host: localhost\r\nHost: localhost")),
+    bad("no Upgrade", 426, || changed("Upgrade: websocket\r\n", "")),
+    bad("no Connection", 400, || changed("Connection: Upgrade\r\n", "")),
+    bad("no key", 400, || changed("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")),
+    bad("a short key", 400, || changed("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ==")),
+    bad("version 8", 426, || changed("Version: 13", "Version: 8")),
+    bad("a body", 400, || changed("Host:", "Content-Length: 5\r\nHost:")),
+    bad("bare line feeds", 400, || changed("\r\n", "\n")),
+    bad("a TLS hello", 400, || b"\x16\x03\x01\x00\xA5\x01\x00\x00\xA1\x03\x03\r\n\r\n".to_vec()),
+    bad("a fragment in the target", 400, || changed("/soak", "/soak#here")),
+    bad("a head over 16 KiB", 431, || changed("Host:", &format!("X: {}\r\nHost:", "x".repeat(17_000)))),
+    bad("150 header lines", 431, || changed("Host:", &format!("{}Host:", "X: x\r\n".repeat(150)))),
+];
+
+fn changed(from: &str, to: &str) -> Vec<u8> {
+    wire::REQUEST.replace(from, to).into_bytes()
+}
+
+/// A client whose request breaks a rule.
+#[derive(Debug, Default)]
+pub(crate) struct BadRequest {
+    choice: usize,
+    is_refused: bool,
+}
+
+impl BadRequest {
+    fn name(&self) -> &'static str {
+        BAD[self.choice].name
+    }
+}
+
+impl Role for BadRequest {
+    fn connected(&mut self, me: &mut Me<'_>) {
+        self.choice = me.world.random.below(BAD.len());
+        let request = (BAD[self.choice].request)();
+        me.line.out().extend(request);
+        me.deadline_in(me.world.timing.slack);
+    }
+
+    fn opened(&mut self, me: &mut Me<'_>) {
+        me.fail(REFUSED, &format!("{}: let in", self.name()));
+    }
+
+    fn refused(&mut self, me: &mut Me<'_>, status: u16) {
+        self.is_refused = status == BAD[self.choice].status;
+        if !self.is_refused {
+            me.fail(REFUSED, &format!("{}: {status}", self.name()));
+        }
+    }
+
+    fn ended(&mut self, me: &mut Me<'_>, end: End) {
+        if self.is_refused && end == End::Eof {
+            return me.succeed(REFUSED);
+        }
+        me.fail(REFUSED, &format!("{}: ended with {end:?}", self.name()));
+    }
+
+    fn overdue(&mut self, me: &mut Me<'_>) {
+        me.fail(REFUSED, &format!("{}: no end in time", self.name()));
+    }
+
+    fn promise(&self) -> &'static str {
+        REFUSED
+    }
+}

@@ -1,0 +1,125 @@
+//! The server under test: a process that is started, asked for its figures, and ended.
+//!
+//! This file knows the binary's command line and what it prints. It refuses to know what is done to it.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// How long the server may take to say where it listens, and to answer a request for figures.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    figures: SocketAddr,
+}
+
+impl Server {
+    /// Starts the server with these options, and with so few descriptors, if that is said.
+    pub(crate) fn start(
+        binary: &Path,
+        log: &Path,
+        options: &[String],
+        descriptors: Option<u32>,
+    ) -> io::Result<Self> {
+        let mut command = match descriptors {
+            None => Command::new(binary),
+            Some(limit) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {limit}; exec \"$0\" \"$@\"")]).arg(binary);
+                shell
+            }
+        };
+        let mut child = command
+            .args(["echo", "--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
+            .args(options)
+            .env("RUST_LOG", "info")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(log)?)
+            .spawn()?;
+        let addresses = Self::addresses(&mut child, log);
+        match addresses {
+            Ok((address, figures)) => Ok(Self { child, address, figures }),
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                Err(error)
+            }
+        }
+    }
+
+    /// What it says where it listens: on standard output, and in its log.
+    fn addresses(child: &mut Child, log: &Path) -> io::Result<(SocketAddr, SocketAddr)> {
+        let out = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        let address = after(&line, "ws://").ok_or_else(|| io::Error::other(format!("it says {line:?}")))?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(figures) = after(&fs::read_to_string(log)?, "figures on http://") {
+                return Ok((address, figures));
+            }
+            if Instant::now() > end {
+                return Err(io::Error::other("it doesn't say where its figures are"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All figures by their name, labels included.
+    pub(crate) fn figures(&self) -> io::Result<BTreeMap<String, f64>> {
+        let mut stream = TcpStream::connect(self.figures)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text)?;
+        let figures = text.lines().filter(|line| line.starts_with("wirehook_"));
+        Ok(figures
+            .filter_map(|line| {
+                let (name, value) = line.rsplit_once(' ')?;
+                Some((name.strip_prefix("wirehook_")?.to_owned(), value.parse().ok()?))
+            })
+            .collect())
+    }
+
+    /// Asks it to end in order.
+    pub(crate) fn terminate(&self) -> io::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+    }
+
+    /// How it has ended, if it has.
+    pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Of no effect if it has ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The address that stands behind a word.
+fn after(text: &str, word: &str) -> Option<SocketAddr> {
+    let (_, rest) = text.split_once(word)?;
+    let (address, _) = rest.split_once(|it: char| it.is_whitespace() || it == '/')?;
+    address.parse().ok()
+}
