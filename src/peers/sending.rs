@@ -22,7 +22,7 @@ pub enum SendStatus {
     Sent,
     /// The peer is slow: it waits, and this many bytes wait now, its own included.
     Queued(usize),
-    /// The peer is too slow: the message was refused, see [`Config::max_backpressure`].
+    /// The peer is too slow: the message was refused, see [`max_backpressure`](crate::Config::max_backpressure).
     Dropped,
     /// There is no such connection, or its closing has begun (§5.5.1).
     Gone,
