@@ -3,12 +3,11 @@
 //! This file knows how a payload is shown so that nobody can steer a terminal with it. It refuses to know when.
 //! It costs one comparison when it is off.
 
+use std::fmt::Display;
+
 use log::{Level, log_enabled, trace};
 
-use crate::{
-    peers::ConnId,
-    protocol::{CloseFrame, Event, FrameHeader, Message, OpCode},
-};
+use crate::protocol::{CloseFrame, Event, FrameHeader, Message, OpCode};
 
 /// How many bytes of a payload are shown.
 const SHOWN: usize = 64;
@@ -19,7 +18,7 @@ pub(crate) fn is_on() -> bool {
 }
 
 #[cold]
-pub(crate) fn received(id: ConnId, event: &Event<'_>) {
+pub(crate) fn received(id: impl Display, event: &Event<'_>) {
     match event {
         Event::Message(Message::Text(text)) => show(id, '<', "text", text.as_bytes()),
         Event::Message(Message::Binary(bytes)) => show(id, '<', "binary", bytes),
@@ -31,14 +30,14 @@ pub(crate) fn received(id: ConnId, event: &Event<'_>) {
 
 /// Shows a message of ours that goes out as one frame.
 #[cold]
-pub(crate) fn message(id: ConnId, message: Message<'_>) {
+pub(crate) fn message(id: impl Display, message: Message<'_>) {
     let name = if message.as_text().is_some() { "text" } else { "binary" };
     show(id, '>', name, message.as_bytes());
 }
 
 /// Shows the frame that `encode` appends to `out`, if it appends one.
 #[inline]
-pub(crate) fn sending<T>(id: ConnId, out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+pub(crate) fn sending<T>(id: impl Display, out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     let before = out.len();
     let result = encode(out);
     if is_on() {
@@ -49,7 +48,7 @@ pub(crate) fn sending<T>(id: ConnId, out: &mut Vec<u8>, encode: impl FnOnce(&mut
 
 /// Shows a frame of ours.
 #[cold]
-pub(crate) fn sent(id: ConnId, frame: &[u8]) {
+pub(crate) fn sent(id: impl Display, frame: &[u8]) {
     let Ok(Some((header, header_len))) = FrameHeader::decode(frame) else { return };
     let payload = &frame[header_len..];
     match header.opcode {
@@ -62,13 +61,13 @@ pub(crate) fn sent(id: ConnId, frame: &[u8]) {
     }
 }
 
-fn show(id: ConnId, direction: char, name: &str, payload: &[u8]) {
+fn show(id: impl Display, direction: char, name: &str, payload: &[u8]) {
     let shown = payload.get(..SHOWN).unwrap_or(payload).escape_ascii();
     let more = if payload.len() > SHOWN { " …" } else { "" };
     trace!("connection {id} {direction} {name}, {} bytes: \"{shown}\"{more}", payload.len());
 }
 
-fn show_close(id: ConnId, direction: char, frame: Option<CloseFrame<'_>>) {
+fn show_close(id: impl Display, direction: char, frame: Option<CloseFrame<'_>>) {
     match frame {
         Some(CloseFrame { code, reason }) => trace!("connection {id} {direction} close: {code} {reason:?}"),
         None => trace!("connection {id} {direction} close, without a body"),
