@@ -13,14 +13,15 @@ use crate::rounds;
 use crate::rows::{self, ROWS};
 use crate::serve::Service;
 use crate::turns::Conditions;
-use crate::{Result, process};
+use crate::{Result, codec, process, publish};
 
 const USAGE: &str = "\
 What a WebSocket message costs the server that answers it, beside a bare TCP echo and other servers.
 
 Usage: bench [OPTIONS]
 
-  --rows NAMES              rows or groups of rows to measure, separated by commas [default: all that are in no group]
+  --rows NAMES              rows or groups of rows to measure, separated by commas, or `all` [default: all that are
+                            in no group]
   --only NAMES              contestants to measure, separated by commas; bare-mio always takes part
   --rounds N                how often each contestant is measured in each row, at least 5 [default: 9]
   --seconds S               length of the timed part of each turn [default: 0.5]
@@ -30,7 +31,11 @@ Usage: bench [OPTIONS]
                             the same for a server that sends each message to everyone, the sender included
   --wirehook PATH           the server's binary [default: the one in this checkout, which is built first]
   --facts                   also the server's size, how long it builds from nothing, and how many crates each brings
+  --codec                   also the codec alone, as `cargo bench` measures it
   --json FILE               write everything that was measured to a file
+  --plot FILE               draw the plots of such a file and put its tables into the page, instead of measuring
+  --out DIRECTORY           where --plot draws; the page is the file DIRECTORY.md [default: docs/performance]
+  --publish                 all rows, facts and codec into data.json there, then --plot it
   --list                    show rows and contestants
   --help";
 
@@ -46,7 +51,11 @@ struct Options {
     peers: Vec<Contestant>,
     wirehook: Option<PathBuf>,
     json: Option<PathBuf>,
+    plot: Option<PathBuf>,
+    out: PathBuf,
+    publish: bool,
     facts: bool,
+    codec: bool,
     list: bool,
     help: bool,
 }
@@ -62,12 +71,19 @@ pub(crate) fn main() -> Result<()> {
     if options.help {
         return Ok(writeln!(std::io::stdout(), "{USAGE}")?);
     }
+    if let Some(file) = &options.plot {
+        return publish::publish(file, &options.out);
+    }
     let rows = rows::select(options.rows.as_deref())?;
     let contestants = contestants(&options)?;
     if options.list {
         return list(&contestants);
     }
-    run(&options, &rows, &contestants)
+    run(&options, &rows, &contestants)?;
+    match &options.json {
+        Some(file) if options.publish => publish::publish(file, &options.out),
+        _ => Ok(()),
+    }
 }
 
 fn run(options: &Options, rows: &[&'static rows::Row], contestants: &[Contestant]) -> Result<()> {
@@ -91,6 +107,7 @@ fn run(options: &Options, rows: &[&'static rows::Row], contestants: &[Contestant
         seconds_per_turn: options.timed.as_secs_f64(),
         pinned,
         facts: Vec::new(),
+        codec: Vec::new(),
         rows: Vec::new(),
         samples: Vec::new(),
     };
@@ -100,6 +117,13 @@ fn run(options: &Options, rows: &[&'static rows::Row], contestants: &[Contestant
             writeln!(std::io::stdout(), "{fact}")?;
         }
     }
+    if options.codec {
+        report.codec = codec::measure(project())?;
+        for figure in &report.codec {
+            writeln!(std::io::stdout(), "{figure}")?;
+        }
+    }
+    store(&report, options)?;
     for row in rows {
         let progress = |round, rounds| eprint!("\r{}: round {round} of {rounds} ", row.name);
         let outcome = rounds::run_row(row, contestants, options.rounds, conditions, progress);
@@ -108,11 +132,19 @@ fn run(options: &Options, rows: &[&'static rows::Row], contestants: &[Contestant
         writeln!(std::io::stdout(), "{}", row.table())?;
         report.rows.push(row);
         report.samples.extend(outcome.samples);
-    }
-    if let Some(path) = &options.json {
-        std::fs::write(path, report.json()?)?;
+        store(&report, options)?;
     }
     Ok(())
+}
+
+/// Writes what is known so far, if that is wanted: before the first row, so that a run does not fail at its end, and
+/// after each, so that one that is stopped was not for nothing.
+fn store(report: &Report, options: &Options) -> Result<()> {
+    let Some(path) = &options.json else { return Ok(()) };
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory)?;
+    }
+    Ok(std::fs::write(path, report.json()?)?)
 }
 
 /// Two runs at once would measure each other. The lock ends with the process.
@@ -173,7 +205,11 @@ fn parse() -> Result<Options> {
         peers: Vec::new(),
         wirehook: None,
         json: None,
+        plot: None,
+        out: project().join("docs/performance"),
+        publish: false,
         facts: false,
+        codec: false,
         list: false,
         help: false,
     };
@@ -194,11 +230,20 @@ fn parse() -> Result<Options> {
             }
             Long("wirehook") => options.wirehook = Some(parser.value()?.into()),
             Long("json") => options.json = Some(parser.value()?.into()),
+            Long("plot") => options.plot = Some(parser.value()?.into()),
+            Long("out") => options.out = parser.value()?.into(),
+            Long("publish") => options.publish = true,
             Long("facts") => options.facts = true,
+            Long("codec") => options.codec = true,
             Long("list") => options.list = true,
             Short('h') | Long("help") => options.help = true,
             _ => return Err(argument.unexpected().into()),
         }
+    }
+    if options.publish {
+        (options.facts, options.codec) = (true, true);
+        options.rows.get_or_insert_with(|| "all".to_owned());
+        options.json.get_or_insert_with(|| options.out.join("data.json"));
     }
     if options.rounds < FEWEST_ROUNDS {
         return Err(format!("a spread needs at least {FEWEST_ROUNDS} rounds").into());

@@ -128,8 +128,8 @@ impl Contestant {
     }
 }
 
-/// As a user would start it, but with a limit above the largest message of any row, and quiet.
-const WIREHOOK_OPTIONS: &str = "echo --listen 127.0.0.1:0 --max-message-size 32M -q";
+/// As a user would start it, but with limits above the largest messages of any row, and quiet.
+const WIREHOOK_OPTIONS: &str = "echo --listen 127.0.0.1:0 --max-message-size 32M --max-buffered-bytes 1G -q";
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

@@ -15,13 +15,16 @@
 //! - [`turns`]: one contestant, one row, one measurement. [`rounds`]: all of them, in turn.
 //! - [`process`]: what the kernel tells about a process. [`stats`]: medians and percentiles.
 //! - [`facts`]: what costs a user something before the first message: size, build time, crates.
-//! - [`report`]: tables for people and a JSON file for programs.
+//! - [`codec`]: what `cargo bench` says of the codec alone.
+//! - [`report`]: tables for people and a JSON file for programs. [`publish`]: from that file, plots and a page's tables.
 
 mod cli;
 mod client;
+mod codec;
 mod contestants;
 mod facts;
 mod process;
+mod publish;
 mod report;
 mod rounds;
 mod rows;

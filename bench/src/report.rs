@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::Result;
+use crate::codec::Codec;
 use crate::contestants::LIMIT;
 use crate::facts::Fact;
 use crate::rounds::Outcome;
@@ -19,6 +21,7 @@ pub(crate) struct Report {
     pub(crate) seconds_per_turn: f64,
     pub(crate) pinned: bool,
     pub(crate) facts: Vec<Fact>,
+    pub(crate) codec: Vec<Codec>,
     /// The medians and ratios that the tables show.
     #[serde(skip)]
     pub(crate) rows: Vec<RowReport>,
@@ -43,8 +46,22 @@ impl Report {
 }
 
 fn line_per_entry(entries: &[impl Serialize]) -> Result<String> {
-    let lines = entries.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>()?;
+    let line = |entry| Ok(rounded(serde_json::to_value(entry)?).to_string());
+    let lines = entries.iter().map(line).collect::<serde_json::Result<Vec<_>>>()?;
     Ok(format!("[\n{}\n]", lines.join(",\n")))
+}
+
+/// The same with four significant digits, which is more than any of these figures has.
+fn rounded(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let digits = number.as_f64().and_then(|number| format!("{number:.3e}").parse::<f64>().ok());
+            digits.map_or(Value::Null, Value::from)
+        }
+        Value::Array(values) => values.into_iter().map(rounded).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, rounded(value))).collect(),
+        other => other,
+    }
 }
 
 #[derive(Serialize)]
@@ -139,7 +156,7 @@ fn line(text: &mut String, cells: impl Iterator<Item = String>) {
 }
 
 /// Three digits, which is more than the noise allows.
-fn significant(value: f64) -> String {
+pub(crate) fn significant(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),

@@ -157,7 +157,7 @@ pub(crate) const ROWS: &[Row] = &[
     connections("connections-15k", "15,000 connections, 30,000 messages/s of 20 B", 15_000),
 ];
 
-/// The rows that a comma-separated list of names and groups asks for; without one, those that are in no group.
+/// The rows that a comma-separated list of names and groups asks for, or `all`; without one, those that are in no group.
 pub(crate) fn select(names: Option<&str>) -> Result<Vec<&'static Row>, String> {
     let Some(names) = names else {
         return Ok(ROWS.iter().filter(|row| row.group.is_none()).collect());
@@ -165,7 +165,8 @@ pub(crate) fn select(names: Option<&str>) -> Result<Vec<&'static Row>, String> {
     let mut selected = Vec::new();
     for name in names.split(',').map(str::trim) {
         let before = selected.len();
-        selected.extend(ROWS.iter().filter(|row| row.name == name || row.group == Some(name)));
+        selected
+            .extend(ROWS.iter().filter(|row| name == "all" || row.name == name || row.group == Some(name)));
         if selected.len() == before {
             return Err(format!("no row called {name:?}; --list shows them"));
         }
