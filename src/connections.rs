@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     peers::{BroadcastStatus, ConnId, Peers, SendStatus, TimerId},
-    protocol::{CloseCode, Message},
+    protocol::{CloseCode, Message, SendError},
     stats::Stats,
 };
 
@@ -55,6 +55,26 @@ impl<'a, S> Connections<'a, S> {
     /// the connection is the one whose hook runs.
     pub fn send<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
         self.peers.send(id, message.into())
+    }
+
+    /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A receiver
+    /// makes one message of them, so this is for those who want to see it do that.
+    pub fn send_fragments<'m>(
+        &mut self,
+        id: ConnId,
+        message: impl Into<Message<'m>>,
+        fragment_len: usize,
+    ) -> SendStatus {
+        self.peers.send_fragments(id, message.into(), fragment_len)
+    }
+
+    /// Sends a ping to a connection; see [`WebSocket::ping`](crate::WebSocket::ping).
+    ///
+    /// # Errors
+    ///
+    /// The payload is too long, or the connection is closing or has gone.
+    pub fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
+        self.peers.ping(id, payload)
     }
 
     /// Sends a message to every open connection. It is encoded once.

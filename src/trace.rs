@@ -46,11 +46,18 @@ pub(crate) fn sending<T>(id: impl Display, out: &mut Vec<u8>, encode: impl FnOnc
     result
 }
 
-/// Shows a frame of ours.
+/// Shows frames of ours.
 #[cold]
-pub(crate) fn sent(id: impl Display, frame: &[u8]) {
-    let Ok(Some((header, header_len))) = FrameHeader::decode(frame) else { return };
-    let payload = &frame[header_len..];
+pub(crate) fn sent(id: impl Display, mut frames: &[u8]) {
+    while let Ok(Some((header, header_len))) = FrameHeader::decode(frames) {
+        let end = header_len + header.payload_len as usize;
+        let (frame, rest) = frames.split_at(end.min(frames.len()));
+        sent_frame(&id, &header, &frame[header_len..]);
+        frames = rest;
+    }
+}
+
+fn sent_frame(id: impl Display, header: &FrameHeader, payload: &[u8]) {
     match header.opcode {
         OpCode::Text => show(id, '>', "text", payload),
         OpCode::Binary => show(id, '>', "binary", payload),

@@ -63,6 +63,21 @@ impl<S> Peers<S> {
         })
     }
 
+    /// Sends a message in fragments (§5.4), which leave as one piece: nothing comes between them.
+    pub(crate) fn send_fragments(
+        &mut self,
+        id: ConnId,
+        message: Message<'_>,
+        fragment_len: usize,
+    ) -> SendStatus {
+        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
+        let mut frames = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
+        match peer.sender.fragments(message, fragment_len, &mut frames) {
+            Ok(()) => self.send_encoded(id, frames),
+            Err(_) => SendStatus::Gone,
+        }
+    }
+
     /// Sends a message to every open connection that `filter` picks. It is encoded once.
     pub(crate) fn broadcast(
         &mut self,
@@ -97,10 +112,10 @@ impl<S> Peers<S> {
         status
     }
 
-    /// Sends a message that is encoded already, on behalf of another thread.
-    pub(crate) fn send_encoded(&mut self, id: ConnId, frame: Vec<u8>) {
+    /// Sends a message that is encoded already.
+    pub(crate) fn send_encoded(&mut self, id: ConnId, frame: Vec<u8>) -> SendStatus {
         let frame = SharedFrame::new(frame, &self.meter);
-        self.send_frame(id, &frame);
+        self.send_frame(id, &frame)
     }
 
     /// Sends an encoded message.

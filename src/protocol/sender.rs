@@ -36,7 +36,7 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// The sending half of a server's connection. Every frame is unmasked (§5.1) and, so far, unfragmented.
+/// The sending half of a server's connection. Every frame is unmasked (§5.1).
 ///
 /// ```
 /// use wirehook::protocol::{CloseCode, Message, SendError, Sender};
@@ -78,6 +78,45 @@ impl Sender {
         self.message_header(message)?.encode(out);
         out.extend_from_slice(message.as_bytes());
         Ok(())
+    }
+
+    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last of what is left; at least one byte
+    /// each, whatever is asked for. Nothing may be appended between them but control frames (§5.5).
+    ///
+    /// A text may be cut inside a character: §8.1 judges the message, not its fragments.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Message, Sender};
+    ///
+    /// let mut out = Vec::new();
+    /// Sender::default().fragments(Message::Text("Hello"), 3, &mut out)?;
+    /// assert_eq!(out, *b"\x01\x03Hel\x80\x02lo"); // §5.7
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Close was sent.
+    pub fn fragments(
+        &self,
+        message: Message<'_>,
+        fragment_len: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.check_open()?;
+        let mut opcode = message.opcode();
+        let mut rest = message.as_bytes();
+        loop {
+            let (fragment, behind) = rest.split_at(fragment_len.max(1).min(rest.len()));
+            // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
+            let fin = behind.is_empty();
+            FrameHeader { fin, ..FrameHeader::server(opcode, fragment.len() as u64) }.encode(out);
+            out.extend_from_slice(fragment);
+            if fin {
+                return Ok(());
+            }
+            (opcode, rest) = (OpCode::Continuation, behind);
+        }
     }
 
     /// The header of a message's frame, for a caller that writes header and payload from where they lie.

@@ -188,3 +188,36 @@ fn errors_name_their_sections() {
         assert!(error.to_string().starts_with(section), "{error}");
     }
 }
+
+#[test]
+fn fragments_of_a_message_are_one_message_with_fin_on_the_last_and_an_opcode_on_the_first() {
+    // §5.4: "an unfragmented message consists of a single frame with the FIN bit set"; a fragmented one begins
+    // with FIN clear and an opcode, and ends with FIN set and an opcode of 0.
+    let sender = Sender::default();
+    for (fragment_len, frames) in [
+        (2, &b"\x01\x02He\x00\x02ll\x80\x01o"[..]),
+        (3, b"\x01\x03Hel\x80\x02lo"),
+        (4, b"\x01\x04Hell\x80\x01o"),
+        (5, b"\x81\x05Hello"),
+        (usize::MAX, b"\x81\x05Hello"),
+        (0, b"\x01\x01H\x00\x01e\x00\x01l\x00\x01l\x80\x01o"),
+    ] {
+        let mut out = Vec::new();
+        sender.fragments(Message::Text("Hello"), fragment_len, &mut out).unwrap();
+        assert_eq!(out, frames, "in fragments of {fragment_len}");
+    }
+    let mut out = Vec::new();
+    sender.fragments(Message::Binary(&[]), 0, &mut out).unwrap();
+    assert_eq!(out, [0x82, 0], "an empty message is one frame");
+}
+
+#[test]
+fn no_fragment_is_sent_after_close() {
+    // §5.5.1
+    let mut sender = Sender::default();
+    let mut out = Vec::new();
+    sender.close(CloseCode::NORMAL, "", &mut out).unwrap();
+    let before = out.clone();
+    assert_eq!(sender.fragments(Message::Text("Hello"), 1, &mut out), Err(SendError::CloseSent));
+    assert_eq!(out, before);
+}

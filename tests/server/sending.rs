@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 
 use wirehook::{
-    BroadcastStatus, Closed, ConnId, Handler, Message, SendStatus, Upgrade, WebSocket, protocol::Request,
+    BroadcastStatus, Closed, ConnId, Handler, Message, SendStatus, Upgrade, WebSocket,
+    protocol::{Request, SendError},
 };
 
 use crate::{
@@ -173,4 +174,22 @@ fn a_type_serves_as_handler_with_all_its_hooks() {
     }
     bob.send_close(1000, "");
     ann.expect_text("bob goes: 1000 normal closure");
+}
+
+#[test]
+fn a_message_in_fragments_and_a_ping_reach_one_that_is_named() {
+    // §5.4, §5.5.2
+    let server = serve(|server, _| {
+        server.on_message(|ws, message| {
+            let id = ws.id();
+            assert_eq!(ws.all().send_fragments(id, message, 2), SendStatus::Sent);
+            let pinged = [ws.all().ping(id, b"there?"), ws.all().ping(id, &[0; 126])];
+            assert_eq!(pinged, [Ok(()), Err(SendError::ControlTooLong)]);
+        })
+    });
+    let mut client = Client::open(server.address);
+    client.write(&frame(TEXT, b"Hello"));
+    for (first, payload) in [(0x01, &b"He"[..]), (0x00, b"ll"), (0x80, b"o"), (0x89, b"there?")] {
+        assert_eq!(client.frame(), Frame { first, payload: payload.to_vec() });
+    }
 }
