@@ -7,7 +7,7 @@ use std::{fmt, net::SocketAddr};
 
 use crate::{
     cause::Cause,
-    protocol::{CloseCode, Message, Request},
+    protocol::{CloseCode, Message, Request, Response},
     websocket::WebSocket,
 };
 
@@ -15,13 +15,14 @@ use crate::{
 /// connection waits.
 ///
 /// For a connection they are called in this order: `on_upgrade` once; if it accepts, `on_open` once; the others
-/// as things happen; `on_close` exactly once, last. Bytes are borrowed and valid during the call.
+/// as things happen; `on_close` exactly once, last. A request for something else than a WebSocket reaches
+/// `on_http` and nothing more. Bytes are borrowed and valid during the call.
 ///
 /// # Panics
 ///
 /// A hook that panics costs its own connection: it is closed with 1011, and its `on_close` follows with
 /// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them: what a
-/// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` a panic is answered with 500; in
+/// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic is answered with 500; in
 /// `on_close` it is logged and nothing else. All this needs the default `panic = "unwind"`.
 ///
 /// ```no_run
@@ -60,6 +61,13 @@ pub trait Handler {
     fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<Self::State> {
         let _ = (request, peer);
         Upgrade::accept()
+    }
+
+    /// A GET that is well-formed but asks for no WebSocket: is there a page for it? By default there is none, and
+    /// the answer is 426. The connection closes behind the page.
+    fn on_http(&mut self, request: &Request<'_>, peer: SocketAddr) -> Option<Response> {
+        let _ = (request, peer);
+        None
     }
 
     /// The connection is open (§4.1: _The WebSocket Connection is Established_).
@@ -199,6 +207,7 @@ impl<S> Upgrade<S> {
 }
 
 type UpgradeHook<S> = Box<dyn FnMut(&Request<'_>, SocketAddr) -> Upgrade<S>>;
+type HttpHook = Box<dyn FnMut(&Request<'_>, SocketAddr) -> Option<Response>>;
 type OpenHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Request<'_>)>;
 type MessageHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, Message<'_>)>;
 type PayloadHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &[u8])>;
@@ -208,6 +217,7 @@ type CloseHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Closed<'_>)>;
 /// The hooks as closures, which [`Server`](crate::Server) collects.
 pub struct Hooks<S> {
     pub(crate) on_upgrade: Option<UpgradeHook<S>>,
+    pub(crate) on_http: Option<HttpHook>,
     pub(crate) on_open: Option<OpenHook<S>>,
     pub(crate) on_message: Option<MessageHook<S>>,
     pub(crate) on_ping: Option<PayloadHook<S>>,
@@ -220,6 +230,7 @@ impl<S> Default for Hooks<S> {
     fn default() -> Self {
         Self {
             on_upgrade: None,
+            on_http: None,
             on_open: None,
             on_message: None,
             on_ping: None,
@@ -235,6 +246,10 @@ impl<S: Default> Handler for Hooks<S> {
 
     fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<S> {
         self.on_upgrade.as_mut().map_or_else(Upgrade::accept, |hook| hook(request, peer))
+    }
+
+    fn on_http(&mut self, request: &Request<'_>, peer: SocketAddr) -> Option<Response> {
+        self.on_http.as_mut().and_then(|hook| hook(request, peer))
     }
 
     fn on_open(&mut self, ws: &mut WebSocket<'_, S>, request: &Request<'_>) {

@@ -38,6 +38,7 @@ pub(crate) use timers::Timers;
 
 use crate::{
     config::Config,
+    observer::Watch,
     protocol::{HandshakeError, Response},
     stats::Stats,
 };
@@ -64,6 +65,8 @@ pub(crate) struct Peers<S> {
     live: usize,
     pub(crate) config: Config,
     pub(crate) stats: Stats,
+    /// Who watches the bytes of clients go by.
+    pub(crate) watch: Watch,
     /// The time at which this turn began.
     pub(crate) now: Millis,
     /// Bytes that are held for all of them.
@@ -102,6 +105,7 @@ impl<S> Peers<S> {
             live: 0,
             config,
             stats: Stats::default(),
+            watch: Watch::default(),
             now: Millis::default(),
             waiting_room: WaitingRoom::new(meter.clone()),
             meter,
@@ -295,8 +299,10 @@ impl<S> Peers<S> {
         let doomed = mem::take(&mut self.doomed);
         for &id in &doomed {
             self.hold(id, 0);
-            if self.table.remove(id).is_some_and(|peer| peer.watching) {
-                self.watching -= 1;
+            match self.table.remove(id) {
+                Some(peer) if peer.watching => self.watching -= 1,
+                Some(_) => self.watch.tell(|observer| observer.disconnected(id)),
+                None => {}
             }
         }
         doomed

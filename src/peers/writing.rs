@@ -96,10 +96,13 @@ impl<S> Peers<S> {
         } else {
             peer.stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
         };
+        if let Ok(written) = result {
+            self.stats.sent_bytes += written as u64;
+            self.watch.tell_sent(id, peer.watching, [first, second], written);
+        }
         match result {
-            Ok(written) if written == first.len() + second.len() => self.stats.sent_bytes += written as u64,
+            Ok(written) if written == first.len() + second.len() => {}
             Ok(written) => {
-                self.stats.sent_bytes += written as u64;
                 let first_written = written.min(first.len());
                 self.queue_rest(id, &first[first_written..], &second[written - first_written..]);
                 // The socket is to be tried until it says that it would block: only then does it
@@ -196,7 +199,11 @@ impl<S> Peers<S> {
             match result {
                 // A stream that takes nothing and doesn't say why would be tried for ever.
                 Ok(0) => return self.lose_socket(id, &ErrorKind::WriteZero.into()),
-                Ok(written) => self.taken(id, written),
+                Ok(written) => {
+                    let parts = slices.as_slice().iter().map(|part| &**part);
+                    self.watch.tell_sent(id, peer.watching, parts, written);
+                    self.taken(id, written);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
                 Err(error) => return self.lose_socket(id, &error),
             }

@@ -572,7 +572,19 @@ impl Response {
     }
 
     /// An answer to a request that is not for a WebSocket at all; the connection closes after it.
+    ///
+    /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500.
+    ///
+    /// ```
+    /// use wirehook::protocol::Response;
+    ///
+    /// let mut out = Vec::new();
+    /// Response::page(200, "text/html; charset=utf-8", "<p>hello").encode(&mut out);
+    /// assert!(out.starts_with(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"));
+    /// assert!(out.ends_with(b"Content-Length: 8\r\n\r\n<p>hello"));
+    /// ```
     pub fn page(status: u16, content_type: &str, body: &str) -> Self {
+        let status = if matches!(status, 200..=599) { status } else { 500 };
         let mut response = Self { status, headers: String::new(), body: None };
         // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
         // RFC 9110 §15.5.22: "The server MUST send an Upgrade header field in a 426 response".

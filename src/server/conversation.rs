@@ -143,11 +143,18 @@ fn upgrade<H: Handler>(
     handler: &mut H,
     peers: &mut Peers<H::State>,
 ) -> bool {
+    let Some(address) = peers.get(id).map(|peer| peer.address) else { return false };
     if let Err(error) = request.check(&peers.config.origins) {
-        refuse(id, error, peers);
+        // A request for something else than a WebSocket may be wanted all the same.
+        let page = (error == HandshakeError::NotAnUpgrade)
+            .then(|| guard::call(id, peers, |_| handler.on_http(request, address)));
+        match page {
+            Some(None) => {}
+            Some(Some(Some(page))) => peers.respond(id, &page),
+            Some(Some(None)) | None => refuse(id, error, peers),
+        }
         return false;
     }
-    let Some(address) = peers.get(id).map(|peer| peer.address) else { return false };
     let verdict = guard::call(id, peers, |_| handler.on_upgrade(request, address));
     let Some(Upgrade { decision, subprotocol, headers }) = verdict else { return false };
     let state = match decision {

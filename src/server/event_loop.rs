@@ -35,6 +35,7 @@ use crate::{
     cause::Cause,
     config::Config,
     handler::{Closed, Handler},
+    observer::Watch,
     peers::{ConnId, Millis, Peer, Peers, ROOM, Stage, Stream, Task, Timers},
     protocol::{CloseCode, Response},
 };
@@ -119,6 +120,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             drain: None,
             started: Instant::now(),
         })
+    }
+
+    /// Has somebody watch the bytes of clients go by.
+    pub(super) fn watched_by(mut self, watch: Watch) -> Self {
+        self.peers.watch = watch;
+        self
     }
 
     /// Turns until the server has drained.
@@ -223,10 +230,14 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             return;
         }
         let Some(peer) = self.peers.get(id) else { return };
+        let asks_for_figures = peer.watching;
         match peer.stream.read(&mut self.buffer) {
             Ok(0) => self.peers.end_of_input(id),
             Ok(len) => {
                 self.peers.stats.received_bytes += len as u64;
+                if !asks_for_figures {
+                    self.peers.watch.tell(|observer| observer.received(id, &self.buffer[..len]));
+                }
                 self.peers.alive(id);
                 let conversation = &mut self.conversations[id.index as usize];
                 conversation.receive(id, &mut self.buffer[..len], &mut self.handler, &mut self.peers);
@@ -321,6 +332,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         stream.set_nodelay(self.peers.config.nodelay);
         let Some(id) = self.take_in(stream, address, Conversation::default()) else { return };
         debug!("connection {id} from {address} accepted");
+        self.peers.watch.tell(|observer| observer.connected(id, address));
         let most = self.peers.config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
         match self.peers.admit(id) {
             Ok(()) if self.peers.len() <= most => {}
@@ -369,7 +381,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let (wishes, shutdown) = self.handle.take();
         for wish in wishes {
             match wish {
-                Wish::Send { id, frame } => self.peers.send_encoded(id, frame),
+                Wish::Send { id, frame } => drop(self.peers.send_encoded(id, frame)),
                 Wish::Broadcast { frame } => self.peers.broadcast_encoded(frame),
                 Wish::Close { id, code, reason } => self.peers.close(id, code, &reason),
                 Wish::Terminate { id } => self.peers.terminate(id),

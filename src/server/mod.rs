@@ -27,8 +27,9 @@ use crate::{
     config::Config,
     connections::Connections,
     handler::{Closed, Handler, Hooks, Upgrade},
+    observer::{Observer, Watch},
     peers::{Millis, Peers, Task, Timers},
-    protocol::{Message, Request},
+    protocol::{Message, Request, Response},
     websocket::WebSocket,
 };
 use event_loop::{EventLoop, LISTENER, WAKER, WATCHERS};
@@ -58,6 +59,7 @@ pub struct Server<H: Handler = Hooks<()>> {
     timers: Timers<Task<H::State>>,
     handle: Handle,
     config: Config,
+    watch: Watch,
     handler: H,
 }
 
@@ -81,6 +83,7 @@ impl Server {
             timers: Timers::default(),
             handle,
             config: Config::default(),
+            watch: Watch::default(),
             handler: Hooks::default(),
         })
     }
@@ -112,6 +115,16 @@ impl<S: Default> Server<Hooks<S>> {
     #[must_use]
     pub fn on_upgrade(mut self, hook: impl FnMut(&Request<'_>, SocketAddr) -> Upgrade<S> + 'static) -> Self {
         self.handler.on_upgrade = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets the hook for HTTP requests that ask for no WebSocket; see [`Handler::on_http`].
+    #[must_use]
+    pub fn on_http(
+        mut self,
+        hook: impl FnMut(&Request<'_>, SocketAddr) -> Option<Response> + 'static,
+    ) -> Self {
+        self.handler.on_http = Some(Box::new(hook));
         self
     }
 
@@ -163,8 +176,8 @@ impl<H: Handler> Server<H> {
     /// dropped: they are those of another state.
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
-        let Self { poll, listener, watchers, timers: _, handle, config, handler: _ } = self;
-        Server { poll, listener, watchers, timers: Timers::default(), handle, config, handler }
+        let Self { poll, listener, watchers, timers: _, handle, config, watch, handler: _ } = self;
+        Server { poll, listener, watchers, timers: Timers::default(), handle, config, watch, handler }
     }
 
     /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.
@@ -214,6 +227,13 @@ impl<H: Handler> Server<H> {
         self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
+    /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
+        self.watch = Watch::by(observer);
+        self
+    }
+
     /// Changes limits, times and lists.
     ///
     /// ```no_run
@@ -252,8 +272,8 @@ impl<H: Handler> Server<H> {
     ///
     /// The operating system refuses to poll. Nothing that a client does ends the server.
     pub fn run(self) -> io::Result<()> {
-        let Self { poll, listener, watchers, timers, handle, config, handler } = self;
-        EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?.run()
+        let Self { poll, listener, watchers, timers, handle, config, watch, handler } = self;
+        EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?.watched_by(watch).run()
     }
 
     /// [`run`](Self::run) under the name that Swoole gives it.

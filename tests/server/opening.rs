@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use wirehook::{Cause, Upgrade};
+use wirehook::{Cause, Upgrade, protocol::Response};
 
 use crate::{
     common::{BINARY, Client, Frame, GRAIN, REQUEST, TEXT, frame, header, request},
@@ -337,4 +337,36 @@ fn one_connection_too_many_is_answered_with_503_until_another_leaves() {
     server.expect_closed(&End::clean(1000, "", Cause::Peer));
     Client::open(server.address);
     drop(waiting);
+}
+
+#[test]
+fn a_page_is_served_to_who_asks_for_no_websocket_and_to_nobody_else() {
+    let server = serve(|server, _| {
+        server.on_http(|request, _| match request.path() {
+            "/" => Some(Response::page(200, "text/plain", "a page")),
+            "/odd" => Some(Response::page(101, "text/plain", "no answer to a plain request")),
+            "/panic" => panic!("a hook that panics"),
+            _ => None,
+        })
+    });
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    for (request, status) in [
+        (get("/"), 200),
+        (get("/odd"), 500),
+        (get("/panic"), 500),
+        // RFC 9110 §15.5.22
+        (get("/elsewhere"), 426),
+        // Only what is well-formed and a GET is asked about.
+        (get("/").replace("GET", "POST"), 405),
+        (get("/").replace("Host: a", "Host: a\r\nHost: b"), 400),
+        // §4.4: a WebSocket is wanted here, in a version that is not spoken.
+        (REQUEST.replace("Version: 13", "Version: 8"), 426),
+    ] {
+        let mut client = Client::connect(server.address);
+        client.write(request.as_bytes());
+        let answer = client.refusal();
+        assert_eq!(answer.status, status, "{request}");
+        assert_eq!(answer.body == "a page", status == 200, "{request}");
+    }
+    Client::open(server.address);
 }

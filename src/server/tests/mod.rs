@@ -10,6 +10,7 @@
 //! - `pressure.rs`: slow peers, and what is held for them.
 //! - `memory.rs`: what peers can make the server hold.
 //! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
+//! - `watching.rs`: what an observer is told.
 //! - `random.rs`: everything at once, by fixed seeds.
 
 mod doors;
@@ -19,10 +20,11 @@ mod memory;
 mod pressure;
 mod random;
 mod time;
+mod watching;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io::ErrorKind,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
@@ -37,7 +39,8 @@ use super::{
     event_loop::{EventLoop, LISTENER, Ready, WAKER},
 };
 use crate::{
-    Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Stats, Upgrade, WebSocket,
+    Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Observer, Stats, Upgrade, WebSocket,
+    observer::Watch,
     peers::{Millis, Stream, Timers, script::Script},
     protocol::Request,
 };
@@ -50,6 +53,38 @@ const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 /// The place of a client that was dropped before it had one.
 const NOWHERE: usize = usize::MAX - 99;
+
+// --- Who watches -------------------------------------------------------------------------------------------
+
+/// What the observer of every world is told, in sums.
+#[derive(Clone, Default)]
+struct Told(Rc<RefCell<Sums>>);
+
+#[derive(Default)]
+struct Sums {
+    received: u64,
+    sent: u64,
+    connected: BTreeSet<ConnId>,
+    disconnected: BTreeSet<ConnId>,
+}
+
+impl Observer for Told {
+    fn connected(&mut self, id: ConnId, _: SocketAddr) {
+        assert!(self.0.borrow_mut().connected.insert(id));
+    }
+
+    fn received(&mut self, _: ConnId, bytes: &[u8]) {
+        self.0.borrow_mut().received += bytes.len() as u64;
+    }
+
+    fn sent(&mut self, _: ConnId, bytes: &[u8]) {
+        self.0.borrow_mut().sent += bytes.len() as u64;
+    }
+
+    fn disconnected(&mut self, id: ConnId) {
+        assert!(self.0.borrow_mut().disconnected.insert(id));
+    }
+}
 
 // --- What comes in -----------------------------------------------------------------------------------------
 
@@ -179,6 +214,7 @@ struct World {
     event_loop: EventLoop<Recorder, Queue>,
     queue: Queue,
     recorder: Recorder,
+    observer: Told,
     handle: Handle,
     now: u64,
     /// All that may not have left yet.
@@ -200,9 +236,11 @@ impl World {
         let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
         let (queue, recorder) = (Queue::default(), Recorder::default());
         let (listener, handler, timers) = (queue.clone(), recorder.clone(), Timers::default());
-        let event_loop =
-            EventLoop::new(poll, listener, None, handle.clone(), config, handler, timers).unwrap();
-        Self { event_loop, queue, recorder, handle, now: 0, clients: Vec::new() }
+        let observer = Told::default();
+        let event_loop = EventLoop::new(poll, listener, None, handle.clone(), config, handler, timers)
+            .unwrap()
+            .watched_by(Watch::by(observer.clone()));
+        Self { event_loop, queue, recorder, observer, handle, now: 0, clients: Vec::new() }
     }
 
     // --- Turns and time --------------------------------------------------------------------------------
@@ -395,13 +433,20 @@ impl World {
             assert!(client.script.is_dropped(), "a stream is kept");
         }
         self.check();
-        let Self { event_loop, recorder, handle, .. } = self;
+        let Self { event_loop, recorder, observer, handle, .. } = self;
         drop(event_loop);
         let stats = handle.stats();
         let (opened, closed) = (recorder.0.opened.borrow().len(), recorder.0.closed.borrow().len());
         assert_eq!(opened, closed, "one on_close for each on_open");
         assert_eq!((stats.opened, stats.closed), (opened as u64, closed as u64));
         assert_eq!((stats.connections, stats.sockets, stats.buffered_bytes), (0, 0, 0));
+        let told = observer.0.borrow();
+        assert_eq!(
+            (told.received, told.sent),
+            (stats.received_bytes, stats.sent_bytes),
+            "all bytes were seen"
+        );
+        assert_eq!(told.connected, told.disconnected, "everybody who came was seen to leave, in any order");
     }
 }
 

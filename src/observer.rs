@@ -1,0 +1,108 @@
+//! Somebody who watches the bytes of all connections go by: to record them, to explain them, to show them.
+//!
+//! This file knows what an observer is told. It refuses to know what the bytes mean: whoever wants frames runs a
+//! decoder of its own over them. Where nobody watches, it costs one comparison per read and per write.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use log::error;
+
+use crate::peers::ConnId;
+
+/// Watches the bytes of every connection, as they cross the wire.
+///
+/// It is told on the loop's own thread, in the order in which things happen, and the loop waits meanwhile.
+/// Received bytes are still masked; sent ones are those that the socket has taken, so that a frame that waits
+/// for a slow peer is seen when it leaves. How the bytes are cut means nothing. An observer that panics is
+/// not told anything more, and the server goes on without it.
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+/// use wirehook::{ConnId, Observer, Server};
+///
+/// struct Counter(usize);
+///
+/// impl Observer for Counter {
+///     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+///         println!("{id} is {peer}");
+///     }
+///     fn received(&mut self, _: ConnId, bytes: &[u8]) {
+///         self.0 += bytes.len();
+///     }
+///     fn sent(&mut self, _: ConnId, _: &[u8]) {}
+///     fn disconnected(&mut self, id: ConnId) {
+///         println!("{id} has gone; {} bytes came from all so far", self.0);
+///     }
+/// }
+///
+/// Server::bind("127.0.0.1:9501")?.observe(Counter(0)).run()
+/// # ; Ok::<(), std::io::Error>(())
+/// ```
+pub trait Observer {
+    /// A TCP connection was accepted. What comes first is a request, if anything comes.
+    fn connected(&mut self, id: ConnId, peer: SocketAddr);
+
+    /// These bytes were read, and are worked through next.
+    fn received(&mut self, id: ConnId, bytes: &[u8]);
+
+    /// These bytes were written.
+    fn sent(&mut self, id: ConnId, bytes: &[u8]);
+
+    /// The socket is closed, and nothing more will be told of it.
+    fn disconnected(&mut self, id: ConnId);
+}
+
+/// The observer, if there is one.
+#[derive(Default)]
+pub(crate) struct Watch(Option<Box<dyn Observer>>);
+
+impl Watch {
+    pub(crate) fn by(observer: impl Observer + 'static) -> Self {
+        Self(Some(Box::new(observer)))
+    }
+
+    /// Tells the observer something.
+    #[inline]
+    pub(crate) fn tell(&mut self, what: impl FnOnce(&mut dyn Observer)) {
+        if let Some(observer) = &mut self.0 {
+            let told = catch_unwind(AssertUnwindSafe(|| what(observer.as_mut())));
+            if told.is_err() {
+                error!("the observer has panicked and is not told anything more");
+                self.0 = None;
+            }
+        }
+    }
+
+    /// Tells the observer that the first `len` bytes of `parts` were written, unless to one who asks for figures.
+    #[inline]
+    pub(crate) fn tell_sent<'a>(
+        &mut self,
+        id: ConnId,
+        asks_for_figures: bool,
+        parts: impl IntoIterator<Item = &'a [u8]>,
+        mut len: usize,
+    ) {
+        if asks_for_figures {
+            return;
+        }
+        self.tell(|observer| {
+            for part in parts {
+                let written = &part[..len.min(part.len())];
+                len -= written.len();
+                if !written.is_empty() {
+                    observer.sent(id, written);
+                }
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Watch").field(&self.0.is_some()).finish()
+    }
+}

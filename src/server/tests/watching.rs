@@ -1,0 +1,96 @@
+//! What an observer is told: the bytes as they cross the wire, whatever the socket does to them.
+//!
+//! That every byte and every connection is told at all is held by every world of these tests
+//! ([`World::finish`]).
+
+use super::*;
+
+/// Writes down what it is told of one connection after the other.
+#[derive(Clone, Default)]
+struct Tape(Rc<RefCell<Vec<Line>>>);
+
+#[derive(Debug, PartialEq, Eq)]
+enum Line {
+    Connected(SocketAddr),
+    Received(Vec<u8>),
+    Sent(Vec<u8>),
+    Disconnected,
+}
+
+impl Observer for Tape {
+    fn connected(&mut self, _: ConnId, peer: SocketAddr) {
+        self.0.borrow_mut().push(Line::Connected(peer));
+    }
+
+    fn received(&mut self, _: ConnId, bytes: &[u8]) {
+        self.0.borrow_mut().push(Line::Received(bytes.to_vec()));
+    }
+
+    fn sent(&mut self, _: ConnId, bytes: &[u8]) {
+        self.0.borrow_mut().push(Line::Sent(bytes.to_vec()));
+    }
+
+    fn disconnected(&mut self, _: ConnId) {
+        self.0.borrow_mut().push(Line::Disconnected);
+    }
+}
+
+fn watched() -> (World, Tape) {
+    let (mut world, tape) = (World::new(|_| {}), Tape::default());
+    world.event_loop = world.event_loop.watched_by(Watch::by(tape.clone()));
+    world.observer = Told::default();
+    (world, tape)
+}
+
+#[test]
+fn received_bytes_are_told_as_they_came_and_sent_ones_once_they_have_left() {
+    let (mut world, tape) = watched();
+    let client = world.open();
+    let mut masked = header(0x81, 0x80, 5);
+    masked.extend([0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    client.script.will_take(3);
+    client.script.set_full(true);
+    world.sends(&client, &masked);
+    world.takes_all(&client);
+    world.resets(&client);
+    let expected = [
+        Line::Connected(SocketAddr::new(ADDRESS, 5)),
+        Line::Received(REQUEST.to_vec()),
+        Line::Sent(ANSWER.to_vec()),
+        Line::Received(masked),
+        Line::Sent(b"\x81\x05H".to_vec()),
+        Line::Sent(b"ello".to_vec()),
+        Line::Disconnected,
+    ];
+    assert_eq!(*tape.0.borrow(), expected);
+}
+
+#[test]
+fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
+    struct Fragile(Tape);
+
+    impl Observer for Fragile {
+        fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+            self.0.connected(id, peer);
+        }
+
+        fn received(&mut self, _: ConnId, _: &[u8]) {
+            panic!("an observer that panics");
+        }
+
+        fn sent(&mut self, id: ConnId, bytes: &[u8]) {
+            self.0.sent(id, bytes);
+        }
+
+        fn disconnected(&mut self, id: ConnId) {
+            self.0.disconnected(id);
+        }
+    }
+
+    let (mut world, tape) = watched();
+    world.event_loop = world.event_loop.watched_by(Watch::by(Fragile(tape.clone())));
+    let client = world.open();
+    world.sends(&client, &frame(0x81, b"x"));
+    assert_eq!(client.script.take_written(), echo(b"x"));
+    assert_eq!(*tape.0.borrow(), [Line::Connected(SocketAddr::new(ADDRESS, 5))]);
+}
