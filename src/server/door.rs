@@ -41,12 +41,28 @@ enum State {
 /// What clients are accepted from.
 pub(super) trait Listener {
     fn accept(&self) -> io::Result<(Stream, SocketAddr)>;
+
+    /// Switches Nagle's algorithm off or on for all clients to come, where they inherit it from here. Whether they
+    /// do: it spares each of them a system call.
+    fn set_nodelay(&self, nodelay: bool) -> bool {
+        let _ = nodelay;
+        false
+    }
 }
 
 impl Listener for TcpListener {
     fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         let (socket, address) = self.accept()?;
         Ok((Stream::Tcp(socket), address))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn set_nodelay(&self, nodelay: bool) -> bool {
+        use std::os::fd::AsFd;
+
+        // The option is one of the socket, whatever it is used for; only streams have a method for it.
+        let socket = self.as_fd().try_clone_to_owned().map(std::net::TcpStream::from);
+        socket.and_then(|socket| socket.set_nodelay(nodelay)).is_ok()
     }
 }
 
@@ -116,5 +132,28 @@ impl<L: Listener> Door<L> {
             self.failing = true;
         }
         self.state = State::PausedUntil(now + PAUSE);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn clients_inherit_nodelay_from_the_listener() {
+        for nodelay in [true, false] {
+            let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+            assert!(Listener::set_nodelay(&listener, nodelay));
+            let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (socket, _) = loop {
+                match listener.accept() {
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
+                    accepted => break accepted.unwrap(),
+                }
+            };
+            assert_eq!(socket.nodelay().unwrap(), nodelay);
+        }
     }
 }

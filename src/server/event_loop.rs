@@ -60,6 +60,8 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     poll: Poll,
     /// Where clients come in; gone once the server drains.
     door: Option<Door<L>>,
+    /// Whether TCP_NODELAY is set once for all, at the listener.
+    clients_inherit_nodelay: bool,
     /// Where those come in who watch the server; open to the end.
     watchers: Option<Door<L>>,
     handle: Handle,
@@ -107,8 +109,10 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         timers: Timers<Task<H::State>>,
     ) -> io::Result<Self> {
         let peers = Peers::new(config, timers, poll.registry().try_clone()?);
+        let clients_inherit_nodelay = listener.set_nodelay(peers.config.nodelay);
         Ok(Self {
             poll,
+            clients_inherit_nodelay,
             door: Some(Door::new(listener)),
             watchers: watchers.map(Door::new),
             handle,
@@ -329,7 +333,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Takes a new client in, or tells it that there is no room.
     fn welcome(&mut self, stream: Stream, address: SocketAddr) {
         self.peers.stats.accepted += 1;
-        stream.set_nodelay(self.peers.config.nodelay);
+        if !self.clients_inherit_nodelay {
+            stream.set_nodelay(self.peers.config.nodelay);
+        }
         let Some(id) = self.take_in(stream, address, Conversation::default()) else { return };
         debug!("connection {id} from {address} accepted");
         self.peers.watch.tell(|observer| observer.connected(id, address));
