@@ -48,11 +48,12 @@ impl<S> Peers<S> {
             return SendStatus::Gone;
         }
         let Ok(header) = peer.sender.message_header(message) else { return SendStatus::Gone };
+        let is_corked = self.cork.owner == Some(id) && !peer.blocked;
         let payload = message.as_bytes();
         if trace::is_on() {
             trace::message(id, message);
         }
-        if self.is_corked(id) {
+        if is_corked {
             self.stats.sent_messages += 1;
             header.encode(&mut self.cork.bytes);
             return self.add_to_cork(id, payload);
