@@ -122,13 +122,15 @@ impl Conversation {
         }
         let Inbound::Frames(receiver) = &mut self.inbound else { return };
         loop {
-            if peers.is_paused(id) {
+            let (is_paused, is_open) =
+                peers.get(id).map_or((false, false), |peer| (peer.paused, peer.stage == Stage::Open));
+            if is_paused {
                 receiver.release();
                 self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
                 return;
             }
             match receiver.next_event(&mut input) {
-                Ok(Some(event)) => hear(id, &event, handler, peers),
+                Ok(Some(event)) => hear(id, &event, is_open, handler, peers),
                 Ok(None) => return,
                 Err(error) => peers.fail_protocol(id, error),
             }
@@ -204,11 +206,16 @@ pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>)
 
 /// Lets the hooks hear what was received. After our own Close only the peer's Close counts.
 #[inline]
-fn hear<H: Handler>(id: ConnId, event: &Event<'_>, handler: &mut H, peers: &mut Peers<H::State>) {
+fn hear<H: Handler>(
+    id: ConnId,
+    event: &Event<'_>,
+    is_open: bool,
+    handler: &mut H,
+    peers: &mut Peers<H::State>,
+) {
     if trace::is_on() {
         trace::received(id, event);
     }
-    let is_open = peers.is_open(id);
     match *event {
         Event::Message(message) if is_open => {
             peers.stats.received_messages += 1;
