@@ -169,6 +169,7 @@ fn list(contestants: &[Contestant]) -> Result<()> {
 
 fn contestants(options: &Options) -> Result<Vec<Contestant>> {
     let mut all = contestants::standard(&options.wirehook());
+    all.extend(contestants::installed(&project().join("bench/peers")));
     all.extend_from_slice(&options.peers);
     let Some(only) = &options.only else { return Ok(all) };
     let only: Vec<&str> = only.split(',').map(str::trim).collect();

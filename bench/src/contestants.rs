@@ -52,6 +52,36 @@ pub(crate) fn standard(wirehook: &Path) -> Vec<Contestant> {
     ]
 }
 
+/// Servers in other languages whose scripts lie in `bench/peers`: name, what shows that they are installed, and how
+/// they are started. They only echo.
+const SCRIPTS: [(&str, &str, &str); 2] = [
+    ("node-ws", "node --input-type=module -e \"import 'ws'\"", "node node-ws.mjs {port}"),
+    (
+        "python-websockets",
+        "python3 -c 'import websockets.asyncio.server'",
+        "python3 python-websockets.py {port}",
+    ),
+];
+
+/// Those of the servers in other languages that are installed.
+pub(crate) fn installed(peers: &Path) -> Vec<Contestant> {
+    let is_installed = |probe: &str| {
+        let mut probe_command = Command::new("/bin/sh");
+        let probe_command = probe_command.args(["-c", probe]).current_dir(peers);
+        let outcome = probe_command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        outcome.is_ok_and(|status| status.success())
+    };
+    let in_their_directory = |command: &str| format!("env --chdir='{}' {command}", peers.display());
+    SCRIPTS
+        .into_iter()
+        .filter(|(_, probe, _)| is_installed(probe))
+        .map(|(name, _, command)| Contestant {
+            name: name.to_owned(),
+            origin: Origin::Shell { command: in_their_directory(command), service: Service::Echo },
+        })
+        .collect()
+}
+
 impl Contestant {
     /// A server from outside, as `NAME=COMMAND`.
     pub(crate) fn from_outside(assignment: &str, service: Service) -> Result<Self> {
