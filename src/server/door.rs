@@ -134,26 +134,3 @@ impl<L: Listener> Door<L> {
         self.state = State::PausedUntil(now + PAUSE);
     }
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use std::thread;
-
-    use super::*;
-
-    #[test]
-    fn clients_inherit_nodelay_from_the_listener() {
-        for nodelay in [true, false] {
-            let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-            assert!(Listener::set_nodelay(&listener, nodelay));
-            let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let (socket, _) = loop {
-                match listener.accept() {
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => thread::yield_now(),
-                    accepted => break accepted.unwrap(),
-                }
-            };
-            assert_eq!(socket.nodelay().unwrap(), nodelay);
-        }
-    }
-}

@@ -183,3 +183,20 @@ fn one_address_begins_so_many_handshakes_a_second() {
     assert_eq!(count_let_in(&mut world), 5);
     world.finish();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_inherit_nodelay_from_the_listener() {
+    for nodelay in [true, false] {
+        let listener = mio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        assert!(Listener::set_nodelay(&listener, nodelay));
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (socket, _) = loop {
+            match listener.accept() {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                accepted => break accepted.unwrap(),
+            }
+        };
+        assert_eq!(socket.nodelay().unwrap(), nodelay);
+    }
+}
