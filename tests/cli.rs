@@ -405,6 +405,23 @@ fn how_much_is_told_can_be_chosen() {
     assert_eq!(logged(&[], Some("off")), [""; 0]);
 }
 
+#[test]
+fn a_broken_rule_is_logged_with_its_section() {
+    // §7.1.7: "the server MUST _Close the WebSocket Connection_, and SHOULD log the problem."
+    let (process, address) = Process::start(&[]);
+    let mut client = Client::open(address);
+    client.write(b"\x81\x05Hello");
+    client.expect_close(1002, "§5.1: a client must mask its frames");
+    client.expect_end();
+    let line = process.expect_logged("1002 protocol error");
+    assert!(line.contains("INFO  connection 1 closed") && line.contains("broken rule §5.1"), "{line}");
+
+    // A handshake that is refused is a problem too.
+    assert_eq!(status_of(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 426);
+    let line = process.expect_logged("refused: 426");
+    assert!(line.contains("§4.2.1"), "{line}");
+}
+
 // --- Signals ---------------------------------------------------------------------------------------------
 
 #[test]

@@ -615,6 +615,19 @@ fn subprotocol_that_was_not_offered_is_not_sent() {
 }
 
 #[test]
+fn subprotocol_is_named_once_however_often_it_is_offered() {
+    // §11.3.4: in a request it "MAY appear multiple times", in a response it "MUST NOT".
+    let head = and("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: superchat, v2");
+    let judge = |request: &Request<'_>| {
+        let mut out = Vec::new();
+        Response::switching_protocols(request, Some("superchat")).encode(&mut out);
+        Ok(String::from_utf8(out).unwrap())
+    };
+    let named = ACCEPTANCE.replace("\r\n\r\n", "\r\nSec-WebSocket-Protocol: superchat\r\n\r\n");
+    assert_eq!(read(&[head.as_bytes()], &Limits::default(), judge), (Ok(named), 0));
+}
+
+#[test]
 fn offered_extensions_are_ignored() {
     // §9.1: well-formed, and none is accepted.
     for extensions in [
@@ -804,6 +817,27 @@ fn rejection_by_the_application_is_a_response_too() {
     let mut out = Vec::new();
     Response::rejection(404, "für Sie").encode(&mut out);
     assert!(String::from_utf8(out).unwrap().contains("\r\nContent-Length: 9\r\n"));
+}
+
+#[test]
+fn application_may_redirect_the_client() {
+    // §4.2.2: "The server MAY redirect the client using a 3xx status code".
+    for (status, phrase) in [(301, "Moved Permanently"), (302, "Found"), (307, "Temporary Redirect")] {
+        let mut response = Response::rejection(status, "moved");
+        response.header("Location", "wss://chat.example.com/").unwrap();
+        let mut out = Vec::new();
+        response.encode(&mut out);
+        let wanted = format!(
+            "HTTP/1.1 {status} {phrase}\r\n\
+             Connection: close\r\n\
+             Content-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: 6\r\n\
+             Location: wss://chat.example.com/\r\n\
+             \r\n\
+             moved\n"
+        );
+        assert_eq!(String::from_utf8(out).unwrap(), wanted);
+    }
 }
 
 #[test]

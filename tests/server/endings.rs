@@ -117,6 +117,28 @@ fn what_was_sent_before_a_close_arrives_before_it() {
     server.expect_closed(&End::clean(1000, "", Cause::Local));
 }
 
+#[test]
+fn what_waits_for_a_peer_goes_out_before_the_answer_to_its_close() {
+    // §6.1, §5.5.1: "An endpoint MAY delay sending a Close frame until its current message is sent".
+    const LEN: usize = 24 * 1024 * 1024;
+    let server = serve(|server, _| {
+        // A limit so large that the client is still read from.
+        server.configure(|config| config.max_backpressure = 3 * LEN).on_message(|ws, _| {
+            assert!(matches!(ws.send(&vec![b'x'; LEN]), SendStatus::Queued(1..)));
+            ws.send("and this");
+        })
+    });
+    let mut client = Client::open(server.address);
+    client.send_text("go");
+    client.send_close(1000, "");
+    // The server knows of the Close before the client reads a byte.
+    server.expect_closed(&End::clean(1000, "", Cause::Peer));
+    assert!(client.frame().payload == vec![b'x'; LEN]);
+    client.expect_text("and this");
+    client.expect_close(1000, "");
+    client.expect_end();
+}
+
 // --- Without one -----------------------------------------------------------------------------------------
 
 #[test]
