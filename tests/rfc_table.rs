@@ -13,6 +13,9 @@ use std::{
 const DOCUMENT: &str = "docs/rfc6455.md";
 const LIST: &str = "tests/rfc6455-sentences.txt";
 
+/// How many sentences with a keyword the RFC has.
+const SENTENCES: usize = 197;
+
 /// The key words of §2; the longer ones first, so that the first that fits is meant.
 const KEYWORDS: [&str; 11] = [
     "MUST NOT",
@@ -36,6 +39,7 @@ struct Sentence<'a> {
     id: &'a str,
     section: &'a str,
     keywords: Vec<&'a str>,
+    hash: &'a str,
 }
 
 /// One row of the document: of the tables, or of the last one, which has sections without sentences.
@@ -97,7 +101,7 @@ fn read_list(list: &str) -> Vec<Sentence<'_>> {
         .map(|line| {
             let mut fields = line.split("  ");
             let mut field = || fields.next().unwrap_or_default();
-            Sentence { id: field(), section: field(), keywords: field().split(',').collect() }
+            Sentence { id: field(), section: field(), keywords: field().split(',').collect(), hash: field() }
         })
         .collect()
 }
@@ -225,7 +229,9 @@ fn complaints(document: &str, list: &str, files: &Files) -> Vec<String> {
     let rows = read_rows(document);
     let sentences = read_list(list);
     let mut complaints = Vec::new();
-    complaints.extend(judge_ids(&rows, &sentences));
+    complaints.extend(judge_list(&sentences));
+    complaints.extend(judge_ids(&rows));
+    complaints.extend(judge_sections(document, &sentences));
     complaints.extend(judge_sentences(&rows, &sentences));
     for row in rows.iter().filter(|row| row.is_of_a_sentence()) {
         complaints.extend(judge_form(row));
@@ -236,27 +242,48 @@ fn complaints(document: &str, list: &str, files: &Files) -> Vec<String> {
     complaints
 }
 
-fn judge_ids(rows: &[Row<'_>], sentences: &[Sentence<'_>]) -> Vec<String> {
+/// The sentences of each section are counted from 1 on, and each has its hash.
+fn judge_list(sentences: &[Sentence<'_>]) -> Vec<String> {
     let mut complaints = Vec::new();
-    for (file, ids) in [
-        (DOCUMENT, rows.iter().map(|row| row.id).collect::<Vec<_>>()),
-        (LIST, sentences.iter().map(|sentence| sentence.id).collect()),
-    ] {
-        let mut known = BTreeSet::new();
-        for id in ids {
-            if !known.insert(id) {
-                complaints.push(format!("{file}: {id} stands there twice; remove one"));
-            }
+    let mut count = BTreeMap::new();
+    for Sentence { id, section, keywords, hash } in sentences {
+        let number = count.entry(section).and_modify(|it| *it += 1).or_insert(1);
+        let is_hash = hash.len() == 16 && hash.bytes().all(|it| it.is_ascii_hexdigit());
+        if *id != format!("s{section}-{number}")
+            || keywords.iter().any(|it| !KEYWORDS.contains(it))
+            || !is_hash
+        {
+            complaints
+                .push(format!("{LIST}: {id} is not what the script writes; make the list anew with it"));
         }
     }
     complaints
+}
+
+fn judge_ids(rows: &[Row<'_>]) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    let doubled = rows.iter().map(|row| row.id).filter(|id| !known.insert(*id));
+    doubled.map(|id| format!("{DOCUMENT}: {id} stands there twice; remove one")).collect()
+}
+
+/// Every section can be linked to.
+fn judge_sections(document: &str, sentences: &[Sentence<'_>]) -> Vec<String> {
+    let sections: BTreeSet<&str> = sentences.iter().map(|it| it.section).collect();
+    sections
+        .into_iter()
+        .map(|section| format!("<a id=\"s{section}\"></a>\n\n## §{section} "))
+        .filter(|heading| document.matches(heading).count() != 1)
+        .map(|heading| {
+            format!("{DOCUMENT}: a heading is missing or stands there twice: {heading:?}; write it once")
+        })
+        .collect()
 }
 
 /// Every sentence has its row, with its keywords, under its section and in the order of the RFC.
 fn judge_sentences(rows: &[Row<'_>], sentences: &[Sentence<'_>]) -> Vec<String> {
     let mut complaints = Vec::new();
     for sentence in sentences {
-        let Sentence { id, section, keywords } = sentence;
+        let Sentence { id, section, keywords, .. } = sentence;
         let Some(row) = rows.iter().find(|row| row.id == *id) else {
             complaints.push(format!("{DOCUMENT}: {id} has no row; {} in §{section}", keywords.join(", ")));
             continue;
@@ -397,7 +424,7 @@ fn every_sentence_of_the_rfc_has_its_row_its_function_and_its_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let document = fs::read_to_string(root.join(DOCUMENT)).unwrap();
     let list = fs::read_to_string(root.join(LIST)).unwrap();
-    assert!(read_list(&list).len() > 190, "the list has all sentences");
+    assert_eq!(read_list(&list).len(), SENTENCES, "make {LIST} anew with the script beside it");
     let complaints = complaints(&document, &list, &rust_files());
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
@@ -410,12 +437,16 @@ const SOUND_DOCUMENT: &str = r#"# A table
 
 1. <a id="d1"></a>**Pings of the dead** (§5.5.2), see [s5.1-1](#s5.1-1).
 
+<a id="s5.1"></a>
+
 ## §5.1 Overview
 
 | § | the RFC says | binds | wirehook | function | test |
 |---|---|---|---|---|---|
 | <a id="s5.1-1"></a>[§5.1-1](#s5.1-1) | a client MUST mask | client | does not bind a server: no | — | — |
 | <a id="s5.1-2"></a>[§5.1-2](#s5.1-2) | it MUST close, and SHOULD NOT wait | server | 1002 | [`Receiver::judge`](../src/receiver.rs)<br>[`LIMIT`](../src/receiver.rs) | [`it_closes`](../tests/masking.rs) |
+
+<a id="s5.5.2"></a>
 
 ## §5.5.2 Ping
 
@@ -514,6 +545,8 @@ fn a_row_that_is_missing_or_wrong_is_found() {
     let row = SOUND_DOCUMENT.lines().find(|it| it.contains("a client MUST mask")).unwrap();
     let found = after_change(&format!("{row}\n"), "");
     assert!(found.contains("s5.1-1 has no row; MUST in §5.1"), "{found}");
+    let found = after_change("<a id=\"s5.1\"></a>", "");
+    assert!(found.contains("a heading is missing"), "{found}");
     let found = after_change(row, &format!("{row}\n{row}"));
     assert!(found.contains("5.1-1 stands there twice"), "{found}");
     let moved = SOUND_DOCUMENT
@@ -534,6 +567,21 @@ fn a_row_that_is_missing_or_wrong_is_found() {
     assert!(found.contains("s5.1-1 binds no server and must say so"), "{found}");
     let found = after_change("| 1002 |", "| 1002 | or 1003 |");
     assert!(found.contains("s5.1-2 has not six cells"), "{found}");
+}
+
+#[test]
+fn a_list_that_was_changed_by_hand_is_found() {
+    for (part, replacement) in [
+        ("s5.1-1  5.1  MUST  0000000000000001\n", ""),
+        ("0000000000000002", "2"),
+        ("s5.5.2-1", "s5.5.2-2"),
+        ("  MAY  ", "  CAN  "),
+        ("s5.1-2", "s5.1-1"),
+    ] {
+        let found =
+            complaints(SOUND_DOCUMENT, &SOUND_LIST.replace(part, replacement), &sound_files()).join("\n");
+        assert!(found.contains("is not what the script writes"), "{part}: {found}");
+    }
 }
 
 #[test]

@@ -66,6 +66,20 @@ fn cuts(len: usize) -> impl Iterator<Item = usize> {
 }
 
 #[test]
+fn what_one_batch_of_input_causes_leaves_in_one_write() {
+    // §2.1: "the implementation MAY delay the actual transmission arbitrarily, e.g., buffering data
+    // so as to send fewer IP packets." §5.5.1, §5.5.2: pong and Close are no later than the echoes.
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    let before = client.script.write_calls();
+    let frames = [frame(0x81, b"a"), frame(0x89, b"b"), frame(0x82, b"c"), frame(0x88, &[3, 232])];
+    world.sends(&client, &frames.concat());
+    assert_eq!(client.script.take_written(), b"\x81\x01a\x8a\x01b\x82\x01c\x88\x02\x03\xe8");
+    assert_eq!(client.script.write_calls() - before, 1);
+    world.finish();
+}
+
+#[test]
 fn every_output_leaves_whole_although_a_write_is_cut_anywhere() {
     for output in OUTPUTS {
         let expected = whole(output);
