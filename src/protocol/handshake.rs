@@ -172,10 +172,21 @@ impl Scan {
     }
 }
 
-/// How many bytes `piece` has before its first control byte; a tab is none.
+/// The bytes that end a run of text: the control bytes, but for the tab.
+const ENDS_TEXT: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        ends[byte] = byte != b'\t' as usize;
+        byte += 1;
+    }
+    ends[0x7F] = true;
+    ends
+};
+
+/// How many bytes of text `piece` begins with.
 fn text_len(piece: &[u8]) -> usize {
-    let is_control = |byte: &u8| byte.is_ascii_control() && *byte != b'\t';
-    piece.iter().position(is_control).unwrap_or(piece.len())
+    piece.iter().position(|&byte| ENDS_TEXT[byte as usize]).unwrap_or(piece.len())
 }
 
 /// A request head (§4.1), borrowed from the bytes it came in.
