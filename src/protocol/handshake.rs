@@ -18,7 +18,7 @@ use sha1::{Digest, Sha1};
 use super::{config::Limits, error::HandshakeError};
 
 /// §1.3: the string that every server appends to the key.
-const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// §4.1: the length of a key before it is written in base64.
 const KEY_LEN: usize = 16;
@@ -42,8 +42,35 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 pub fn accept_key(key: &str) -> String {
-    let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
-    BASE64.encode(digest)
+    BASE64.encode(accept_digest(key))
+}
+
+/// The step before [`accept_key`]: the SHA-1 of a `Sec-WebSocket-Key` with [`GUID`] behind it (§4.2.2).
+///
+/// ```
+/// // §1.3: "0xb3 0x7a 0x4f 0x2c …"
+/// let digest = wirehook::protocol::accept_digest("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(digest[..4], [0xb3, 0x7a, 0x4f, 0x2c]);
+/// ```
+pub fn accept_digest(key: &str) -> [u8; 20] {
+    Sha1::new().chain_update(key).chain_update(GUID).finalize().into()
+}
+
+/// The 16 bytes that a `Sec-WebSocket-Key` is the base64 of (§4.1), if it is.
+///
+/// ```
+/// use wirehook::protocol::decode_key;
+///
+/// // The example of §1.3.
+/// assert_eq!(decode_key(b"dGhlIHNhbXBsZSBub25jZQ==").as_ref(), Some(b"the sample nonce"));
+/// assert_eq!(decode_key(b"c2hvcnQ="), None);
+/// ```
+pub fn decode_key(value: &[u8]) -> Option<[u8; KEY_LEN]> {
+    let mut decoded = [0; ENCODED_KEY_LEN];
+    if value.len() != ENCODED_KEY_LEN || BASE64.decode_slice(value, &mut decoded) != Ok(KEY_LEN) {
+        return None;
+    }
+    decoded.first_chunk().copied()
 }
 
 /// Collects a request head from pieces, within the limits.
@@ -219,7 +246,7 @@ impl<'a> Request<'a> {
 
     /// Holds the request against §4.2.1, and against the list of allowed origins if that is not empty (§10.2).
     ///
-    /// A request without an `Origin` passes: it comes from no page, and a program could name any origin.
+    /// It is nothing but the other `check_` methods in their order, each of which is one rule. A request without an `Origin` passes: it comes from no page, and a program could name any origin.
     ///
     /// # Errors
     ///
@@ -227,6 +254,7 @@ impl<'a> Request<'a> {
     pub fn check(&self, allowed_origins: &[String]) -> Result<(), HandshakeError> {
         self.check_http()?;
         self.check_upgrade()?;
+        self.check_connection()?;
         self.check_version()?;
         self.check_key()?;
         self.check_lists()?;
@@ -240,6 +268,17 @@ impl<'a> Request<'a> {
     ///
     /// The first rule that the request breaks.
     pub fn check_http(&self) -> Result<(), HandshakeError> {
+        self.check_request_line()?;
+        self.check_host()?;
+        self.check_no_body()
+    }
+
+    /// §4.2.1, item 1: the method, the version and the target.
+    ///
+    /// # Errors
+    ///
+    /// One of them is another.
+    pub fn check_request_line(&self) -> Result<(), HandshakeError> {
         // RFC 9110 §9.3.2: whatever else is wrong, the answer to HEAD has no body.
         if self.method == "HEAD" {
             return Err(HandshakeError::MethodIsHead);
@@ -259,13 +298,30 @@ impl<'a> Request<'a> {
         if split_target(self.target).0.is_some_and(|authority| !is_host(authority.as_bytes())) {
             return Err(HandshakeError::TargetInvalid);
         }
+        Ok(())
+    }
+
+    /// §4.2.1, item 2.
+    ///
+    /// # Errors
+    ///
+    /// There is no Host, more than one, or an invalid one.
+    pub fn check_host(&self) -> Result<(), HandshakeError> {
         // RFC 9112 §3.2: "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
         // request message that lacks a Host header field" or has two or an invalid one.
         match self.only("Host") {
-            Only::None => return Err(HandshakeError::HostMissing),
-            Only::One(host) if is_host(host) => {}
-            Only::One(_) | Only::Several => return Err(HandshakeError::HostInvalid),
+            Only::None => Err(HandshakeError::HostMissing),
+            Only::One(host) if is_host(host) => Ok(()),
+            Only::One(_) | Only::Several => Err(HandshakeError::HostInvalid),
         }
+    }
+
+    /// §4.1: an opening handshake is a GET, and behind it frames begin.
+    ///
+    /// # Errors
+    ///
+    /// A body is announced.
+    pub fn check_no_body(&self) -> Result<(), HandshakeError> {
         // RFC 9112 §6: a body is announced by Content-Length or Transfer-Encoding; its bytes
         // would be taken for frames.
         if self.values("Transfer-Encoding").next().is_some()
@@ -276,13 +332,26 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
-    /// §4.2.1, items 3 and 4.
-    fn check_upgrade(&self) -> Result<(), HandshakeError> {
+    /// §4.2.1, item 3.
+    ///
+    /// # Errors
+    ///
+    /// No `Upgrade` holds the token.
+    pub fn check_upgrade(&self) -> Result<(), HandshakeError> {
         // §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an ASCII
         // case-insensitive value."
         if !self.lists_token("Upgrade", "websocket") {
             return Err(HandshakeError::NotAnUpgrade);
         }
+        Ok(())
+    }
+
+    /// §4.2.1, item 4.
+    ///
+    /// # Errors
+    ///
+    /// No `Connection` holds the token.
+    pub fn check_connection(&self) -> Result<(), HandshakeError> {
         // §4.2.1: "A |Connection| header field that includes the token "Upgrade"".
         if !self.lists_token("Connection", "upgrade") {
             return Err(HandshakeError::ConnectionWithoutUpgrade);
@@ -291,7 +360,11 @@ impl<'a> Request<'a> {
     }
 
     /// §4.2.1, item 6. Judged before the key: another version may have other keys.
-    fn check_version(&self) -> Result<(), HandshakeError> {
+    ///
+    /// # Errors
+    ///
+    /// The version is missing, repeated, or not 13.
+    pub fn check_version(&self) -> Result<(), HandshakeError> {
         // §4.2.1: "A |Sec-WebSocket-Version| header field, with a value of 13."
         match self.only("Sec-WebSocket-Version") {
             Only::One(b"13") => Ok(()),
@@ -302,10 +375,14 @@ impl<'a> Request<'a> {
     }
 
     /// §4.2.1, item 5.
-    fn check_key(&self) -> Result<(), HandshakeError> {
+    ///
+    /// # Errors
+    ///
+    /// The key is missing, repeated, or not the base64 of 16 bytes.
+    pub fn check_key(&self) -> Result<(), HandshakeError> {
         // §4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length".
         match self.only("Sec-WebSocket-Key") {
-            Only::One(key) if is_key(key) => Ok(()),
+            Only::One(key) if decode_key(key).is_some() => Ok(()),
             Only::One(_) => Err(HandshakeError::KeyInvalid),
             Only::None => Err(HandshakeError::KeyMissing),
             Only::Several => Err(HandshakeError::KeyRepeated),
@@ -315,6 +392,16 @@ impl<'a> Request<'a> {
     /// §4.2.1, items 8 and 9. A server may ignore what is offered, yet "any violations of the ABNF grammar
     /// specified for the components of the handshake" are refused.
     fn check_lists(&self) -> Result<(), HandshakeError> {
+        self.check_subprotocols()?;
+        self.check_extensions()
+    }
+
+    /// §4.2.1, item 8.
+    ///
+    /// # Errors
+    ///
+    /// The offer is no list of different tokens.
+    pub fn check_subprotocols(&self) -> Result<(), HandshakeError> {
         // §4.1: the subprotocols "MUST all be unique strings". Sorted, equal ones stand side by side, and
         // the work doesn't grow with the square of their number.
         let mut offers: Vec<&[u8]> = self.list("Sec-WebSocket-Protocol").collect();
@@ -324,6 +411,15 @@ impl<'a> Request<'a> {
         if is_missing || !are_different || !offers.into_iter().all(is_token) {
             return Err(HandshakeError::SubprotocolsMalformed);
         }
+        Ok(())
+    }
+
+    /// §4.2.1, item 9.
+    ///
+    /// # Errors
+    ///
+    /// The offer breaks the grammar of §9.1.
+    pub fn check_extensions(&self) -> Result<(), HandshakeError> {
         if self.values("Sec-WebSocket-Extensions").all(is_extension_list) {
             Ok(())
         } else {
@@ -331,7 +427,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    fn check_origin(&self, allowed: &[String]) -> Result<(), HandshakeError> {
+    /// §4.2.1, item 7: the origin, held against a list unless that is empty (§10.2).
+    ///
+    /// # Errors
+    ///
+    /// There are two, or the list has another.
+    pub fn check_origin(&self, allowed: &[String]) -> Result<(), HandshakeError> {
         match self.only("Origin") {
             Only::Several => Err(HandshakeError::OriginRepeated),
             // §10.2: servers that serve only certain sites "SHOULD verify the |Origin| field is an
@@ -469,11 +570,6 @@ fn is_host(value: &[u8]) -> bool {
             None => true,
             Some((colon, digits)) => *colon == b':' && digits.iter().all(u8::is_ascii_digit),
         }
-}
-
-fn is_key(value: &[u8]) -> bool {
-    let mut decoded = [0; ENCODED_KEY_LEN];
-    value.len() == ENCODED_KEY_LEN && BASE64.decode_slice(value, &mut decoded) == Ok(KEY_LEN)
 }
 
 /// RFC 9110 §5.6.2: `token`.

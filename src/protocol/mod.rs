@@ -42,7 +42,9 @@ pub use config::Limits;
 pub use connection::{Connection, ConnectionState};
 pub use error::{HandshakeError, ProtocolError};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
-pub use handshake::{InvalidHeader, Request, RequestReader, Response, accept_key};
+pub use handshake::{
+    GUID, InvalidHeader, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
+};
 pub use mask::{apply_mask, turn_key};
 pub use message::{Event, Message};
 pub use receiver::Receiver;
