@@ -27,6 +27,7 @@
 //!
 //! - [`protocol`] is RFC 6455 and nothing else: bytes in, events and bytes out. It can be used, and fuzzed,
 //!   without the rest.
+//! - [`explain`] says what bytes mean, frame by frame, in words and as JSON.
 //! - [`Server`] is the loop: one thread, one poll, all sockets non-blocking.
 //! - [`Handler`] has the hooks as a trait; the methods of [`Server`] take them as closures.
 //! - [`WebSocket`] is what a hook holds: its own connection, and the way to all others.
@@ -49,6 +50,7 @@
 mod cause;
 mod config;
 mod connections;
+pub mod explain;
 mod handler;
 mod observer;
 mod peers;

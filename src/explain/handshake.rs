@@ -1,0 +1,353 @@
+//! §4.2 Both heads of the opening handshake, each rule ticked off, and the accept key worked out.
+//!
+//! This file knows in which order the rules of a request are shown, and what a client checks in a response (§4.1).
+//! It refuses to judge a request: [`Request`] does that, rule by rule.
+
+use std::fmt;
+
+use crate::protocol::{
+    HandshakeError, Limits, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
+};
+
+use super::{Leftover, Side, State, rules::without_section};
+
+/// One rule of the handshake, kept or broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The section that holds it, such as `§4.2.1` or `RFC 9112 §3.2`.
+    pub section: String,
+    /// The rule in one short sentence, or what is wrong.
+    pub says: String,
+    /// Whether it is kept.
+    pub ok: bool,
+}
+
+/// How a `Sec-WebSocket-Accept` comes about (§4.2.2), step by step.
+///
+/// ```
+/// use wirehook::explain::AcceptKey;
+///
+/// // The example of §1.3.
+/// let accept = AcceptKey::of("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(accept.nonce.as_ref(), Some(b"the sample nonce"));
+/// assert_eq!(accept.sha1[..4], [0xb3, 0x7a, 0x4f, 0x2c]);
+/// assert_eq!(accept.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptKey {
+    /// The `Sec-WebSocket-Key`, as it was sent.
+    pub key: String,
+    /// The 16 bytes that it is the base64 of (§4.1), if it is.
+    pub nonce: Option<[u8; 16]>,
+    /// The SHA-1 of the key with [`GUID`](crate::protocol::GUID) behind it.
+    pub sha1: [u8; 20],
+    /// The base64 of that: the `Sec-WebSocket-Accept`.
+    pub accept: String,
+}
+
+impl AcceptKey {
+    /// Works out the answer to a key, also to one that a server would refuse.
+    pub fn of(key: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            nonce: decode_key(key.as_bytes()),
+            sha1: accept_digest(key),
+            accept: accept_key(key),
+        }
+    }
+}
+
+/// A request head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestStep {
+    /// The request line and the header lines, what is not UTF-8 in them replaced.
+    pub lines: Vec<String>,
+    /// Bytes of the head.
+    pub length: u64,
+    /// The request target; empty if the head could not be read.
+    pub target: String,
+    /// The rules in the order in which a server holds the request against them.
+    pub checks: Vec<Check>,
+    /// The accept key, if the request is let in.
+    pub accept: Option<AcceptKey>,
+    /// The first broken rule.
+    pub refused: Option<HandshakeError>,
+    /// The subprotocols that are offered.
+    pub subprotocols: Vec<String>,
+    /// Where the connection stands now.
+    pub state: State,
+}
+
+/// A response head.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseStep {
+    /// The status line and the header lines, what is not UTF-8 in them replaced.
+    pub lines: Vec<String>,
+    /// Bytes of the head.
+    pub length: u64,
+    /// The status; `None` if there is none.
+    pub status: Option<u16>,
+    /// What a client checks before it takes the connection for open (§4.1); nothing for a refusal.
+    pub checks: Vec<Check>,
+    /// Where the connection stands now.
+    pub state: State,
+}
+
+/// A rule of §4.2.1 that a request can be held against by itself.
+struct RequestRule {
+    section: &'static str,
+    says: &'static str,
+    check: fn(&Request<'_>) -> Result<(), HandshakeError>,
+}
+
+/// In the order of [`Request::check`].
+const REQUEST_RULES: [RequestRule; 10] = [
+    RequestRule {
+        section: "§4.2.1",
+        says: "a GET of HTTP/1.1, and its target is a path without a fragment",
+        check: |request| request.check_request_line(),
+    },
+    RequestRule { section: "§4.2.1", says: "one valid Host", check: |request| request.check_host() },
+    RequestRule { section: "§4.1", says: "no body is announced", check: |request| request.check_no_body() },
+    RequestRule {
+        section: "§4.2.1",
+        says: "Upgrade has the token websocket",
+        check: |request| request.check_upgrade(),
+    },
+    RequestRule {
+        section: "§4.2.1",
+        says: "Connection has the token Upgrade",
+        check: |request| request.check_connection(),
+    },
+    RequestRule {
+        section: "§4.2.1",
+        says: "Sec-WebSocket-Version is 13",
+        check: |request| request.check_version(),
+    },
+    RequestRule {
+        section: "§4.2.1",
+        says: "Sec-WebSocket-Key is the base64 of 16 bytes",
+        check: |request| request.check_key(),
+    },
+    RequestRule {
+        section: "§4.2.1",
+        says: "the subprotocols, if any are offered, are different tokens",
+        check: |request| request.check_subprotocols(),
+    },
+    RequestRule {
+        section: "§4.2.1",
+        says: "the extensions, if any are offered, are well-formed",
+        check: |request| request.check_extensions(),
+    },
+    RequestRule {
+        section: "§10.2",
+        says: "not more than one Origin; which ones may connect is the server's choice",
+        check: |request| request.check_origin(&[]),
+    },
+];
+
+impl RequestStep {
+    fn of(request: &Request<'_>, head: &[u8]) -> Self {
+        let checks = REQUEST_RULES.iter().map(|rule| rule.hold_against(request)).collect();
+        let refused = request.check(&[]).err();
+        let key = request.header("Sec-WebSocket-Key").filter(|_| refused.is_none());
+        Self {
+            lines: lines(head),
+            length: head.len() as u64,
+            target: request.target().to_owned(),
+            checks,
+            accept: key.map(AcceptKey::of),
+            refused,
+            subprotocols: request.subprotocols().map(str::to_owned).collect(),
+            state: State::Connecting,
+        }
+    }
+
+    /// A head that is refused before it could be taken apart.
+    fn unreadable(error: HandshakeError, head: &[u8]) -> Self {
+        Self {
+            lines: lines(head),
+            length: head.len() as u64,
+            target: String::new(),
+            checks: vec![Check::broken(error)],
+            accept: None,
+            refused: Some(error),
+            subprotocols: Vec::new(),
+            state: State::Connecting,
+        }
+    }
+
+    /// The head that goes back if a rule is broken, as its lines.
+    pub fn refusal(&self) -> Vec<String> {
+        let Some(error) = self.refused else { return Vec::new() };
+        let mut head = Vec::new();
+        Response::refusal(error).encode(&mut head);
+        let end = head.windows(4).position(|it| it == b"\r\n\r\n").unwrap_or(head.len());
+        lines(&head[..end])
+    }
+}
+
+impl RequestRule {
+    fn hold_against(&self, request: &Request<'_>) -> Check {
+        match (self.check)(request) {
+            Ok(()) => Check { section: self.section.to_owned(), says: self.says.to_owned(), ok: true },
+            Err(error) => Check::broken(error),
+        }
+    }
+}
+
+impl Check {
+    fn broken(error: HandshakeError) -> Self {
+        let text = error.to_string();
+        let section = text.split_once(": ").map_or("", |(section, _)| section).to_owned();
+        let says = without_section(&text).trim_end_matches('.').to_owned();
+        Self { section, says, ok: false }
+    }
+}
+
+impl ResponseStep {
+    fn of(head: &[u8], request: Option<&RequestStep>) -> Self {
+        let lines = lines(head);
+        let status = status(&lines);
+        let headers = Headers(&lines);
+        let checks = match status {
+            Some(101) => headers.checks(request),
+            Some(_) => Vec::new(),
+            None => vec![headers.check("§4.2.2", "a status line of HTTP/1.1", false)],
+        };
+        Self { lines, length: head.len() as u64, status, checks, state: State::Open }
+    }
+}
+
+/// The lines of a response head.
+struct Headers<'a>(&'a [String]);
+
+impl Headers<'_> {
+    /// §4.1: what a client has to validate in a response with the status 101.
+    fn checks(&self, request: Option<&RequestStep>) -> Vec<Check> {
+        let accept = request.and_then(|request| request.accept.as_ref()).map(|it| it.accept.as_str());
+        let is_accepted = match (accept, self.value("Sec-WebSocket-Accept")) {
+            (Some(expected), Some(sent)) => expected == sent,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        let offers = request.map(|request| &request.subprotocols[..]);
+        let is_offered = match (offers, self.value("Sec-WebSocket-Protocol")) {
+            (Some(offers), Some(chosen)) => offers.iter().any(|offer| offer == chosen),
+            (None, _) | (_, None) => true,
+        };
+        let has_extensions = self.value("Sec-WebSocket-Extensions").is_some();
+        let accept_says = match accept {
+            Some(_) => "Sec-WebSocket-Accept is what the key leads to",
+            None => "there is a Sec-WebSocket-Accept; without the request nobody can say if it is right",
+        };
+        vec![
+            self.check("§4.2.2", "the status is 101", true),
+            self.check("§4.2.2", "Upgrade is websocket", self.lists("Upgrade", "websocket")),
+            self.check("§4.2.2", "Connection has the token Upgrade", self.lists("Connection", "upgrade")),
+            self.check("§4.2.2", accept_says, is_accepted),
+            self.check("§4.2.2", "the subprotocol, if one is chosen, was offered", is_offered),
+            self.check("§9.1", "no extension is in use", !has_extensions),
+        ]
+    }
+
+    fn check(&self, section: &str, says: &str, ok: bool) -> Check {
+        Check { section: section.to_owned(), says: says.to_owned(), ok }
+    }
+
+    fn value(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(it, value)| it.eq_ignore_ascii_case(name).then(|| value.trim_matches([' ', '\t'])))
+    }
+
+    fn lists(&self, name: &str, token: &str) -> bool {
+        self.value(name).is_some_and(|value| value.split(',').any(|it| it.trim().eq_ignore_ascii_case(token)))
+    }
+}
+
+/// RFC 9112 §4: `HTTP-version SP status-code SP`.
+fn status(lines: &[String]) -> Option<u16> {
+    let (digits, _) = lines.first()?.strip_prefix("HTTP/1.1 ")?.split_at_checked(3)?;
+    digits.parse().ok()
+}
+
+/// The lines of a head that are not empty.
+fn lines(head: &[u8]) -> Vec<String> {
+    let head = String::from_utf8_lossy(head);
+    head.split('\n')
+        .map(|line| line.trim_end_matches('\r'))
+        .filter(|it| !it.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Collects a request head, and has it judged.
+#[derive(Debug, Default)]
+pub(super) struct RequestHead {
+    reader: RequestReader,
+    head: Vec<u8>,
+}
+
+impl RequestHead {
+    /// Takes bytes from the front of `input` up to the end of the head, or to the byte that no head may hold.
+    pub(super) fn next(&mut self, input: &mut &[u8], limits: &Limits) -> Option<RequestStep> {
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            self.head.push(byte);
+            match self.reader.next_request(&mut &mut [byte][..], limits) {
+                Ok(None) => {}
+                Ok(Some(request)) => return Some(RequestStep::of(&request, &self.head)),
+                Err(error) => return Some(RequestStep::unreadable(error, &self.head)),
+            }
+        }
+        None
+    }
+
+    pub(super) fn leftover(&self) -> Option<Leftover> {
+        leftover(Side::Client, &self.head)
+    }
+}
+
+/// Collects a response head.
+#[derive(Debug, Default)]
+pub(super) struct ResponseHead(Vec<u8>);
+
+impl ResponseHead {
+    /// Takes bytes from the front of `input` up to the end of the head, or up to the limit of a request's.
+    pub(super) fn next(
+        &mut self,
+        input: &mut &[u8],
+        limits: &Limits,
+        request: Option<&RequestStep>,
+    ) -> Option<ResponseStep> {
+        while let Some((&byte, rest)) = input.split_first() {
+            *input = rest;
+            self.0.push(byte);
+            if self.0.ends_with(b"\r\n\r\n") || self.0.len() >= limits.max_header_size {
+                return Some(ResponseStep::of(&self.0, request));
+            }
+        }
+        None
+    }
+
+    pub(super) fn leftover(&self) -> Option<Leftover> {
+        leftover(Side::Server, &self.0)
+    }
+}
+
+fn leftover(from: Side, head: &[u8]) -> Option<Leftover> {
+    let says = match from {
+        Side::Client => "a request was begun, and the empty line behind its headers has not arrived",
+        Side::Server => "a response was begun, and the empty line behind its headers has not arrived",
+    };
+    (!head.is_empty()).then(|| Leftover { from, unread: head.len() as u64, says: says.to_owned() })
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", if self.ok { "✓" } else { "✗" }, self.section, self.says)
+    }
+}

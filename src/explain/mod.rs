@@ -1,0 +1,369 @@
+//! RFC 6455 explained on real bytes: what each frame and each head says, which rule was applied, what goes back.
+//!
+//! ```text
+//! client bytes ─▶ Explainer ─▶ Step::Request, Frame, Broken ─┬─▶ text, as a diagram of §5.2   (Display)
+//! server bytes ─▶     │        Step::Response, Frame, Broken ─┴─▶ one line of JSON             (Step::json)
+//!                     │
+//!     protocol/: Request::check, Receiver, FrameHeader, CloseFrame, Sender give every verdict
+//! ```
+//!
+//! The explainer sees the bytes of one connection in both directions, cut anywhere, and returns the steps that they
+//! complete. It has no opinion of its own about what a client sends: a request is held against the checks of
+//! [`Request`](crate::protocol::Request), and frames go through a [`Receiver`](crate::protocol::Receiver), so that
+//! what is explained is what a server does. What a *server* sends is judged by less: its headers, its fragments and
+//! the body of its Close. Its text is not checked for UTF-8, because that is a client's business.
+//!
+//! Like [`protocol`](crate::protocol) it knows no sockets, clocks or logs. Memory is bounded: of a head what
+//! [`Limits`] allow, of a payload the first [`SHOWN`] bytes, and what the receiver itself holds.
+//!
+//! # In which order to read
+//!
+//! 1. `frame.rs`: a frame taken apart, and how bytes that are cut anywhere become whole frames again.
+//! 2. `rules.rs`: which rule each frame shows, and what each broken one means in plain words.
+//! 3. `handshake.rs`: both heads with their rules ticked off, and the accept key worked out (§4.2).
+//! 4. `text.rs`, `page.rs` and `json.rs`: how a step looks to people and to programs.
+
+mod frame;
+mod handshake;
+mod json;
+mod page;
+mod rules;
+mod text;
+
+use std::mem;
+
+use crate::protocol::Limits;
+
+use frame::FrameReader;
+use handshake::{RequestHead, ResponseHead};
+
+pub use frame::{BrokenRule, Frame, FrameEvent, FrameStep, SHOWN, WholeMessage};
+pub use handshake::{AcceptKey, Check, RequestStep, ResponseStep};
+
+/// Who sent some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The one that asked for the connection; masks its frames (§5.1).
+    Client,
+    /// The one that was asked; never masks.
+    Server,
+}
+
+impl Side {
+    /// `client` or `server`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
+    /// The one that the bytes go to.
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// The state of a connection (§4.1, §7.1), as an onlooker can tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The opening handshake is not over.
+    Connecting,
+    /// Everything is allowed both ways.
+    Open,
+    /// §7.1.3: one side has sent its Close.
+    Closing,
+    /// §7.1.4: both have, or the connection was failed (§7.1.7) or refused (§4.2.2).
+    Closed,
+}
+
+impl State {
+    /// `connecting`, `open`, `closing` or `closed`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// Something that the bytes so far have completed.
+///
+/// `to_string` gives its text for people, [`json`](Self::json) one line for programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A request head.
+    Request(RequestStep),
+    /// A response head, with its body if it says how long that is.
+    Response(ResponseStep),
+    /// A frame that breaks no rule.
+    Frame(FrameStep),
+    /// Bytes that break one.
+    Broken(BrokenRule),
+    /// What is left when no more bytes come.
+    End(Leftover),
+}
+
+impl Step {
+    /// Whether a rule of the RFC is broken here.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side}};
+    ///
+    /// let mut explainer = Explainer::of_frames(&Limits::default());
+    /// let steps = explainer.explain(Side::Client, &[0x81, 0x05]);
+    /// assert!(steps[0].breaks_a_rule());
+    /// ```
+    pub fn breaks_a_rule(&self) -> bool {
+        match self {
+            Self::Request(request) => request.refused.is_some(),
+            Self::Response(response) => response.checks.iter().any(|check| !check.ok),
+            Self::Broken(_) => true,
+            // Bytes that are still missing are no broken rule.
+            Self::Frame(_) | Self::End(_) => false,
+        }
+    }
+}
+
+/// Bytes of one direction that led to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// Who sent them.
+    pub from: Side,
+    /// How many.
+    pub unread: u64,
+    /// What is wrong with them, in one short sentence.
+    pub says: String,
+}
+
+/// Takes the bytes of one connection and returns what they mean, step by step.
+///
+/// **How the bytes of a direction are cut makes no difference to the steps.** Hand them over in the order in
+/// which they crossed the wire.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+///
+/// let mut explainer = Explainer::of_frames(&Limits::default());
+/// // §5.7: a single-frame masked text message, cut inside its key.
+/// assert!(explainer.explain(Side::Client, &[0x81, 0x85, 0x37, 0xfa]).is_empty());
+/// let steps = explainer.explain(Side::Client, &[0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+/// let [Step::Frame(step)] = &steps[..] else { panic!("one frame") };
+/// assert_eq!((step.rule, step.says.as_str()), ("§5.6", "a whole text message in one frame"));
+/// assert_eq!(step.frame.payload, b"Hello");
+/// ```
+#[derive(Debug)]
+pub struct Explainer {
+    limits: Limits,
+    client: Stage,
+    server: Stage,
+    /// The request, for the response to be held against.
+    request: Option<RequestStep>,
+    standing: Standing,
+}
+
+/// What has become of the connection, from which its state follows.
+#[derive(Debug, Default)]
+struct Standing {
+    is_open: bool,
+    client_has_closed: bool,
+    server_has_closed: bool,
+    /// Refused (§4.2.2) or failed (§7.1.7).
+    is_over: bool,
+}
+
+/// What the next byte of a direction is.
+#[derive(Debug)]
+enum Stage {
+    Request(RequestHead),
+    Response(ResponseHead),
+    Frames(Box<FrameReader>),
+    /// Of no interest: how many have come, and the section that says so.
+    Over {
+        ignored: u64,
+        section: &'static str,
+    },
+}
+
+impl Explainer {
+    /// Starts with the opening handshake.
+    pub fn new(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            client: Stage::Request(RequestHead::default()),
+            server: Stage::Response(ResponseHead::default()),
+            request: None,
+            standing: Standing::default(),
+        }
+    }
+
+    /// Starts with the first frame of both sides, as after an opening handshake.
+    pub fn of_frames(limits: &Limits) -> Self {
+        Self {
+            limits: *limits,
+            client: Stage::frames(Side::Client, limits, 0),
+            server: Stage::frames(Side::Server, limits, 0),
+            request: None,
+            standing: Standing { is_open: true, ..Standing::default() },
+        }
+    }
+
+    /// The steps that `bytes` complete, which `side` sent.
+    pub fn explain(&mut self, side: Side, mut bytes: &[u8]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        while let Some(step) = self.next_step(side, &mut bytes) {
+            steps.push(self.settle(step));
+        }
+        steps
+    }
+
+    /// What both directions leave behind when nothing more comes; nothing, if they have come to an end.
+    pub fn end(&self) -> Vec<Step> {
+        let ends = [(Side::Client, &self.client), (Side::Server, &self.server)];
+        ends.into_iter().filter_map(|(side, stage)| stage.leftover(side)).map(Step::End).collect()
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        self.standing.state()
+    }
+
+    /// Takes bytes from the front of `bytes` up to the next step, if they reach that far.
+    fn next_step(&mut self, side: Side, bytes: &mut &[u8]) -> Option<Step> {
+        let stage = match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        };
+        match stage {
+            Stage::Request(head) => head.next(bytes, &self.limits).map(Step::Request),
+            Stage::Response(head) => {
+                head.next(bytes, &self.limits, self.request.as_ref()).map(Step::Response)
+            }
+            Stage::Frames(frames) => frames.next(bytes),
+            Stage::Over { ignored, .. } => {
+                *ignored += mem::take(bytes).len() as u64;
+                None
+            }
+        }
+    }
+
+    /// Draws the conclusions from a step for what comes next, and notes the state in it.
+    fn settle(&mut self, mut step: Step) -> Step {
+        match &mut step {
+            Step::Request(request) => self.settle_request(request),
+            Step::Response(response) => self.settle_response(response),
+            Step::Frame(frame) => self.settle_frame(frame),
+            Step::Broken(broken) => self.settle_broken(broken),
+            Step::End(_) => {}
+        }
+        step
+    }
+
+    fn settle_request(&mut self, request: &mut RequestStep) {
+        self.client = match request.refused {
+            None => Stage::frames(Side::Client, &self.limits, request.length),
+            Some(_) => Stage::over("§4.2.2"),
+        };
+        request.state = self.state();
+        self.request = Some(request.clone());
+    }
+
+    fn settle_response(&mut self, response: &mut ResponseStep) {
+        if response.status == Some(101) {
+            self.standing.is_open = true;
+            self.server = Stage::frames(Side::Server, &self.limits, response.length);
+        } else {
+            self.standing.is_over = true;
+            self.server = Stage::over("§4.2.2");
+            self.client = Stage::over("§4.2.2");
+        }
+        response.state = self.state();
+    }
+
+    fn settle_frame(&mut self, step: &mut FrameStep) {
+        // Where the response was not seen, a frame says that there was one.
+        self.standing.is_open = true;
+        if self.standing.server_has_closed {
+            step.answer.clear();
+        }
+        if step.event == FrameEvent::Close {
+            if self.standing.has_closed(step.from.peer()) {
+                step.says = rules::CLOSE_IN_RETURN.to_owned();
+            }
+            self.standing.note_close(step.from);
+            // §5.5.1: after a client's Close a server listens to nothing more.
+            if step.from == Side::Client {
+                self.client = Stage::over("§5.5.1");
+            }
+        }
+        step.state = self.state();
+    }
+
+    fn settle_broken(&mut self, step: &mut BrokenRule) {
+        if self.standing.server_has_closed {
+            step.answer.clear();
+        }
+        self.standing.is_over = true;
+        // §7.1.7: the other side "MUST NOT continue to attempt to process data".
+        match step.from {
+            Side::Client => self.client = Stage::over("§7.1.7"),
+            Side::Server => self.server = Stage::over("§7.1.7"),
+        }
+        step.state = self.state();
+    }
+}
+
+impl Standing {
+    fn state(&self) -> State {
+        match (self.client_has_closed, self.server_has_closed) {
+            _ if self.is_over => State::Closed,
+            (true, true) => State::Closed,
+            (true, false) | (false, true) => State::Closing,
+            (false, false) if self.is_open => State::Open,
+            (false, false) => State::Connecting,
+        }
+    }
+
+    fn has_closed(&self, side: Side) -> bool {
+        match side {
+            Side::Client => self.client_has_closed,
+            Side::Server => self.server_has_closed,
+        }
+    }
+
+    fn note_close(&mut self, side: Side) {
+        match side {
+            Side::Client => self.client_has_closed = true,
+            Side::Server => self.server_has_closed = true,
+        }
+    }
+}
+
+impl Stage {
+    fn frames(side: Side, limits: &Limits, offset: u64) -> Self {
+        Self::Frames(Box::new(FrameReader::new(side, limits, offset)))
+    }
+
+    fn over(section: &'static str) -> Self {
+        Self::Over { ignored: 0, section }
+    }
+
+    fn leftover(&self, from: Side) -> Option<Leftover> {
+        match self {
+            Self::Request(head) => head.leftover(),
+            Self::Response(head) => head.leftover(),
+            Self::Frames(frames) => frames.leftover(),
+            Self::Over { ignored: 0, .. } => None,
+            Self::Over { ignored, section } => Some(Leftover {
+                from,
+                unread: *ignored,
+                says: format!("behind the last byte that counts ({section}): they are thrown away"),
+            }),
+        }
+    }
+}
