@@ -10,16 +10,25 @@ use lexopt::{
 };
 use wirehook::{Backpressure, Config};
 
-use super::units::{self, Limit, Seconds, Size};
+use super::{
+    accept, decode,
+    explain::Form,
+    units::{self, Limit, Seconds, Size},
+};
 
 pub(super) const HELP: &str = "\
 A strict, readable and fast WebSocket server: RFC 6455 on one thread.
 
 Usage: wirehook [MODE] [OPTIONS]
+       wirehook COMMAND ... (each has a --help of its own)
 
 Modes:
   echo    send every message back as it came (the default)
   greet   welcome each client and answer \"hello, X !\"
+
+Commands:
+  decode  explain frames and handshakes given as hex, base64, a file or standard input
+  accept  work out the Sec-WebSocket-Accept for a key
 
 Where:
   --listen ADDR:PORT        where to listen; port 0 takes a free one  [127.0.0.1:9501]
@@ -52,6 +61,7 @@ What is kept for clients:
   --nodelay on|off          send small frames at once (TCP_NODELAY)  [on]
 
 What is told:
+  --explain[=json]          explain every handshake and frame on standard output
   --metrics ADDR:PORT       show /metrics, /healthz and /readyz there  [nowhere]
   -v, -q                    more (-vv: every frame) or less; RUST_LOG works too
   -h, --help                this
@@ -65,6 +75,10 @@ Ctrl-C or SIGTERM closes every connection with 1001 and exits with 0; once more 
 pub(super) enum Command {
     Help,
     Version,
+    DecodeHelp,
+    Decode(Box<decode::Options>),
+    AcceptHelp,
+    Accept(String),
     Serve(Box<Options>),
 }
 
@@ -79,6 +93,7 @@ pub(super) struct Options {
     pub(super) mode: Mode,
     pub(super) listen: String,
     pub(super) metrics: Option<String>,
+    pub(super) explain: Option<Form>,
     pub(super) config: Config,
     /// How many more `-v` than `-q`; none of either leaves it to `RUST_LOG`.
     pub(super) verbosity: Option<i8>,
@@ -90,6 +105,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         mode: Mode::Echo,
         listen: "127.0.0.1:9501".to_owned(),
         metrics: None,
+        explain: None,
         config: Config::default(),
         verbosity: None,
     };
@@ -99,9 +115,12 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Short('V') | Long("version") => return Ok(Command::Version),
             Short('v') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_add(1)),
             Short('q') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_sub(1)),
+            Value(value) if mode.is_none() && value == "decode" => return parse_decode(&mut parser),
+            Value(value) if mode.is_none() && value == "accept" => return parse_accept(&mut parser),
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),
+            Long("explain") => options.explain = Some(parse_form(&mut parser)?),
             Long(name) => {
                 let name = name.to_owned();
                 set(&mut options.config, &name, &mut parser)?;
@@ -111,6 +130,25 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     }
     options.mode = mode.unwrap_or(Mode::Echo);
     Ok(Command::Serve(Box::new(options)))
+}
+
+fn parse_decode(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+    let options = decode::parse(parser)?;
+    Ok(options.map_or(Command::DecodeHelp, |options| Command::Decode(Box::new(options))))
+}
+
+fn parse_accept(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+    Ok(accept::parse(parser)?.map_or(Command::AcceptHelp, Command::Accept))
+}
+
+/// The value of `--explain`, which needs none.
+fn parse_form(parser: &mut Parser) -> Result<Form, lexopt::Error> {
+    let Some(value) = parser.optional_value() else { return Ok(Form::Text) };
+    value.parse_with(|form| match form {
+        "text" => Ok(Form::Text),
+        "json" => Ok(Form::Json),
+        _ => Err("expected text or json"),
+    })
 }
 
 /// Sets the part of the configuration that an option stands for.
@@ -151,7 +189,7 @@ fn parse_mode(name: &str) -> Result<Mode, &'static str> {
     match name {
         "echo" => Ok(Mode::Echo),
         "greet" => Ok(Mode::Greet),
-        _ => Err("the modes are echo and greet"),
+        _ => Err("the modes are echo and greet, the commands decode and accept"),
     }
 }
 

@@ -3,10 +3,15 @@
 //! This file knows the order of things and the exit codes. `args.rs` knows the options, `units.rs` how sizes
 //! and times are written, and each mode has a file of its own.
 
+mod accept;
 mod args;
+mod bytes;
+mod decode;
 mod echo;
+mod explain;
 mod greet;
 mod log;
+mod observers;
 mod signals;
 mod units;
 
@@ -19,8 +24,10 @@ use std::{
 use wirehook::{Handler, Server};
 
 use args::{Command, Mode, Options};
+use explain::Explain;
+use observers::Observers;
 
-/// The server could not be started, or its loop has failed.
+/// The server could not be started, its loop has failed, or what was to be explained breaks a rule.
 const EXIT_FAILURE: u8 = 1;
 /// The arguments make no sense.
 const EXIT_USAGE: u8 = 2;
@@ -29,6 +36,10 @@ pub(crate) fn main() -> ExitCode {
     match args::parse(lexopt::Parser::from_env()) {
         Ok(Command::Help) => print(args::HELP),
         Ok(Command::Version) => print(concat!("wirehook ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(Command::DecodeHelp) => print(decode::HELP),
+        Ok(Command::Decode(options)) => decode::run(&options),
+        Ok(Command::AcceptHelp) => print(accept::HELP),
+        Ok(Command::Accept(key)) => accept::run(&key),
         Ok(Command::Serve(options)) => serve(*options),
         Err(error) => complain(&format!("{error} (try --help)"), EXIT_USAGE),
     }
@@ -36,17 +47,30 @@ pub(crate) fn main() -> ExitCode {
 
 fn serve(options: Options) -> ExitCode {
     log::init(options.verbosity);
+    let limits = options.config.limits;
     let server = match Server::bind(options.listen.as_str()) {
         Ok(server) => server.configure(|config| *config = options.config),
         Err(error) => {
             return complain(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
         }
     };
+    let mut observers = Observers::default();
+    let printing = match options.explain.map(|form| Explain::start(form, &limits)).transpose() {
+        Ok(started) => started.map(|(explain, printing)| {
+            observers.add(explain);
+            printing
+        }),
+        Err(error) => return complain(&error, EXIT_FAILURE),
+    };
     let metrics = options.metrics.as_deref();
-    match options.mode {
-        Mode::Echo => run(server.handler(echo::Echo), metrics, "echo"),
-        Mode::Greet => run(server.handler(greet::Greet), metrics, "greet"),
+    let code = match options.mode {
+        Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, "echo"),
+        Mode::Greet => run(observers.watch(server.handler(greet::Greet)), metrics, "greet"),
+    };
+    if let Some(printing) = printing {
+        printing.finish();
     }
+    code
 }
 
 /// Says where the server listens, and runs it until a signal ends it.

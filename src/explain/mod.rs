@@ -274,6 +274,7 @@ impl Explainer {
     }
 
     fn settle_response(&mut self, response: &mut ResponseStep) {
+        self.request = None;
         if response.status == Some(101) {
             self.standing.is_open = true;
             self.server = Stage::frames(Side::Server, &self.limits, response.length);

@@ -1,0 +1,40 @@
+//! The command `accept`: from a `Sec-WebSocket-Key` to its `Sec-WebSocket-Accept`, step by step (§4.2.2).
+//!
+//! This file knows the command's arguments. The steps are the library's.
+
+use std::process::ExitCode;
+
+use lexopt::{
+    Arg::{Long, Short, Value},
+    Parser, ValueExt,
+};
+use wirehook::explain::AcceptKey;
+
+use super::{EXIT_FAILURE, explain, print};
+
+pub(super) const HELP: &str = "\
+Works out the Sec-WebSocket-Accept for a Sec-WebSocket-Key (§4.2.2), step by step.
+
+Usage: wirehook accept KEY
+
+Exits with 1 if KEY is not 16 bytes in base64: a server would refuse it (§4.2.1).
+";
+
+/// What the arguments ask for; `None` is the help.
+pub(super) fn parse(parser: &mut Parser) -> Result<Option<String>, lexopt::Error> {
+    let mut key = None;
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(None),
+            Value(value) if key.is_none() => key = Some(value.string()?),
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    key.map(Some).ok_or_else(|| "no key is given".into())
+}
+
+pub(super) fn run(key: &str) -> ExitCode {
+    let accept = AcceptKey::of(key);
+    print(&if explain::wants_colour() { accept.in_colour() } else { accept.to_string() });
+    if accept.nonce.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) }
+}

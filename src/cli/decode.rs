@@ -1,0 +1,180 @@
+//! The command `decode`: bytes in, and what they mean, as text or as JSON.
+//!
+//! This file knows where the bytes come from and whose they are. What they mean is the library's business, and how
+//! they are written down that of `bytes.rs`.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, IsTerminal, Read},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use lexopt::{
+    Arg::{Long, Short, Value},
+    Parser, ValueExt,
+};
+use wirehook::{
+    Limits,
+    explain::{Explainer, Side},
+};
+
+use super::{EXIT_FAILURE, EXIT_USAGE, bytes, complain, explain, print, units::Size};
+
+pub(super) const HELP: &str = "\
+Explains frames and handshakes: each byte, each bit, the rule that is kept or broken, what goes back.
+
+Usage: wirehook decode [OPTIONS] [HEX... | FILE | -]
+
+The bytes are given as hex (81 05, 8105, 0x81 0x05, 81:05), or they are read from a file or, for '-', from
+standard input, which have them as they are or as hex.
+
+  --base64                  they are written in base64
+  --file PATH               read this file
+  --handshake               they begin with a request or a response; found out by itself where they
+                            begin with 'GET ' or 'HTTP/1.'
+  --client, --server        who has sent them  [by the MASK bit of the first frame]
+  --max-message-size SIZE   the limit of the server that they are sent to  [1M]
+  --json                    print one JSON object a line
+  -h, --help                this
+
+Exits with 0 if no rule is broken, with 1 if one is, with 2 if the arguments make no sense.
+";
+
+/// What the arguments ask for.
+#[derive(Debug, Default)]
+pub(super) struct Options {
+    words: Vec<OsString>,
+    file: Option<PathBuf>,
+    is_base64: bool,
+    is_handshake: bool,
+    side: Option<Side>,
+    is_json: bool,
+    limits: Limits,
+}
+
+/// `None` is the help.
+pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
+    let mut options = Options::default();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(None),
+            Long("base64") => options.is_base64 = true,
+            Long("file") => options.file = Some(parser.value()?.into()),
+            Long("handshake") => options.is_handshake = true,
+            Long("client") => options.side = Some(Side::Client),
+            Long("server") => options.side = Some(Side::Server),
+            Long("json") => options.is_json = true,
+            Long("max-message-size") => {
+                options.limits.max_message_size = parser.value()?.parse::<Size>()?.0;
+            }
+            Value(word) => options.words.push(word),
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}
+
+pub(super) fn run(options: &Options) -> ExitCode {
+    match options.bytes() {
+        Ok(bytes) if bytes.is_empty() => complain(&"nothing to decode (try decode --help)", EXIT_USAGE),
+        Ok(bytes) => show(options, &bytes),
+        Err(error) => complain(&error, EXIT_USAGE),
+    }
+}
+
+impl Options {
+    /// The bytes, wherever they are.
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        if let Some(path) = &self.file {
+            return self.bytes_of_file(path);
+        }
+        match &self.words[..] {
+            [] if io::stdin().is_terminal() => Ok(Vec::new()),
+            [] => self.bytes_of_stdin(),
+            [word] if word == "-" => self.bytes_of_stdin(),
+            [word] if Path::new(word).is_file() => self.bytes_of_file(Path::new(word)),
+            words => {
+                let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+                self.bytes_of_text(&words.join(" "))
+            }
+        }
+    }
+
+    fn bytes_of_file(&self, path: &Path) -> Result<Vec<u8>, String> {
+        let content = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        self.bytes_of_content(content)
+    }
+
+    fn bytes_of_stdin(&self) -> Result<Vec<u8>, String> {
+        let mut content = Vec::new();
+        io::stdin()
+            .read_to_end(&mut content)
+            .map_err(|error| format!("cannot read standard input: {error}"))?;
+        self.bytes_of_content(content)
+    }
+
+    /// Hex and base64 are read; anything else is the bytes themselves. No frame begins with a hex digit: its
+    /// reserved bits would be set.
+    fn bytes_of_content(&self, content: Vec<u8>) -> Result<Vec<u8>, String> {
+        match str::from_utf8(&content) {
+            Ok(text) if self.is_base64 => bytes::from_base64(text),
+            Ok(text) => Ok(bytes::from_hex(text).unwrap_or_else(|_| text.as_bytes().to_vec())),
+            Err(_) if self.is_base64 => Err("this is no base64".to_owned()),
+            Err(_) => Ok(content),
+        }
+    }
+
+    fn bytes_of_text(&self, text: &str) -> Result<Vec<u8>, String> {
+        if self.is_base64 { bytes::from_base64(text) } else { bytes::from_hex(text) }
+    }
+}
+
+/// Whose bytes they are, and whether they begin with a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reading {
+    side: Side,
+    is_handshake: bool,
+    /// Nobody has said whose they are, and nothing but the MASK bit does.
+    is_guessed: bool,
+}
+
+impl Reading {
+    fn of(options: &Options, bytes: &[u8]) -> Self {
+        let is_response = bytes.starts_with(b"HTTP/1.");
+        if options.is_handshake || is_response || bytes.starts_with(b"GET ") {
+            let side = if is_response { Side::Server } else { Side::Client };
+            return Self { side: options.side.unwrap_or(side), is_handshake: true, is_guessed: false };
+        }
+        // §5.1: clients mask all their frames, servers none.
+        let is_masked = bytes.get(1).is_none_or(|second| second & 0x80 != 0);
+        let side = if is_masked { Side::Client } else { Side::Server };
+        Self { side: options.side.unwrap_or(side), is_handshake: false, is_guessed: options.side.is_none() }
+    }
+}
+
+fn show(options: &Options, bytes: &[u8]) -> ExitCode {
+    let reading = Reading::of(options, bytes);
+    let mut explainer = if reading.is_handshake {
+        Explainer::new(&options.limits)
+    } else {
+        Explainer::of_frames(&options.limits)
+    };
+    if reading.is_guessed && reading.side == Side::Server && !options.is_json {
+        print(
+            "The first frame is not masked, so these are taken for a server's; --client says otherwise.\n\n",
+        );
+    }
+    let mut steps = explainer.explain(reading.side, bytes);
+    steps.extend(explainer.end());
+    for (at, step) in steps.iter().enumerate() {
+        let gap = if at == 0 { "" } else { "\n" };
+        print(&if options.is_json { step.json() + "\n" } else { format!("{gap}{}", explain::text_of(step)) });
+    }
+    if steps.iter().any(|step| step.breaks_a_rule()) {
+        ExitCode::from(EXIT_FAILURE)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
