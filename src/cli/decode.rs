@@ -17,7 +17,7 @@ use lexopt::{
 };
 use wirehook::{
     Limits,
-    explain::{Explainer, Side},
+    explain::{Explainer, Side, Step},
 };
 
 use super::{EXIT_FAILURE, EXIT_USAGE, bytes, complain, explain, print, units::Size};
@@ -168,9 +168,11 @@ fn show(options: &Options, bytes: &[u8]) -> ExitCode {
     }
     let mut steps = explainer.explain(reading.side, bytes);
     steps.extend(explainer.end());
+    let in_colour = explain::wants_colour();
+    let text = |step: &Step| if in_colour { step.in_colour() } else { step.to_string() };
     for (at, step) in steps.iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
-        print(&if options.is_json { step.json() + "\n" } else { format!("{gap}{}", explain::text_of(step)) });
+        print(&if options.is_json { step.json() + "\n" } else { format!("{gap}{}", text(step)) });
     }
     if steps.iter().any(|step| step.breaks_a_rule()) {
         ExitCode::from(EXIT_FAILURE)

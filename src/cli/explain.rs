@@ -38,14 +38,10 @@ pub(super) fn wants_colour() -> bool {
     io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// A step's text, for standard output as it is.
-pub(super) fn text_of(step: &Step) -> String {
-    if wants_colour() { step.in_colour() } else { step.to_string() }
-}
-
 /// Explains all connections of a server.
 pub(super) struct Explain {
     form: Form,
+    in_colour: bool,
     limits: Limits,
     started: Instant,
     connections: HashMap<ConnId, Explainer>,
@@ -67,6 +63,7 @@ impl Explain {
         })?;
         let explain = Self {
             form,
+            in_colour: wants_colour(),
             limits: *limits,
             started: Instant::now(),
             connections: HashMap::new(),
@@ -84,7 +81,8 @@ impl Explain {
 
     fn step(&mut self, id: ConnId, step: &Step) {
         let line = match self.form {
-            Form::Text => format!("{} {}\n", self.when(id), text_of(step)),
+            Form::Text if self.in_colour => format!("{} {}\n", self.when(id), step.in_colour()),
+            Form::Text => format!("{} {step}\n", self.when(id)),
             Form::Json => self.object(id, &step.json()),
         };
         self.print(line);

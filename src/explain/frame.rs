@@ -352,7 +352,14 @@ impl FrameReader {
         } else {
             return None;
         };
-        Some(Leftover { from: self.from, unread: self.frame.len(), says: says.to_owned() })
+        let mut frame = self.frame.clone();
+        self.finish(&mut frame);
+        Some(Leftover {
+            from: self.from,
+            unread: frame.len(),
+            frame: (!frame.is_empty()).then_some(frame),
+            says: says.to_owned(),
+        })
     }
 
     fn judge(&mut self, piece: &[u8]) -> Result<Seen, Rule> {
@@ -409,12 +416,17 @@ impl FrameReader {
     fn take_frame(&mut self) -> Frame {
         let next = Frame { offset: self.frame.offset + self.frame.len(), ..Frame::default() };
         let mut frame = mem::replace(&mut self.frame, next);
+        self.finish(&mut frame);
+        frame
+    }
+
+    /// Works out what is shown of a frame beside its bytes.
+    fn finish(&self, frame: &mut Frame) {
         frame.unmask();
         frame.is_text = match frame.opcode() {
             0x0 => self.message == Some(OpCode::Text),
             opcode => opcode == OpCode::Text as u8,
         };
-        frame
     }
 }
 

@@ -3,8 +3,6 @@
 //! This file knows in which order the rules of a request are shown, and what a client checks in a response (§4.1).
 //! It refuses to judge a request: [`Request`] does that, rule by rule.
 
-use std::fmt;
-
 use crate::protocol::{
     HandshakeError, Limits, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
 };
@@ -343,11 +341,10 @@ fn leftover(from: Side, head: &[u8]) -> Option<Leftover> {
         Side::Client => "a request was begun, and the empty line behind its headers has not arrived",
         Side::Server => "a response was begun, and the empty line behind its headers has not arrived",
     };
-    (!head.is_empty()).then(|| Leftover { from, unread: head.len() as u64, says: says.to_owned() })
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {}", if self.ok { "✓" } else { "✗" }, self.section, self.says)
-    }
+    (!head.is_empty()).then(|| Leftover {
+        from,
+        unread: head.len() as u64,
+        frame: None,
+        says: says.to_owned(),
+    })
 }

@@ -137,6 +137,8 @@ pub struct Leftover {
     pub from: Side,
     /// How many.
     pub unread: u64,
+    /// The frame that they begin, if they do.
+    pub frame: Option<Frame>,
     /// What is wrong with them, in one short sentence.
     pub says: String,
 }
@@ -293,7 +295,9 @@ impl Explainer {
             step.answer.clear();
         }
         if step.event == FrameEvent::Close {
-            if self.standing.has_closed(step.from.peer()) {
+            if self.standing.is_over {
+                step.says = rules::CLOSE_OF_FAILURE.to_owned();
+            } else if self.standing.has_closed(step.from.peer()) {
                 step.says = rules::CLOSE_IN_RETURN.to_owned();
             }
             self.standing.note_close(step.from);
@@ -363,6 +367,7 @@ impl Stage {
             Self::Over { ignored, section } => Some(Leftover {
                 from,
                 unread: *ignored,
+                frame: None,
                 says: format!("behind the last byte that counts ({section}): they are thrown away"),
             }),
         }

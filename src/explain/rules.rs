@@ -28,6 +28,9 @@ pub(super) struct Rule {
 /// The Close of the side that is second to send one.
 pub(super) const CLOSE_IN_RETURN: &str = "the Close in return: the closing handshake is done";
 
+/// The Close of a side that has heard a broken rule.
+pub(super) const CLOSE_OF_FAILURE: &str = "the Close that says why the connection has failed (§7.1.7)";
+
 /// The rule that a frame is an example of; `message` is what it continues, or stands in the middle of.
 pub(super) fn shown_by(header: &FrameHeader, message: Option<OpCode>) -> Shown {
     let kind = match message {

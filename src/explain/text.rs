@@ -252,7 +252,7 @@ fn mask_fact(frame: &Frame) -> Fact {
     match frame.mask() {
         Some(true) => Fact::new("MASK", 1, "a masking key follows"),
         Some(false) => Fact::new("MASK", 0, "no masking key"),
-        None => Fact::new("MASK", "?", "not looked at"),
+        None => Fact::new("MASK", "?", "unknown"),
     }
 }
 
@@ -262,7 +262,7 @@ fn length_fact(frame: &Frame) -> Fact {
         Some(127) => Fact::new("length", 127, "the next 8 bytes have it"),
         Some(1) => Fact::new("length", 1, "byte of payload"),
         Some(length) => Fact::new("length", length, "bytes of payload"),
-        None => Fact::new("length", "?", "not looked at"),
+        None => Fact::new("length", "?", "unknown"),
     }
 }
 
@@ -330,6 +330,10 @@ fn show_leftover(step: &Leftover, page: &mut Page) {
         unread => format!("{unread} bytes more"),
     };
     page.title(Ink::Title, &format!("{}, {count}", step.from.name()));
+    if let Some(frame) = &step.frame {
+        show_header(frame, page);
+        show_payload(frame, page);
+    }
     page.prose("", &step.says);
 }
 

@@ -1,0 +1,635 @@
+//! What `wirehook::explain` makes of literal bytes, held to what the codec makes of them.
+//!
+//! Each case is delivered whole, byte by byte, and cut in two everywhere, and every way must end in the same steps.
+//! The words for people are compared literally only where they are the point.
+
+use std::collections::BTreeSet;
+
+use wirehook::{
+    CloseCode, Limits,
+    explain::{AcceptKey, BrokenRule, Explainer, FrameEvent, FrameStep, SHOWN, Side, State, Step},
+    protocol::{Connection, ProtocolError, accept_key},
+};
+
+/// The example of §1.3.
+const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: http://example.com\r\n\
+    Sec-WebSocket-Protocol: chat, superchat\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// §1.3: the answer to it.
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n";
+
+/// The masking key of the examples of §5.7.
+const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
+
+/// A client's frame that begins with the byte `first`.
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(first, payload.len());
+    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
+    frame
+}
+
+/// The header of such a frame.
+fn header(first: u8, len: usize) -> Vec<u8> {
+    let mut bytes = vec![first];
+    match len {
+        0..=125 => bytes.push(0x80 | len as u8),
+        126..=0xFFFF => {
+            bytes.push(0xFE);
+            bytes.extend((len as u16).to_be_bytes());
+        }
+        _ => {
+            bytes.push(0xFF);
+            bytes.extend((len as u64).to_be_bytes());
+        }
+    }
+    bytes.extend(KEY);
+    bytes
+}
+
+/// All steps of `input`, the end included, which must be the same however it is cut.
+#[track_caller]
+fn steps_from(start: fn(&Limits) -> Explainer, side: Side, input: &[u8]) -> Vec<Step> {
+    let deliver = |pieces: &[&[u8]]| {
+        let mut explainer = start(&Limits::default());
+        let mut steps: Vec<Step> = pieces.iter().flat_map(|piece| explainer.explain(side, piece)).collect();
+        steps.extend(explainer.end());
+        (steps, explainer.state())
+    };
+    let whole = deliver(&[input]);
+    assert_eq!(deliver(&input.chunks(1).collect::<Vec<_>>()), whole, "byte by byte");
+    let stride = (input.len() / 300).max(1);
+    for cut in (0..input.len()).step_by(stride) {
+        assert_eq!(deliver(&[&input[..cut], &input[cut..]]), whole, "cut at {cut}");
+    }
+    for step in &whole.0 {
+        check_forms(step);
+    }
+    whole.0
+}
+
+#[track_caller]
+fn frames(side: Side, input: &[u8]) -> Vec<Step> {
+    steps_from(Explainer::of_frames, side, input)
+}
+
+/// The only step of these frames, which breaks no rule.
+#[track_caller]
+fn frame(side: Side, input: &[u8]) -> FrameStep {
+    match &frames(side, input)[..] {
+        [Step::Frame(step)] => step.clone(),
+        other => panic!("one whole frame, not {other:#?}"),
+    }
+}
+
+/// The rule that the last of these frames breaks; nothing may follow but bytes that nobody looks at.
+#[track_caller]
+fn broken(side: Side, input: &[u8]) -> BrokenRule {
+    let steps = frames(side, input);
+    let rules: Vec<_> = steps.iter().filter(|it| it.breaks_a_rule()).collect();
+    match rules[..] {
+        [Step::Broken(rule)] => rule.clone(),
+        _ => panic!("one broken rule in {steps:#?}"),
+    }
+}
+
+// --- Both forms of every step ----------------------------------------------------------------------------
+
+/// Text and JSON of a step, as every terminal and every program can take them.
+#[track_caller]
+fn check_forms(step: &Step) {
+    let json = step.json();
+    let rest = json_value(json.as_bytes()).unwrap_or_else(|at| panic!("no JSON behind {at} bytes: {json}"));
+    assert_eq!(rest, b"", "{json}");
+    assert!(json.chars().all(|it| !it.is_control() && it != '\u{202e}'), "{json}");
+
+    let text = step.to_string();
+    assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{text}");
+    assert!(text.chars().all(|it| it == '\n' || !it.is_control() && it != '\u{202e}'), "{text}");
+    assert!(text.lines().all(|line| line.trim_end() == line), "no blanks at the ends of lines: {text}");
+
+    // Colours change nothing but the colour.
+    let mut plain = String::new();
+    let coloured = step.in_colour();
+    let mut rest = &*coloured;
+    while let Some((before, code)) = rest.split_once("\x1b[") {
+        plain += before;
+        rest = code.split_once('m').expect("a colour ends").1;
+    }
+    plain += rest;
+    let trimmed: Vec<_> = plain.lines().map(str::trim_end).collect();
+    assert_eq!(trimmed, text.lines().collect::<Vec<_>>());
+}
+
+/// Reads one JSON value (RFC 8259), strictly, and returns what is behind it; the error is how much was left.
+fn json_value(bytes: &[u8]) -> Result<&[u8], usize> {
+    match bytes {
+        [b'{', b'}', rest @ ..] | [b'[', b']', rest @ ..] => Ok(rest),
+        [b'{', rest @ ..] => json_items(rest, b'}', |item| {
+            let item = json_string(item)?;
+            json_value(item.strip_prefix(b":").ok_or(item.len())?)
+        }),
+        [b'[', rest @ ..] => json_items(rest, b']', json_value),
+        [b'"', ..] => json_string(bytes),
+        [b'0'..=b'9', ..] => {
+            let len = bytes.iter().take_while(|it| it.is_ascii_digit()).count();
+            if bytes[0] == b'0' && len > 1 { Err(bytes.len()) } else { Ok(&bytes[len..]) }
+        }
+        _ => [&b"true"[..], b"false", b"null"]
+            .iter()
+            .find_map(|word| bytes.strip_prefix(*word))
+            .ok_or(bytes.len()),
+    }
+}
+
+fn json_items(
+    mut bytes: &[u8],
+    end: u8,
+    item: impl Fn(&[u8]) -> Result<&[u8], usize>,
+) -> Result<&[u8], usize> {
+    loop {
+        bytes = item(bytes)?;
+        match bytes.split_first() {
+            Some((b',', rest)) => bytes = rest,
+            Some((it, rest)) if *it == end => return Ok(rest),
+            _ => return Err(bytes.len()),
+        }
+    }
+}
+
+fn json_string(bytes: &[u8]) -> Result<&[u8], usize> {
+    let mut bytes = bytes.strip_prefix(b"\"").ok_or(bytes.len())?;
+    loop {
+        match bytes {
+            [b'"', rest @ ..] => return Ok(rest),
+            [b'\\', b'"' | b'\\', rest @ ..] => bytes = rest,
+            [b'\\', b'u', a, b, c, d, rest @ ..] if [a, b, c, d].iter().all(|it| it.is_ascii_hexdigit()) => {
+                bytes = rest;
+            }
+            [0x20..=0x5b | 0x5d..=0xff, rest @ ..] => bytes = rest,
+            _ => return Err(bytes.len()),
+        }
+    }
+}
+
+#[test]
+fn the_checker_of_json_is_strict() {
+    for good in [r#"{"a":[1,0,"x\u00e9\"",{}],"b":null}"#, "[]", "true", "\"\""] {
+        assert_eq!(json_value(good.as_bytes()), Ok(&b""[..]), "{good}");
+    }
+    for bad in ["", "{", "{\"a\"}", "{\"a\":}", "[1,]", "01", "\"\n\"", "\"\\x\"", "nul", "{a:1}", "\"a"] {
+        assert!(json_value(bad.as_bytes()).is_err(), "{bad}");
+    }
+}
+
+// --- §5.7 ------------------------------------------------------------------------------------------------
+
+#[test]
+fn all_examples_of_the_rfc_are_explained() {
+    // §5.7
+    let unmasked = frame(Side::Server, &[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
+    assert_eq!((unmasked.event, unmasked.frame.text()), (FrameEvent::Message, Some("Hello")));
+    assert_eq!((unmasked.frame.mask(), unmasked.frame.key()), (Some(false), None));
+
+    let hello = frame(Side::Client, &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    assert_eq!((hello.event, hello.frame.text()), (FrameEvent::Message, Some("Hello")));
+    assert_eq!((hello.frame.key(), &*hello.frame.masked), (Some(KEY), &b"\x7f\x9f\x4d\x51\x58"[..]));
+    assert_eq!((hello.rule, hello.row, hello.state), ("§5.6", Some("s5.6-1"), State::Open));
+
+    let fragments = frames(Side::Server, b"\x01\x03Hel\x80\x02lo");
+    let [Step::Frame(first), Step::Frame(last)] = &fragments[..] else { panic!("{fragments:#?}") };
+    assert_eq!((first.event, last.event), (FrameEvent::Fragment, FrameEvent::Message));
+    assert_eq!((first.frame.fin(), last.frame.fin(), last.frame.opcode()), (false, true, 0));
+    assert_eq!((first.frame.offset, last.frame.offset), (0, 5));
+    assert_eq!((first.says.as_str(), last.rule), ("the first fragment of a text message", "§5.4"));
+
+    let ping = frame(Side::Client, &masked(0x89, b"Hello"));
+    assert_eq!((ping.event, &*ping.answer), (FrameEvent::Ping, &b"\x8a\x05Hello"[..]));
+    // The pong of §5.7 is the client's.
+    let pong = frame(Side::Client, &[0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    assert_eq!((pong.event, pong.frame.text(), &*pong.answer), (FrameEvent::Pong, Some("Hello"), &[][..]));
+
+    let short = frame(Side::Server, &[&[0x82, 0x7e, 0x01, 0x00][..], &[7; 256]].concat());
+    assert_eq!((short.frame.length7(), short.frame.length()), (Some(126), Some(256)));
+    assert_eq!((short.frame.extended(), short.frame.is_cut()), (&[1, 0][..], false));
+
+    let long = frame(Side::Server, &[&[0x82, 0x7f, 0, 0, 0, 0, 0, 1, 0, 0][..], &[7; 65536]].concat());
+    assert_eq!((long.frame.length7(), long.frame.length()), (Some(127), Some(65536)));
+    assert_eq!((long.frame.payload.len(), long.frame.is_cut(), long.frame.arrived), (SHOWN, true, 65536));
+}
+
+#[test]
+fn the_json_of_the_example_is_what_is_documented() {
+    // §5.7
+    let hello = frames(Side::Client, &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    assert_eq!(
+        hello[0].json(),
+        concat!(
+            r#"{"kind":"frame","from":"client","offset":0,"header":"818537fa213d","fin":true,"rsv":0,"#,
+            r#""opcode":1,"name":"text","mask":true,"length7":5,"extended":null,"length":5,"#,
+            r#""key":"37fa213d","masked":"7f9f4d5158","payload":"48656c6c6f","cut":false,"text":"Hello","#,
+            r#""message":null,"close":null,"event":"message","rule":"§5.6","#,
+            r#""says":"a whole text message in one frame","row":"s5.6-1","answer":null,"state":"open"}"#
+        )
+    );
+    let refused = frames(Side::Client, &[0x81, 0x05]);
+    let json = refused[0].json();
+    for field in [
+        r#"{"kind":"error","from":"client","offset":0,"#,
+        r#""bytes":"8105","section":"§5.1","says":"a client must mask its frames""#,
+        r#""code":1002,"answer":"882603eac2a7352e313a20"#,
+        r#""state":"closed"}"#,
+    ] {
+        assert!(json.contains(field), "{field} in {json}");
+    }
+}
+
+#[test]
+fn a_text_looks_like_this() {
+    // §5.2
+    let steps = frames(Side::Client, &[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    let wanted = "\
+client, byte 0: text, 5 bytes
+         81              85
+  +-+-+-+-+-------+-+-------------+
+  |F|R|R|R| opcode|M| Payload len |  FIN     1    the last frame of its message
+  |I|S|S|S|  (4)  |A|     (7)     |  RSV1-3  000  no extension
+  |N|V|V|V|       |S|             |  opcode  0x1  text
+  | |1|2|3|       |K|             |  MASK    1    a masking key follows
+  |1|0|0|0|0 0 0 1|1|0 0 0 0 1 0 1|  length  5    bytes of payload
+  +-+-+-+-+-------+-+-------------+
+  key         37 fa 21 3d
+  masked      7f 9f 4d 51 58
+  xor key     37 fa 21 3d 37
+  payload     48 65 6c 6c 6f
+  text        \"Hello\"
+  §5.6        a whole text message in one frame
+  state       open
+";
+    assert_eq!(steps[0].to_string(), wanted);
+}
+
+// --- Fragments, text, closing ----------------------------------------------------------------------------
+
+#[test]
+fn a_message_in_fragments_with_a_ping_between_is_put_together() {
+    // §5.4, §8.1: the cut is inside the two bytes of "ü".
+    let input =
+        [masked(0x01, b"gr\xc3"), masked(0x89, b"?"), masked(0x00, b"\xbc\xc3"), masked(0x80, b"\x9fe")]
+            .concat();
+    let steps = frames(Side::Client, &input);
+    let [Step::Frame(first), Step::Frame(ping), Step::Frame(second), Step::Frame(last)] = &steps[..] else {
+        panic!("{steps:#?}")
+    };
+    assert_eq!((first.frame.text(), first.frame.is_text), (None, true));
+    assert!(steps[0].to_string().contains(r#"text        "gr\xc3""#));
+    assert_eq!((ping.event, ping.row), (FrameEvent::Ping, Some("s5.4-1")));
+    assert_eq!(
+        (second.event, second.says.as_str()),
+        (FrameEvent::Fragment, "one more fragment of the text message")
+    );
+    let message = last.message.as_ref().expect("the message is complete");
+    assert_eq!((message.text(), message.length), (Some("grüße"), 7));
+}
+
+#[test]
+fn a_closing_handshake_ends_in_closed_whoever_begins() {
+    // §7.1.3, §7.1.4
+    let close = masked(0x88, b"\x03\xe8bye");
+    for first in [Side::Client, Side::Server] {
+        let mut explainer = Explainer::of_frames(&Limits::default());
+        let mut say = |side| match side {
+            Side::Client => explainer.explain(side, &close),
+            Side::Server => explainer.explain(side, b"\x88\x02\x03\xe8"),
+        };
+        let (asked, answered) = (say(first), say(first.peer()));
+        let [Step::Frame(asked)] = &asked[..] else { panic!("{asked:#?}") };
+        let [Step::Frame(answered)] = &answered[..] else { panic!("{answered:#?}") };
+        assert_eq!((asked.state, answered.state), (State::Closing, State::Closed), "{first:?} begins");
+        assert_eq!(answered.says, "the Close in return: the closing handshake is done");
+        assert_eq!(answered.answer, [], "nothing is owed for an answer");
+        // Who has sent its Close listens, but says nothing more.
+        let [Step::Broken(broken)] = &explainer.explain(Side::Server, b"\x81\x00")[..] else { panic!() };
+        assert_eq!((broken.section, broken.frame.header.len()), ("§5.5.1", 1));
+    }
+}
+
+#[test]
+fn a_close_is_shown_with_code_reason_and_the_close_that_it_is_owed() {
+    // §5.5.1
+    let close = frame(Side::Client, &masked(0x88, b"\x03\xe8bye"));
+    assert_eq!(close.close, Some((CloseCode::NORMAL, "bye".to_owned())));
+    assert_eq!((&*close.answer, close.state), (&[0x88, 0x02, 0x03, 0xe8][..], State::Closing));
+    let empty = frame(Side::Client, &masked(0x88, b""));
+    assert_eq!((empty.close, &*empty.answer), (None, &[0x88, 0x00][..]));
+    // 4000 has no name.
+    let private = frames(Side::Client, &masked(0x88, b"\x0f\xa0"));
+    assert!(private[0].json().contains(r#""close":{"code":4000,"name":null,"reason":""}"#));
+}
+
+#[test]
+fn after_the_servers_close_nothing_goes_back() {
+    // §5.5.1
+    let mut explainer = Explainer::of_frames(&Limits::default());
+    explainer.explain(Side::Server, b"\x88\x00");
+    let steps = explainer.explain(Side::Client, &[masked(0x89, b"?"), vec![0x81, 0x05]].concat());
+    let [Step::Frame(ping), Step::Broken(broken)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((&*ping.answer, ping.state), (&[][..], State::Closing));
+    assert_eq!((&*broken.answer, broken.state), (&[][..], State::Closed));
+}
+
+// --- Broken rules ----------------------------------------------------------------------------------------
+
+/// For each rule: frames of which the last breaks it, and how many bytes that takes.
+fn sins() -> Vec<(ProtocolError, Vec<u8>, usize)> {
+    let with = |error, input: Vec<u8>| {
+        let len = input.len();
+        (error, input, len)
+    };
+    let close = |code: u16| masked(0x88, &code.to_be_bytes());
+    let mut sins = vec![
+        with(ProtocolError::UnmaskedFrame, vec![0x81, 0x05]),
+        with(ProtocolError::ReservedBits, header(0xC1, 1)),
+        with(ProtocolError::ReservedOpCode(3), vec![0x83]),
+        with(ProtocolError::ReservedOpCode(0xF), vec![0x8F]),
+        with(ProtocolError::NonMinimalLength, vec![0x82, 0xFE, 0, 125]),
+        with(ProtocolError::NonMinimalLength, vec![0x82, 0xFF, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]),
+        with(ProtocolError::LengthOver63Bits, vec![0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0]),
+        with(ProtocolError::NothingToContinue, header(0x80, 1)),
+        with(ProtocolError::MessageNotFinished, [masked(0x01, b"a"), header(0x81, 1)].concat()),
+        with(ProtocolError::FragmentedControl, vec![0x09]),
+        with(ProtocolError::ControlTooLong, vec![0x89, 0xFE]),
+        with(ProtocolError::CloseBodyOfOneByte, masked(0x88, &[3])),
+        with(ProtocolError::CloseReasonNotUtf8, masked(0x88, b"\x03\xe8\xff")),
+        with(ProtocolError::TextNotUtf8, masked(0x81, b"\xff")),
+        // Cut inside a character, which only the end of the message shows.
+        with(ProtocolError::TextNotUtf8, masked(0x81, b"\xc3")),
+        with(ProtocolError::MessageTooBig, header(0x82, 1024 * 1024 + 1)),
+    ];
+    sins.extend(
+        [0, 999, 1004, 1005, 1006, 1015, 1016, 5000]
+            .map(|code| with(ProtocolError::ForbiddenCloseCode(code), close(code))),
+    );
+    // The rest of the frame makes no difference.
+    let early = masked(0x81, b"\xffand more");
+    sins.push((ProtocolError::TextNotUtf8, early, 7));
+    sins
+}
+
+/// What a server's connection makes of the same bytes: the error, and the Close that it sends.
+fn codec(input: &[u8]) -> (Option<ProtocolError>, Vec<u8>) {
+    let mut connection = Connection::new(&Limits::default());
+    let (mut bytes, mut sent) = (input.to_vec(), Vec::new());
+    let mut input = &mut bytes[..];
+    loop {
+        match connection.recv.next_event(&mut input) {
+            Ok(Some(event)) => connection.send.answer(&event, &mut sent),
+            Ok(None) => return (None, sent),
+            Err(error) => {
+                connection.send.fail(error, &mut sent);
+                return (Some(error), sent);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_broken_rule_is_explained_and_answered_as_the_codec_does() {
+    // §7.1.7
+    for (error, input, len) in sins() {
+        let rule = broken(Side::Client, &input);
+        let (found, sent) = codec(&input);
+        assert_eq!(found, Some(error), "the case is what it says");
+        assert_eq!(rule.answer, sent, "{error}");
+        assert_eq!((rule.section, rule.code), (error.section(), error.close_code()), "{error}");
+        assert_eq!(format!("{}: {}", rule.section, rule.says), error.to_string());
+        assert_eq!(rule.frame.offset + rule.frame.len(), len as u64, "{error}: up to the byte that shows it");
+        assert_eq!(rule.state, State::Closed);
+        assert!(rule.why.len() > 40 && rule.row.is_some(), "{error}");
+        assert!(
+            frames(Side::Client, &input[..len - 1]).iter().all(|it| !it.breaks_a_rule()),
+            "{error}: not earlier"
+        );
+    }
+}
+
+#[test]
+fn every_rule_of_the_codec_is_among_the_cases() {
+    // Names of variants, so that a new one fails here.
+    let source = include_str!("../src/protocol/error.rs");
+    let (_, list) = source.split_once("pub enum ProtocolError {").unwrap();
+    let (list, _) = list.split_once("\n}").unwrap();
+    let variants: BTreeSet<&str> = list
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("//"))
+        .map(|line| line.split(['(', ',']).next().unwrap())
+        .filter(|name| !name.is_empty())
+        .collect();
+    let sins = sins();
+    let names: Vec<String> = sins.iter().map(|(error, ..)| format!("{error:?}")).collect();
+    let tried: BTreeSet<&str> = names.iter().map(|name| name.split('(').next().unwrap()).collect();
+    assert_eq!(tried, variants);
+}
+
+#[test]
+fn bytes_behind_a_broken_rule_are_counted_and_not_looked_at() {
+    // §7.1.7
+    let steps = frames(Side::Client, &[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
+    let [Step::Broken(rule), Step::End(end)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((rule.section, rule.frame.header.as_slice()), ("§5.1", &[0x81, 0x05][..]));
+    assert_eq!((end.from, end.unread), (Side::Client, 5));
+    assert!(end.says.contains("§7.1.7"));
+}
+
+#[test]
+fn a_server_is_held_to_what_an_onlooker_can_judge() {
+    // §5.1
+    let masked = broken(Side::Server, &masked(0x81, b"Hello"));
+    assert_eq!((masked.section, masked.says.as_str()), ("§5.1", "a server must not mask its frames"));
+    assert_eq!(masked.answer, [], "a client answers as it likes");
+    for (error, input) in [
+        (ProtocolError::ReservedBits, &[0xC1, 0][..]),
+        (ProtocolError::ReservedOpCode(3), &[0x83]),
+        (ProtocolError::NothingToContinue, &[0x80, 0]),
+        (ProtocolError::MessageNotFinished, &[0x01, 0, 0x82, 0]),
+        (ProtocolError::FragmentedControl, &[0x09]),
+        (ProtocolError::ControlTooLong, &[0x89, 126]),
+        (ProtocolError::NonMinimalLength, &[0x82, 126, 0, 1]),
+        (ProtocolError::CloseBodyOfOneByte, &[0x88, 1, 3]),
+        (ProtocolError::ForbiddenCloseCode(1005), &[0x88, 2, 0x03, 0xED]),
+    ] {
+        let rule = broken(Side::Server, input);
+        assert_eq!(format!("{}: {}", rule.section, rule.says), error.to_string());
+    }
+    // §10.4: what a server may send is for its client to decide.
+    let mut explainer = Explainer::of_frames(&Limits::default());
+    assert_eq!(explainer.explain(Side::Server, &[0x82, 127, 0, 0, 0, 1, 0, 0, 0, 0]), []);
+}
+
+// --- Bytes that are missing ------------------------------------------------------------------------------
+
+#[test]
+fn what_is_left_unfinished_is_told_at_the_end_and_breaks_no_rule() {
+    let hello = masked(0x81, b"Hello");
+    for len in 1..hello.len() {
+        let steps = frames(Side::Client, &hello[..len]);
+        let [Step::End(end)] = &steps[..] else { panic!("{steps:#?}") };
+        assert_eq!((end.unread, end.frame.as_ref().map(|it| it.len())), (len as u64, Some(len as u64)));
+        assert!(!steps[0].breaks_a_rule());
+    }
+    // §5.4: a whole frame, of a message that is not.
+    let steps = frames(Side::Client, &masked(0x01, b"Hel"));
+    let [Step::Frame(_), Step::End(end)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!(end.unread, 0);
+    assert!(end.says.contains("last fragment"));
+    assert_eq!(frames(Side::Client, b""), []);
+    let steps = steps_from(Explainer::new, Side::Client, &REQUEST[..100]);
+    let [Step::End(end)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!(end.unread, 100);
+}
+
+#[test]
+fn a_declared_length_makes_nothing_larger() {
+    // §10.4
+    let limits = Limits::default();
+    let mut explainer = Explainer::of_frames(&limits);
+    let mut steps = explainer.explain(Side::Client, &header(0x82, limits.max_message_size));
+    assert_eq!(steps, []);
+    for _ in 0..limits.max_message_size / 65536 {
+        steps.extend(explainer.explain(Side::Client, &[0; 65536]));
+    }
+    let [Step::Frame(step)] = &steps[..] else { panic!("{} steps", steps.len()) };
+    assert_eq!((step.frame.masked.len(), step.frame.payload.len()), (SHOWN, SHOWN));
+    assert_eq!(step.frame.arrived, limits.max_message_size as u64);
+    assert!(step.message.is_none());
+    assert!(steps[0].to_string().contains("… and 1048512 bytes more"));
+}
+
+// --- Peers that try to steer the terminal ----------------------------------------------------------------
+
+#[test]
+fn nothing_that_a_peer_sends_can_steer_a_terminal() {
+    // `check_forms` looks for control characters in text and JSON of each.
+    let nasty = "\x1b[2J\r\n\u{9b}31m\u{202e}\u{0}\u{7f}\"\\";
+    let text = frames(Side::Client, &masked(0x81, nasty.as_bytes()));
+    assert!(text[0].to_string().contains(r#""\u{1b}[2J\r\n\u{9b}31m\u{202e}\0\u{7f}\"\\""#), "{}", text[0]);
+    frames(Side::Client, &masked(0x89, nasty.as_bytes()));
+    frames(Side::Client, &masked(0x88, &[b"\x03\xe8", nasty.as_bytes()].concat()));
+    frames(Side::Client, &masked(0x82, nasty.as_bytes()));
+    let head = "GET /\u{202e}\u{9b}2J HTTP/1.1\r\nHost: a\r\nX: \u{9b}2J\r\n\r\n";
+    steps_from(Explainer::new, Side::Client, head.as_bytes());
+    steps_from(Explainer::new, Side::Client, b"GET / HTTP/1.1\r\nX: \x1b[2J\r\n\r\n");
+    steps_from(Explainer::new, Side::Server, format!("HTTP/1.1 101 {nasty}\r\n\r\n").as_bytes());
+    assert!(!AcceptKey::of(nasty).to_string().contains('\x1b'));
+}
+
+// --- §4 --------------------------------------------------------------------------------------------------
+
+#[test]
+fn the_opening_handshake_is_ticked_off_and_the_accept_key_worked_out() {
+    // §1.3
+    let steps = steps_from(Explainer::new, Side::Client, REQUEST);
+    let [Step::Request(request)] = &steps[..] else { panic!("{steps:#?}") };
+    assert!(request.checks.len() == 10 && request.checks.iter().all(|check| check.ok));
+    assert_eq!((request.target.as_str(), request.lines.len()), ("/chat", 8));
+    assert_eq!((request.refused, request.state), (None, State::Connecting));
+    let accept = request.accept.as_ref().expect("there is a key");
+    assert_eq!(accept.nonce.as_ref(), Some(b"the sample nonce"));
+    let sha1 = [
+        0xb3, 0x7a, 0x4f, 0x2c, 0xc0, 0x62, 0x4f, 0x16, 0x90, 0xf6, 0x46, 0x06, 0xcf, 0x38, 0x59, 0x45, 0xb2,
+        0xbe, 0xc4, 0xea,
+    ];
+    assert_eq!(accept.sha1, sha1, "as §1.3 has it");
+    assert_eq!(accept.accept, accept_key("dGhlIHNhbXBsZSBub25jZQ=="));
+
+    let mut explainer = Explainer::new(&Limits::default());
+    explainer.explain(Side::Client, REQUEST);
+    let steps = explainer.explain(Side::Server, &[RESPONSE, b"\x81\x00"].concat());
+    let [Step::Response(response), Step::Frame(first)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((response.status, response.state), (Some(101), State::Open));
+    assert!(response.checks.len() == 6 && response.checks.iter().all(|check| check.ok));
+    assert_eq!(first.frame.offset, RESPONSE.len() as u64);
+    let steps = explainer.explain(Side::Client, &masked(0x81, b"a"));
+    let [Step::Frame(first)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!(first.frame.offset, REQUEST.len() as u64);
+}
+
+#[test]
+fn each_rule_of_a_request_is_crossed_for_itself() {
+    // §4.2.1
+    let head = String::from_utf8(REQUEST.to_vec()).unwrap();
+    let cases = [
+        ("GET /chat", "POST /chat", 405, 0),
+        ("Host: server.example.com\r\n", "", 400, 1),
+        ("Host:", "Content-Length: 5\r\nHost:", 400, 2),
+        ("Upgrade: websocket", "Upgrade: h2c", 426, 3),
+        ("Connection: Upgrade", "Connection: close", 400, 4),
+        ("Version: 13", "Version: 12", 426, 5),
+        ("Key: dGhl", "Key: ", 400, 6),
+        ("chat, superchat", "chat, chat", 400, 7),
+        ("Origin:", "Sec-WebSocket-Extensions: ;\r\nOrigin:", 400, 8),
+        ("Origin:", "Origin: http://a\r\nOrigin:", 400, 9),
+    ];
+    for (kept, broken, status, crossed) in cases {
+        let head = head.replacen(kept, broken, 1);
+        let steps = steps_from(Explainer::new, Side::Client, head.as_bytes());
+        let [Step::Request(request)] = &steps[..] else { panic!("{steps:#?}") };
+        let crosses: Vec<_> = (0..).zip(&request.checks).filter(|(_, it)| !it.ok).map(|(at, _)| at).collect();
+        assert_eq!(crosses, [crossed], "{broken:?}");
+        assert_eq!(request.refused.map(|error| error.status()), Some(status), "{broken:?}");
+        assert!(request.refusal()[0].starts_with(&format!("HTTP/1.1 {status} ")));
+        assert_eq!(request.accept, None);
+        assert!(steps[0].breaks_a_rule());
+    }
+}
+
+#[test]
+fn a_head_that_is_no_http_is_refused_at_its_byte() {
+    // RFC 9112 §2
+    let steps = steps_from(Explainer::new, Side::Client, b"GET / HTTP/1.1\nHost: a\r\n\r\n");
+    let [Step::Request(request), Step::End(end)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((request.length, request.lines.as_slice()), (15, &["GET / HTTP/1.1".to_owned()][..]));
+    assert_eq!((request.checks.len(), request.checks[0].section.as_str()), (1, "RFC 9112 §2"));
+    assert_eq!(end.unread, 11);
+}
+
+#[test]
+fn a_response_is_held_against_its_request() {
+    // §4.1, §4.2.2
+    let response = String::from_utf8(RESPONSE.to_vec()).unwrap();
+    let cases = [
+        ("Upgrade: websocket", "Upgrade: h2c", 1),
+        ("Connection: Upgrade", "Connection: close", 2),
+        ("s3pPLMBi", "s3pPLMBj", 3),
+        ("Protocol: chat", "Protocol: other", 4),
+        ("Upgrade: websocket", "Sec-WebSocket-Extensions: x\r\nUpgrade: websocket", 5),
+    ];
+    for (kept, broken, crossed) in cases {
+        let mut explainer = Explainer::new(&Limits::default());
+        explainer.explain(Side::Client, REQUEST);
+        let steps = explainer.explain(Side::Server, response.replacen(kept, broken, 1).as_bytes());
+        let [Step::Response(response)] = &steps[..] else { panic!("{steps:#?}") };
+        let crosses: Vec<_> =
+            (0..).zip(&response.checks).filter(|(_, it)| !it.ok).map(|(at, _)| at).collect();
+        assert_eq!(crosses, [crossed], "{broken:?}");
+        check_forms(&steps[0]);
+    }
+}
+
+#[test]
+fn a_refusal_ends_the_connection() {
+    // §4.2.2
+    let mut explainer = Explainer::new(&Limits::default());
+    explainer.explain(Side::Client, REQUEST);
+    let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n";
+    let steps = explainer.explain(Side::Server, refusal);
+    let [Step::Response(response)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((response.status, response.state, response.checks.len()), (Some(403), State::Closed, 0));
+    assert!(!steps[0].breaks_a_rule(), "to refuse is a server's right");
+    assert_eq!(explainer.explain(Side::Client, &masked(0x81, b"a")), []);
+    let ends = explainer.end();
+    let unread: Vec<_> = ends.iter().map(|it| matches!(it, Step::End(end) if end.unread > 0)).collect();
+    assert_eq!(unread, [true, true]);
+}
