@@ -6,7 +6,7 @@ mod common;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc::{self, Receiver},
@@ -159,6 +159,9 @@ fn help_and_version_are_printed() {
             "--max-backpressure",
             "--backpressure",
             "--nodelay",
+            "--explain",
+            "decode",
+            "accept",
             "-v",
             "-q",
             "--help",
@@ -177,7 +180,7 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn arguments_that_make_no_sense_are_told_in_one_line() {
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 26] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
         (&["dance"], "echo and greet"),
@@ -195,6 +198,15 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--backpressure", "wait"], "drop or close"),
         (&["--nodelay", "perhaps"], "on or off"),
         (&["--subprotocol", "two words"], "two words"),
+        (&["--explain=xml"], "text or json"),
+        (&["accept"], "no key"),
+        (&["accept", "a", "b"], "b"),
+        (&["decode"], "nothing to decode"),
+        (&["decode", "8g"], "8g"),
+        (&["decode", "81", "5"], "'5'"),
+        (&["decode", "--base64", "g!"], "'!'"),
+        (&["decode", "--file", "nowhere.bin"], "nowhere.bin"),
+        (&["decode", "--loud"], "--loud"),
     ];
     for (args, told) in cases {
         let output = run(args);
@@ -275,6 +287,236 @@ fn greet_is_the_canonical_program() {
     Client::open(address).expect_text("welcome to the websocket server!");
     assert_eq!(process.line(), "connection open: 2");
     assert_eq!(process.line(), "connection close: 2");
+}
+
+// --- Commands --------------------------------------------------------------------------------------------
+
+/// Runs the binary to its end with this on standard input; returns standard output and the exit status.
+fn pipe(args: &[&str], input: &[u8]) -> (String, Option<i32>) {
+    let mut child = command(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    child.stdin.take().unwrap().write_all(input).expect("the input is taken");
+    let output = child.wait_with_output().unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code())
+}
+
+/// What `decode` prints without anything on standard input.
+fn decode(args: &[&str]) -> (String, Option<i32>) {
+    pipe(&[&["decode"], args].concat(), b"")
+}
+
+#[test]
+fn decode_says_why_a_frame_without_a_mask_is_refused_and_with_which_bytes() {
+    // §5.1
+    let (text, status) = decode(&["81", "05", "48", "65", "6c", "6c", "6f", "--client"]);
+    assert_eq!(status, Some(1));
+    for part in [
+        "client, byte 0: a text frame breaks §5.1\n",
+        "✗ a client must mask its frames\n",
+        "The MASK bit is 0",
+        "  answer      88 26 03 ea c2 a7 35 2e 31 3a 20",
+        "a Close with 1002 protocol error",
+        "  state       closed\n",
+        "client, 5 bytes more\n",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    // A server would send the same bytes.
+    let (text, status) = decode(&["8105", "48656c6c6f"]);
+    assert_eq!(status, Some(0));
+    assert!(
+        text.starts_with("The first frame is not masked") && text.contains("server, byte 0: text"),
+        "{text}"
+    );
+}
+
+#[test]
+fn decode_reads_hex_base64_files_and_standard_input() {
+    // §5.7
+    let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    let wanted = decode(&["81 85 37 fa 21 3d 7f 9f 4d 51 58"]);
+    assert!(wanted.0.contains("text        \"Hello\"") && wanted.1 == Some(0), "{}", wanted.0);
+    for args in [
+        &["818537fa213d7f9f4d5158"][..],
+        &["0x81", "0x85", "0x37", "0xfa21", "3d7f9f4d5158"],
+        &["81:85:37:fa:21:3d:7f:9f:4d:51:58", "--client"],
+        &["--base64", "gYU3+iE9f59NUVg="],
+    ] {
+        assert_eq!(decode(args), wanted, "{args:?}");
+    }
+    for (args, input) in [
+        (&["decode"][..], &hello[..]),
+        (&["decode", "-"], b"8185 37fa\n213d 7f9f 4d51 58\n"),
+        (&["decode", "-", "--base64"], b"gYU3+iE9\nf59NUVg=\n"),
+    ] {
+        assert_eq!(pipe(args, input), wanted, "{args:?}");
+    }
+    let path = std::env::temp_dir().join(format!("wirehook-decode-{}.bin", std::process::id()));
+    fs::write(&path, hello).unwrap();
+    let name = path.to_str().unwrap();
+    let of_files = [decode(&[name]), decode(&["--file", name])];
+    fs::remove_file(&path).unwrap();
+    assert_eq!(of_files, [wanted.clone(), wanted]);
+}
+
+#[test]
+fn decode_knows_a_handshake_by_its_first_bytes() {
+    // §4.2
+    let frame = common::frame(0x81, b"Hello");
+    let (text, status) = pipe(&["decode"], &[REQUEST.as_bytes(), &frame].concat());
+    assert_eq!(status, Some(0));
+    assert!(
+        text.contains("base64      s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") && text.contains("\"Hello\""),
+        "{text}"
+    );
+    let (text, status) = pipe(&["decode"], b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+    assert_eq!(status, Some(1));
+    assert!(text.contains("✗ §4.2.2  Connection has the token Upgrade"), "{text}");
+    let (text, status) = pipe(&["decode", "--handshake"], b"POST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(status, Some(1));
+    assert!(text.contains("answer      HTTP/1.1 405 Method Not Allowed"), "{text}");
+}
+
+#[test]
+fn decode_prints_one_object_a_line_and_knows_the_limit() {
+    // §10.4
+    let (text, status) = decode(&["--json", "--max-message-size", "4", "818537fa213d7f9f4d5158"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines.len(), status), (2, Some(1)));
+    assert!(
+        lines[0].starts_with(r#"{"kind":"error","#) && lines[0].contains(r#""section":"§10.4""#),
+        "{text}"
+    );
+    assert_eq!(lines[1].split(',').next(), Some(r#"{"kind":"end""#));
+}
+
+#[test]
+fn accept_works_out_the_key_step_by_step() {
+    // §1.3
+    let (text, status) = pipe(&["accept", "dGhlIHNhbXBsZSBub25jZQ=="], b"");
+    let wanted = "  key         dGhlIHNhbXBsZSBub25jZQ==
+  = 16 bytes  74 68 65 20 73 61 6d 70 6c 65 20 6e 6f 6e 63 65
+  GUID        258EAFA5-E914-47DA-95CA-C5AB0DC85B11
+  key + GUID  dGhlIHNhbXBsZSBub25jZQ==258EAFA5-E914-47DA-95CA-C5AB0DC85B11
+  SHA-1       b3 7a 4f 2c c0 62 4f 16 90 f6 46 06 cf 38 59 45 b2 be c4 ea
+  base64      s3pPLMBiTxaQ9kYGzzhZRbK+xOo=
+";
+    assert_eq!((text.as_str(), status), (wanted, Some(0)));
+    // §4.2.1
+    let (text, status) = pipe(&["accept", "c2hvcnQ="], b"");
+    assert_eq!(status, Some(1));
+    assert!(text.contains("✗ §4.2.1: this is not the base64 of 16 bytes"), "{text}");
+}
+
+#[test]
+fn each_command_has_a_help_of_its_own() {
+    for command in ["decode", "accept"] {
+        let (text, status) = pipe(&[command, "--help"], b"");
+        assert!(text.contains(&format!("Usage: wirehook {command}")) && status == Some(0), "{text}");
+    }
+}
+
+#[test]
+fn explain_shows_both_directions_live() {
+    for mode in ["echo", "greet"] {
+        let (process, address) = Process::start(&[mode, "--explain"]);
+        let mut client = Client::open(address);
+        client.send_text("no \x1b[31m colours");
+        client.send_close(1000, "");
+        while client.try_frame().expect("the end is no reset").is_some() {}
+        drop(client);
+        let mut lines = vec![process.line()];
+        while !lines[lines.len() - 1].ends_with("#1 the TCP connection is closed") {
+            lines.push(process.line());
+        }
+        let text = lines.join("\n");
+        for part in [
+            &*format!("#1 client, byte 0: request of {} bytes\n", REQUEST.len()),
+            "  base64      s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\n",
+            "#1 server, byte 0: response of 129 bytes\n",
+            "  text        \"no \\u{1b}[31m colours\"\n",
+            &*format!("#1 client, byte {}: close, 2 bytes\n", REQUEST.len() + 6 + 16),
+        ] {
+            assert!(text.contains(part), "{part:?} in {text}");
+        }
+        assert!(!text.contains('\x1b'), "no colours in a pipe, and none of the client's");
+    }
+}
+
+#[test]
+fn explain_as_json_has_time_and_connection() {
+    let (process, address) = Process::start(&["--explain=json"]);
+    let mut client = Client::open(address);
+    client.send_text("a word");
+    client.expect_text("a word");
+    let lines: Vec<String> = (0..5).map(|_| process.line()).collect();
+    for (line, (kind, from)) in lines.iter().zip([
+        ("connected", ""),
+        ("request", "client"),
+        ("response", "server"),
+        ("frame", "client"),
+        ("frame", "server"),
+    ]) {
+        let (time, rest) = line.strip_prefix(r#"{"time":"#).unwrap().split_once(',').unwrap();
+        assert!(time.parse::<f64>().is_ok_and(|it| it < 60.0), "{line}");
+        assert!(rest.starts_with(&format!(r#""connection":1,"kind":"{kind}""#)), "{line}");
+        assert!(from.is_empty() || rest.contains(&format!(r#""from":"{from}""#)), "{line}");
+    }
+    assert!(lines[4].contains(r#""payload":"6120776f7264","cut":false,"text":"a word""#), "{}", lines[4]);
+}
+
+#[test]
+fn nobody_who_does_not_read_the_explanations_holds_up_the_server() {
+    // Standard output is a pipe that nobody empties behind the first line.
+    let mut child = command(&["--listen", "127.0.0.1:0", "--explain"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdout = BufReader::with_capacity(1, child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let address = line.trim_end().split_once(" on ws://").unwrap().1.parse().unwrap();
+    let mut process = Process { child, stdout: mpsc::channel().1, stderr: mpsc::channel().1 };
+    let mut client = Client::open(address);
+    // Far more than a pipe and the queue before it can hold.
+    for _ in 0..3000 {
+        client.send_text("still served");
+        client.expect_text("still served");
+    }
+    process.signal("TERM");
+    client.expect_close(1001, "server is shutting down");
+    drop(client);
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("still served"));
+}
+
+#[test]
+fn a_closed_standard_output_does_not_end_the_server() {
+    let mut child = command(&["--listen", "127.0.0.1:0", "--explain"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let address = line.trim_end().split_once(" on ws://").unwrap().1.parse().unwrap();
+    drop(stdout);
+    let _process = Process { child, stdout: mpsc::channel().1, stderr: mpsc::channel().1 };
+    let mut client = Client::open(address);
+    for _ in 0..10 {
+        client.send_text("still served");
+        client.expect_text("still served");
+    }
 }
 
 // --- Limits and lists ------------------------------------------------------------------------------------

@@ -541,7 +541,7 @@ fn the_opening_handshake_is_ticked_off_and_the_accept_key_worked_out() {
         0xb3, 0x7a, 0x4f, 0x2c, 0xc0, 0x62, 0x4f, 0x16, 0x90, 0xf6, 0x46, 0x06, 0xcf, 0x38, 0x59, 0x45, 0xb2,
         0xbe, 0xc4, 0xea,
     ];
-    assert_eq!(accept.sha1, sha1, "as §1.3 has it");
+    assert_eq!(accept.digest, sha1, "as §1.3 has it");
     assert_eq!(accept.accept, accept_key("dGhlIHNhbXBsZSBub25jZQ=="));
 
     let mut explainer = Explainer::new(&Limits::default());

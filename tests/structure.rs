@@ -140,6 +140,24 @@ fn protocol_knows_no_sockets_clocks_or_logs() {
 }
 
 #[test]
+fn explain_knows_the_protocol_and_nothing_else() {
+    let places: Vec<String> = sources("src/explain")
+        .iter()
+        .flat_map(|(path, source)| {
+            let lines = lines_with(source, &OUTSIDE_WORLD).into_iter().chain(lines_beyond_protocol(source));
+            lines.map(move |line| format!("{path}:{line}"))
+        })
+        .collect();
+    assert!(places.is_empty(), "src/explain is bytes in, words out:\n{}", places.join("\n"));
+}
+
+/// The numbers of the lines that name a part of the crate other than `protocol`.
+fn lines_beyond_protocol(source: &str) -> Vec<usize> {
+    let is_beyond = |line: &str| line.split("crate::").skip(1).any(|name| !name.starts_with("protocol::"));
+    (1..).zip(code_of(source).lines()).filter(|(_, line)| is_beyond(line)).map(|(at, _)| at).collect()
+}
+
+#[test]
 fn mio_is_named_only_by_the_loop() {
     check_only_in(&["src/server/", "src/peers/"], &["mio"]);
 }
@@ -224,6 +242,8 @@ fn what_is_forbidden_is_found() {
     ] {
         assert_eq!(lines_with(good, &OUTSIDE_WORLD), [] as [usize; 0], "{good}");
     }
+    let beyond = "use crate::{peers, protocol};\nuse crate::protocol::Limits;\nuse crate::peers::ConnId;\n";
+    assert_eq!(lines_beyond_protocol(beyond), [1, 3]);
     let panics = [".unwrap()", ".expect(", "panic!"];
     assert_eq!(lines_with("a.unwrap();\nb.expect(\"b\");\npanic!();\n", &panics), [1, 2, 3]);
     assert_eq!(lines_with("a.unwrap_or(b).expect_err(c);\n/// a.unwrap()\n", &panics), [] as [usize; 0]);

@@ -28,7 +28,7 @@ pub struct Check {
 /// // The example of §1.3.
 /// let accept = AcceptKey::of("dGhlIHNhbXBsZSBub25jZQ==");
 /// assert_eq!(accept.nonce.as_ref(), Some(b"the sample nonce"));
-/// assert_eq!(accept.sha1[..4], [0xb3, 0x7a, 0x4f, 0x2c]);
+/// assert_eq!(accept.digest[..4], [0xb3, 0x7a, 0x4f, 0x2c]);
 /// assert_eq!(accept.accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct AcceptKey {
     /// The 16 bytes that it is the base64 of (§4.1), if it is.
     pub nonce: Option<[u8; 16]>,
     /// The SHA-1 of the key with [`GUID`](crate::protocol::GUID) behind it.
-    pub sha1: [u8; 20],
+    pub digest: [u8; 20],
     /// The base64 of that: the `Sec-WebSocket-Accept`.
     pub accept: String,
 }
@@ -49,7 +49,7 @@ impl AcceptKey {
         Self {
             key: key.to_owned(),
             nonce: decode_key(key.as_bytes()),
-            sha1: accept_digest(key),
+            digest: accept_digest(key),
             accept: accept_key(key),
         }
     }

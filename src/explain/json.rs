@@ -110,7 +110,7 @@ fn accept(accept: &AcceptKey) -> String {
         .text("key", &accept.key)
         .optional("nonce", accept.nonce.map(|nonce| quoted(&hex(&nonce))))
         .text("guid", GUID)
-        .text("sha1", &hex(&accept.sha1))
+        .text("sha1", &hex(&accept.digest))
         .text("accept", &accept.accept)
         .end()
 }

@@ -123,7 +123,7 @@ fn show_accept(accept: &AcceptKey, page: &mut Page) {
     }
     page.row("GUID", Ink::Text, GUID);
     page.row("key + GUID", Ink::Text, &format!("{}{GUID}", page::line(&accept.key)));
-    page.row("SHA-1", Ink::Bytes, &spaced_hex(&accept.sha1));
+    page.row("SHA-1", Ink::Bytes, &spaced_hex(&accept.digest));
     page.row("base64", Ink::Good, &accept.accept);
 }
 
