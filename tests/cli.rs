@@ -321,7 +321,7 @@ fn decode_says_why_a_frame_without_a_mask_is_refused_and_with_which_bytes() {
         "  answer      88 26 03 ea c2 a7 35 2e 31 3a 20",
         "a Close with 1002 protocol error",
         "  state       closed\n",
-        "client, 5 bytes more\n",
+        "client: 5 bytes more\n",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }

@@ -1,5 +1,5 @@
-//! `docs/walkthrough.md` says what the program says: the conversation is had again, the commands are run again, and
-//! each listing is compared.
+//! `docs/walkthrough.md` and the README say what the program says: the conversation is had again, the commands are
+//! run again, and each listing is compared.
 //!
 //! With `WIREHOOK_REWRITE=1` in the environment the listings are written anew instead. A listing is known by its first
 //! line: `client, byte …` and `server, byte …` are the steps of the conversation below, in order, as `--explain`
@@ -25,6 +25,7 @@ use wirehook::{
 
 const BINARY_PATH: &str = env!("CARGO_BIN_EXE_wirehook");
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/walkthrough.md");
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 
 /// What a browser would ask with.
 const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: localhost:9501\r\nConnection: keep-alive, Upgrade\r\n\
@@ -118,9 +119,9 @@ fn row_of(hex: &str) -> String {
     )
 }
 
-/// The page with all its listings as the program prints them now.
-fn rewritten(page: &str) -> String {
-    let mut steps = live_steps().into_iter();
+/// The page with all its listings as the program prints them now, the conversation's steps among them.
+fn rewritten(page: &str, steps: Vec<String>) -> String {
+    let mut steps = steps.into_iter();
     let mut new = String::new();
     let mut lines = page.split_inclusive('\n');
     while let Some(line) = lines.next() {
@@ -152,18 +153,29 @@ fn rewritten(page: &str) -> String {
     new
 }
 
-#[test]
-fn every_listing_is_what_the_program_prints() {
-    let page = fs::read_to_string(PAGE).unwrap();
-    let new = rewritten(&page);
+/// Compares a page with what it should be, or makes it so.
+#[track_caller]
+fn check(path: &str, steps: Vec<String>) {
+    let page = fs::read_to_string(path).unwrap();
+    let new = rewritten(&page, steps);
     if env::var_os("WIREHOOK_REWRITE").is_some() {
-        fs::write(PAGE, new).unwrap();
+        fs::write(path, new).unwrap();
         return;
     }
     for ((number, is), wanted) in (1..).zip(page.lines()).zip(new.lines()) {
-        assert_eq!(is, wanted, "line {number} of docs/walkthrough.md; WIREHOOK_REWRITE=1 writes it anew");
+        assert_eq!(is, wanted, "line {number} of {path}; WIREHOOK_REWRITE=1 writes it anew");
     }
     assert_eq!(page.len(), new.len());
+}
+
+#[test]
+fn every_listing_is_what_the_program_prints() {
+    check(PAGE, live_steps());
+}
+
+#[test]
+fn the_example_of_the_readme_is_what_the_program_prints() {
+    check(README, Vec::new());
 }
 
 #[test]

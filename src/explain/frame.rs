@@ -346,9 +346,9 @@ impl FrameReader {
     /// What is left when no more bytes come.
     pub(super) fn leftover(&self) -> Option<Leftover> {
         let says = if !self.frame.is_empty() {
-            "a frame was begun, and its end has not arrived"
+            "the rest of the frame has not arrived"
         } else if self.message.is_some() {
-            "a message in fragments was begun, and its last fragment has not arrived"
+            "the last fragment of the message has not arrived"
         } else {
             return None;
         };

@@ -338,8 +338,8 @@ impl ResponseHead {
 
 fn leftover(from: Side, head: &[u8]) -> Option<Leftover> {
     let says = match from {
-        Side::Client => "a request was begun, and the empty line behind its headers has not arrived",
-        Side::Server => "a response was begun, and the empty line behind its headers has not arrived",
+        Side::Client => "the empty line that ends the request has not arrived",
+        Side::Server => "the empty line that ends the response has not arrived",
     };
     (!head.is_empty()).then(|| Leftover {
         from,

@@ -368,7 +368,7 @@ impl Stage {
                 from,
                 unread: *ignored,
                 frame: None,
-                says: format!("behind the last byte that counts ({section}): they are thrown away"),
+                says: format!("they stand behind the last byte that counts ({section}), and are thrown away"),
             }),
         }
     }

@@ -131,11 +131,8 @@ fn show_accept(accept: &AcceptKey, page: &mut Page) {
 
 fn show_frame(step: &FrameStep, page: &mut Page) {
     let frame = &step.frame;
-    let length = match frame.arrived {
-        1 => "1 byte".to_owned(),
-        length => format!("{length} bytes"),
-    };
-    let title = format!("{}, byte {}: {}, {length}", step.from.name(), frame.offset, frame.name());
+    let (from, offset, name) = (step.from.name(), frame.offset, frame.name());
+    let title = format!("{from}, byte {offset}: {name}, {}", bytes(frame.arrived));
     page.title(Ink::Title, &title);
     show_header(frame, page);
     show_payload(frame, page);
@@ -164,6 +161,10 @@ fn show_broken(step: &BrokenRule, page: &mut Page) {
     show_state(step.state, page);
 }
 
+fn bytes(count: u64) -> String {
+    if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
+}
+
 /// What the frame is called in a sentence.
 fn noun(frame: &Frame) -> &'static str {
     match frame.name() {
@@ -180,7 +181,7 @@ fn noun(frame: &Frame) -> &'static str {
 /// The diagram of §5.2 with its bits filled in, and beside it what they mean.
 fn show_header(frame: &Frame, page: &mut Page) {
     let [first, second] = [frame.header.first(), frame.header.get(1)];
-    let hex = |byte: Option<&u8>| byte.map_or("??".to_owned(), |byte| format!("{byte:02x}"));
+    let hex = |byte: Option<&u8>| byte.map_or_else(|| "??".to_owned(), |byte| format!("{byte:02x}"));
     page.put(Ink::Bytes, &format!("         {}              {}", hex(first), hex(second)));
     page.end_line();
     show_line(BORDER, Ink::Label, page);
@@ -324,17 +325,18 @@ fn show_answer(answer: &[u8], page: &mut Page) {
 // --- The end -------------------------------------------------------------------------------------------------
 
 fn show_leftover(step: &Leftover, page: &mut Page) {
-    let count = match step.unread {
-        0 => "the end".to_owned(),
-        1 => "1 byte more".to_owned(),
-        unread => format!("{unread} bytes more"),
-    };
-    page.title(Ink::Title, &format!("{}, {count}", step.from.name()));
+    let from = step.from.name();
     if let Some(frame) = &step.frame {
+        let title = format!("{from}, byte {}: {} of a frame", frame.offset, bytes(step.unread));
+        page.title(Ink::Title, &title);
         show_header(frame, page);
         show_payload(frame, page);
+    } else if step.unread > 0 {
+        page.title(Ink::Title, &format!("{from}: {} more", bytes(step.unread)));
+    } else {
+        page.title(Ink::Title, &format!("{from}: the end"));
     }
-    page.prose("", &step.says);
+    page.prose("end", &step.says);
 }
 
 fn show_state(state: State, page: &mut Page) {
