@@ -2,7 +2,7 @@
 //!
 //! This file knows every option once in the help and once in `set`. It refuses to act on any.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use lexopt::{
     Arg::{Long, Short, Value},
@@ -62,6 +62,8 @@ What is kept for clients:
 
 What is told:
   --explain[=json]          explain every handshake and frame on standard output
+  --record DIR              write each connection's bytes to a pcapng file in DIR  [nowhere];
+                            it holds all that clients send: DIR is made for its owner only
   --metrics ADDR:PORT       show /metrics, /healthz and /readyz there  [nowhere]
   -v, -q                    more (-vv: every frame) or less; RUST_LOG works too
   -h, --help                this
@@ -94,6 +96,7 @@ pub(super) struct Options {
     pub(super) listen: String,
     pub(super) metrics: Option<String>,
     pub(super) explain: Option<Form>,
+    pub(super) record: Option<PathBuf>,
     pub(super) config: Config,
     /// How many more `-v` than `-q`; none of either leaves it to `RUST_LOG`.
     pub(super) verbosity: Option<i8>,
@@ -106,6 +109,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         listen: "127.0.0.1:9501".to_owned(),
         metrics: None,
         explain: None,
+        record: None,
         config: Config::default(),
         verbosity: None,
     };
@@ -120,6 +124,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),
+            Long("record") => options.record = Some(parser.value()?.into()),
             Long("explain") => options.explain = Some(parse_form(&mut parser)?),
             Long(name) => {
                 let name = name.to_owned();

@@ -6,12 +6,14 @@
 mod accept;
 mod args;
 mod bytes;
+mod capture;
 mod decode;
 mod echo;
 mod explain;
 mod greet;
 mod log;
 mod observers;
+mod record;
 mod signals;
 mod units;
 
@@ -26,6 +28,7 @@ use wirehook::{Handler, Server};
 use args::{Command, Mode, Options};
 use explain::Explain;
 use observers::Observers;
+use record::Record;
 
 /// The server could not be started, its loop has failed, or what was to be explained breaks a rule.
 const EXIT_FAILURE: u8 = 1;
@@ -62,6 +65,15 @@ fn serve(options: Options) -> ExitCode {
         }),
         Err(error) => return complain(&error, EXIT_FAILURE),
     };
+    if let Some(directory) = &options.record {
+        let recorder = server.local_addr().and_then(|address| Record::into_directory(directory, address));
+        match recorder {
+            Ok(recorder) => observers.add(recorder),
+            Err(error) => {
+                return complain(&format!("cannot record into {}: {error}", directory.display()), EXIT_FAILURE);
+            }
+        }
+    }
     let metrics = options.metrics.as_deref();
     let code = match options.mode {
         Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, "echo"),
