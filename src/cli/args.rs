@@ -13,6 +13,7 @@ use wirehook::{Backpressure, Config};
 use super::{
     accept, decode,
     explain::Form,
+    replay,
     units::{self, Limit, Seconds, Size},
 };
 
@@ -29,6 +30,7 @@ Modes:
 Commands:
   decode  explain frames and handshakes given as hex, base64, a file or standard input
   accept  work out the Sec-WebSocket-Accept for a key
+  replay  play the client's side of a recording against a server, and compare the answers
 
 Where:
   --listen ADDR:PORT        where to listen; port 0 takes a free one  [127.0.0.1:9501]
@@ -81,6 +83,8 @@ pub(super) enum Command {
     Decode(Box<decode::Options>),
     AcceptHelp,
     Accept(String),
+    ReplayHelp,
+    Replay(Box<replay::Options>),
     Serve(Box<Options>),
 }
 
@@ -121,6 +125,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Short('q') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_sub(1)),
             Value(value) if mode.is_none() && value == "decode" => return parse_decode(&mut parser),
             Value(value) if mode.is_none() && value == "accept" => return parse_accept(&mut parser),
+            Value(value) if mode.is_none() && value == "replay" => return parse_replay(&mut parser),
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),
@@ -144,6 +149,11 @@ fn parse_decode(parser: &mut Parser) -> Result<Command, lexopt::Error> {
 
 fn parse_accept(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     Ok(accept::parse(parser)?.map_or(Command::AcceptHelp, Command::Accept))
+}
+
+fn parse_replay(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+    let options = replay::parse(parser)?;
+    Ok(options.map_or(Command::ReplayHelp, |options| Command::Replay(Box::new(options))))
 }
 
 /// The value of `--explain`, which needs none.
@@ -194,7 +204,7 @@ fn parse_mode(name: &str) -> Result<Mode, &'static str> {
     match name {
         "echo" => Ok(Mode::Echo),
         "greet" => Ok(Mode::Greet),
-        _ => Err("the modes are echo and greet, the commands decode and accept"),
+        _ => Err("the modes are echo and greet, the commands decode, accept and replay"),
     }
 }
 

@@ -14,6 +14,7 @@ mod greet;
 mod log;
 mod observers;
 mod record;
+mod replay;
 mod signals;
 mod units;
 
@@ -43,6 +44,8 @@ pub(crate) fn main() -> ExitCode {
         Ok(Command::Decode(options)) => decode::run(&options),
         Ok(Command::AcceptHelp) => print(accept::HELP),
         Ok(Command::Accept(key)) => accept::run(&key),
+        Ok(Command::ReplayHelp) => print(replay::HELP),
+        Ok(Command::Replay(options)) => replay::run(*options),
         Ok(Command::Serve(options)) => serve(*options),
         Err(error) => complain(&format!("{error} (try --help)"), EXIT_USAGE),
     }

@@ -1,0 +1,207 @@
+//! `wirehook replay FILE --to ws://HOST:PORT`: the client's side of a recording, played against a server.
+//!
+//! ```text
+//! recording ─▶ script.rs: what the client says, when, and what is to be heard before
+//!                 │
+//!              player.rs: says it, hears the answers, compares ─▶ difference.rs: what differs, for people
+//!                 │
+//!              line.rs: the connection, with a time limit on every wait
+//! ```
+//!
+//! This file knows the options and the exit codes. It refuses to know how anything is compared.
+
+mod difference;
+mod line;
+mod player;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::OsString,
+    fs::{self, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+
+use lexopt::{
+    Arg::{Long, Short, Value},
+    Parser, ValueExt,
+};
+
+use super::{
+    EXIT_FAILURE, EXIT_USAGE,
+    capture::{self, Recording},
+    complain, print,
+    units::Seconds,
+};
+use line::Line;
+use player::Pace;
+use script::Script;
+
+pub(super) const HELP: &str = "\
+Plays the client's side of a recording against a server, and tells where the answers differ.
+
+Usage: wirehook replay FILE --to ws://HOST:PORT[/PATH] [OPTIONS]
+       wirehook replay FILE --extract OUT [--connection N]
+
+FILE is a pcapng of `wirehook echo --record DIR`, or any pcapng or pcap of a plain-text session.
+
+  --to ws://HOST:PORT[/PATH]  the server; a PATH takes the place of the recorded one
+  --connection N              which connection, if the file has several; 1 is the first
+  --paced                     wait as long as the client did; without it only answers are waited for
+  --timeout TIME              how long to wait for each answer  [5s]
+  --extract OUT               don't play: write the client's frames, as they were sent, to the new file OUT
+  -h, --help                  this
+
+The request is sent as it was recorded: its Host, its Origin, its key. Then come the client's bytes, each as soon
+as the answers have come that were recorded before it. Compared are the status line and the headers of the response
+(not Date, Age, Expires and Last-Modified, and in any order), and every frame byte for byte, up to the first that
+differs. The server's own pings are left out on both sides: they come by the clock.
+
+Exit status: 0 the answers are the same, 1 they differ, 2 no verdict was reached.
+";
+
+/// The answers differ.
+const EXIT_DIFFERS: u8 = EXIT_FAILURE;
+/// The arguments make no sense, there is no such recording, or the server is not reached.
+const EXIT_NO_VERDICT: u8 = EXIT_USAGE;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub(super) struct Options {
+    file: PathBuf,
+    connection: Option<usize>,
+    task: Task,
+}
+
+#[derive(Debug)]
+enum Task {
+    Play { target: Target, pace: Pace, timeout: Duration },
+    Extract(PathBuf),
+}
+
+/// §3: where a `ws` URI points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Target {
+    address: String,
+    /// None leaves it to the recording.
+    path: Option<String>,
+}
+
+/// `None` is the help.
+pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
+    let (mut file, mut target, mut connection, mut extract) = (None::<OsString>, None, None, None);
+    let (mut pace, mut timeout) = (Pace::AsSoonAsAnswered, TIMEOUT);
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Short('h') | Long("help") => return Ok(None),
+            Value(value) if file.is_none() => file = Some(value),
+            Long("to") => target = Some(parser.value()?.parse_with(parse_target)?),
+            Long("connection") => connection = Some(parser.value()?.parse()?),
+            Long("paced") => pace = Pace::AsRecorded,
+            Long("timeout") => timeout = parser.value()?.parse::<Seconds>()?.0,
+            Long("extract") => extract = Some(PathBuf::from(parser.value()?)),
+            _ => return Err(arg.unexpected()),
+        }
+    }
+    let task = match (target, extract) {
+        (Some(target), None) => Task::Play { target, pace, timeout },
+        (None, Some(path)) => Task::Extract(path),
+        _ => return Err("expected either --to or --extract".into()),
+    };
+    let file = file.ok_or("expected the FILE of a recording")?.into();
+    Ok(Some(Options { file, connection, task }))
+}
+
+pub(super) fn run(options: Options) -> ExitCode {
+    let recording = match load(&options.file, options.connection) {
+        Ok(recording) => recording,
+        Err(problem) => {
+            return complain(&format!("{}: {problem}", options.file.display()), EXIT_NO_VERDICT);
+        }
+    };
+    match options.task {
+        Task::Extract(path) => extract(recording, &path),
+        Task::Play { target, pace, timeout } => play(recording, &target, pace, timeout),
+    }
+}
+
+fn parse_target(text: &str) -> Result<Target, &'static str> {
+    const EXPECTED: &str = "expected ws://HOST:PORT or ws://HOST:PORT/PATH";
+    let rest = text.strip_prefix("ws://").ok_or(EXPECTED)?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT be used".
+    if authority.is_empty() || !rest.bytes().all(|it| it.is_ascii_graphic() && it != b'#') {
+        return Err(EXPECTED);
+    }
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    // §3: "The port component is OPTIONAL; the default for "ws" is port 80".
+    let address = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+    let path = match path {
+        "" | "/" => None,
+        path if path.starts_with('?') => Some(format!("/{path}")),
+        path => Some(path.to_owned()),
+    };
+    Ok(Target { address, path })
+}
+
+/// The one connection of a file that is meant.
+fn load(file: &Path, connection: Option<usize>) -> Result<Recording, String> {
+    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+    let mut capture = capture::read(&bytes)?;
+    for note in &capture.notes {
+        complain(note, 0);
+    }
+    let count = capture.connections.len();
+    let index = match (count, connection) {
+        (0, _) => return Err("nobody says anything on a TCP connection in it".to_owned()),
+        (1, None) => 0,
+        (_, None) => return Err(format!("it has {count} connections: choose one with --connection N")),
+        (_, Some(number)) if (1..=count).contains(&number) => number - 1,
+        (_, Some(number)) => return Err(format!("it has no connection {number}, but {count}")),
+    };
+    let recording = capture.connections.swap_remove(index);
+    for note in &recording.notes {
+        complain(note, 0);
+    }
+    Ok(recording)
+}
+
+/// Writes what the client sent behind its request.
+fn extract(recording: Recording, path: &Path) -> ExitCode {
+    let frames = script::client_frames(recording);
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(&frames));
+    match written {
+        Ok(()) => print(&format!("{}: {} bytes of a client's frames\n", path.display(), frames.len())),
+        Err(error) => complain(&format!("cannot write {}: {error}", path.display()), EXIT_NO_VERDICT),
+    }
+}
+
+fn play(recording: Recording, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
+    let script = match Script::new(recording, target.path.as_deref()) {
+        Ok(script) => script,
+        Err(problem) => return complain(&problem, EXIT_NO_VERDICT),
+    };
+    let line = match Line::connect(&target.address, timeout) {
+        Ok(line) => line,
+        Err(error) => {
+            return complain(&format!("cannot connect to {}: {error}", target.address), EXIT_NO_VERDICT);
+        }
+    };
+    match player::play(&script, line, pace) {
+        Ok(summary) => print(&format!("same: {summary}\n")),
+        Err(difference) => {
+            print(&difference.to_string());
+            ExitCode::from(EXIT_DIFFERS)
+        }
+    }
+}

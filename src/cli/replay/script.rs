@@ -1,0 +1,143 @@
+//! What a client said on a recorded connection, and what it heard before each of its words.
+//!
+//! This file knows where a response head and each frame of an answer ends. It refuses to know what they mean, and
+//! that there is a server to play them to.
+
+use std::time::Duration;
+
+use wirehook::{
+    explain::Side,
+    protocol::{FrameHeader, OpCode},
+};
+
+use super::super::capture::Recording;
+
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+const GET: &[u8] = b"GET ";
+
+/// A recording as a client has to play it.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) cues: Vec<Cue>,
+    /// All that the server said.
+    pub(super) answer: Vec<u8>,
+    /// The parts of the answer, in their order.
+    pub(super) parts: Vec<Part>,
+}
+
+/// Something for the client to say.
+#[derive(Debug)]
+pub(super) struct Cue {
+    /// Since the connection began.
+    pub(super) at: Duration,
+    pub(super) bytes: Vec<u8>,
+    /// How many bytes of the answer were there before.
+    pub(super) after: usize,
+}
+
+/// A part of an answer that is compared as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Head,
+    Frame,
+    /// A ping, which servers send by the clock (§5.5.2).
+    Ping,
+    /// What is no frame: the body of a refusal, or bytes in which no frame can be found.
+    Rest,
+}
+
+impl Script {
+    /// What is to be played, the request with another path if one is given.
+    pub(super) fn new(recording: Recording, path: Option<&str>) -> Result<Self, String> {
+        let (mut cues, mut answer) = (Vec::new(), Vec::new());
+        for piece in recording.pieces {
+            match piece.from {
+                Side::Client => cues.push(Cue { at: piece.at, bytes: piece.bytes, after: answer.len() }),
+                Side::Server => answer.extend_from_slice(&piece.bytes),
+            }
+        }
+        if let Some(path) = path {
+            replace_path(cues.first_mut().map(|cue| &mut cue.bytes), path)?;
+        }
+        let parts = parts_of(&answer);
+        Ok(Self { cues, answer, parts })
+    }
+
+    /// How many bytes at the end of the answer are no whole part.
+    pub(super) fn unfinished(&self) -> usize {
+        self.answer.len() - self.parts.last().map_or(0, |part| part.end)
+    }
+}
+
+/// The parts of an answer; what is cut at its end is none.
+fn parts_of(answer: &[u8]) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut start = 0;
+    let mut has_frames = false;
+    while start < answer.len() {
+        let rest = &answer[start..];
+        let (kind, len) = match start {
+            0 => {
+                let Some(len) = head_len(rest) else { break };
+                has_frames = is_upgrade(&rest[..len]);
+                (Kind::Head, len)
+            }
+            _ if !has_frames => (Kind::Rest, rest.len()),
+            _ => match FrameHeader::decode(rest) {
+                Ok(None) => break,
+                Ok(Some((header, len))) => {
+                    let kind = if header.opcode == OpCode::Ping { Kind::Ping } else { Kind::Frame };
+                    let Some(len) = frame_len(&header, len).filter(|&len| len <= rest.len()) else { break };
+                    (kind, len)
+                }
+                Err(_) => (Kind::Rest, rest.len()),
+            },
+        };
+        parts.push(Part { kind, start, end: start + len });
+        start += len;
+    }
+    parts
+}
+
+/// The length of a frame with its header; none if it is more than there can be.
+pub(super) fn frame_len(header: &FrameHeader, header_len: usize) -> Option<usize> {
+    usize::try_from(header.payload_len).ok()?.checked_add(header_len)
+}
+
+/// The length of the head that `bytes` begin with, its empty line included.
+pub(super) fn head_len(bytes: &[u8]) -> Option<usize> {
+    let end = bytes.windows(END_OF_HEAD.len()).position(|it| it == END_OF_HEAD)?;
+    Some(end + END_OF_HEAD.len())
+}
+
+/// §4.1: whether a response says 101, behind which there are frames.
+fn is_upgrade(head: &[u8]) -> bool {
+    head.starts_with(b"HTTP/1.1 101 ")
+}
+
+/// Puts another path into the request that a client begins with.
+fn replace_path(first: Option<&mut Vec<u8>>, path: &str) -> Result<(), String> {
+    let replaced = first.and_then(|bytes| {
+        let target = bytes.strip_prefix(GET)?;
+        let end = target.iter().position(|&it| it == b' ' || it == b'\r')?;
+        bytes.splice(GET.len()..GET.len() + end, path.bytes());
+        Some(())
+    });
+    replaced
+        .ok_or_else(|| "the recording doesn't begin with a request whose path could be replaced".to_owned())
+}
+
+/// What a client sent behind its request; all of it, where the recording has no request.
+pub(super) fn client_frames(recording: Recording) -> Vec<u8> {
+    let pieces = recording.pieces.into_iter().filter(|piece| piece.from == Side::Client);
+    let mut said: Vec<u8> = pieces.flat_map(|piece| piece.bytes).collect();
+    let request_len = if said.starts_with(GET) { head_len(&said).unwrap_or(said.len()) } else { 0 };
+    said.split_off(request_len)
+}

@@ -1,0 +1,160 @@
+//! The command's parts, without a server; whole plays are in `tests/capture.rs`.
+
+use wirehook::explain::Side;
+
+use super::{
+    capture::Piece,
+    difference::Difference,
+    script::{Kind, Part, client_frames},
+    *,
+};
+
+const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n";
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+
+fn recording(pieces: &[(Side, &[u8])]) -> Recording {
+    let pieces = (0..).zip(pieces);
+    Recording {
+        client: ([127, 0, 0, 1], 1).into(),
+        server: ([127, 0, 0, 1], 2).into(),
+        began: Duration::ZERO,
+        pieces: pieces
+            .map(|(at, (from, bytes))| Piece {
+                at: Duration::from_secs(at),
+                from: *from,
+                bytes: bytes.to_vec(),
+            })
+            .collect(),
+        notes: vec![],
+    }
+}
+
+fn options(args: &[&str]) -> Result<Option<Options>, String> {
+    parse(&mut Parser::from_args(args)).map_err(|error| error.to_string())
+}
+
+fn target(address: &str, path: Option<&str>) -> Result<Target, &'static str> {
+    Ok(Target { address: address.to_owned(), path: path.map(str::to_owned) })
+}
+
+#[test]
+fn a_target_is_a_ws_uri() {
+    // §3
+    assert_eq!(parse_target("ws://127.0.0.1:9501"), target("127.0.0.1:9501", None));
+    assert_eq!(parse_target("ws://[::1]:9501/"), target("[::1]:9501", None));
+    assert_eq!(parse_target("ws://a.example"), target("a.example:80", None));
+    assert_eq!(parse_target("ws://[::1]/chat?x=1"), target("[::1]:80", Some("/chat?x=1")));
+    assert_eq!(parse_target("ws://a:1?x"), target("a:1", Some("/?x")));
+    for text in
+        ["", "a:1", "wss://a:1", "ws://", "ws:///chat", "ws://a:1/#x", "ws://a:1/ HTTP/1.1", "ws://a:1/\r\n"]
+    {
+        assert!(parse_target(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_told() {
+    assert!(options(&["f", "--to", "ws://a:1", "--paced", "--timeout", "1s", "--connection", "2"]).is_ok());
+    assert!(options(&["f", "--extract", "x"]).is_ok());
+    assert!(options(&["--help"]).is_ok_and(|it| it.is_none()));
+    for args in [
+        &[][..],
+        &["f"],
+        &["--to", "ws://a:1"],
+        &["f", "g", "--to", "ws://a:1"],
+        &["f", "--to", "http://a"],
+        &["f", "--to", "ws://a:1", "--extract", "x"],
+        &["f", "--to", "ws://a:1", "--connection", "first"],
+        &["f", "--to", "ws://a:1", "--timeout", "0"],
+        &["f", "--to", "ws://a:1", "--fast"],
+    ] {
+        assert!(options(args).is_err(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_script_says_each_piece_after_what_was_heard_before() {
+    let pieces = [
+        (Side::Client, REQUEST),
+        (Side::Server, RESPONSE),
+        (Side::Client, b"one"),
+        (Side::Server, b"\x81\x01a\x89\x00\x81"),
+        (Side::Client, b"two"),
+        (Side::Server, b"\x01b\x82"),
+    ];
+    let script = Script::new(recording(&pieces), None).unwrap_or_else(|it| unreachable!("{it}"));
+    let head = RESPONSE.len();
+    let cues: Vec<_> = script.cues.iter().map(|cue| (cue.at.as_secs(), &cue.bytes[..], cue.after)).collect();
+    assert_eq!(cues, [(0, REQUEST, 0), (2, b"one", head), (4, b"two", head + 6)]);
+    let part = |kind, start, len| Part { kind, start, end: start + len };
+    let parts = [
+        part(Kind::Head, 0, head),
+        part(Kind::Frame, head, 3),
+        part(Kind::Ping, head + 3, 2),
+        part(Kind::Frame, head + 5, 3),
+    ];
+    assert_eq!(script.parts, parts);
+    assert_eq!(script.unfinished(), 1);
+}
+
+#[test]
+fn what_is_no_frame_is_one_part() {
+    let kinds = |answer: &[u8]| {
+        let script = Script::new(recording(&[(Side::Server, answer)]), None);
+        script.map(|it| it.parts.iter().map(|part| part.kind).collect::<Vec<_>>())
+    };
+    assert_eq!(kinds(b"HTTP/1.1 400 Bad Request\r\n\r\n\x81\x00"), Ok(vec![Kind::Head, Kind::Rest]));
+    // A reserved opcode, behind a frame.
+    let answer = [RESPONSE, b"\x81\x00\x83\x00\x81\x00"].concat();
+    assert_eq!(kinds(&answer), Ok(vec![Kind::Head, Kind::Frame, Kind::Rest]));
+    // A length that nobody reaches.
+    let answer = [RESPONSE, b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"].concat();
+    assert_eq!(kinds(&answer), Ok(vec![Kind::Head]));
+    assert_eq!(kinds(b"HTTP/1.1 101 "), Ok(vec![]));
+}
+
+#[test]
+fn a_path_takes_the_place_of_the_recorded_one() {
+    let replaced = |first: &[u8]| {
+        let script = Script::new(recording(&[(Side::Client, first)]), Some("/other?x=1"));
+        script.map(|mut it| it.cues.remove(0).bytes)
+    };
+    assert_eq!(replaced(REQUEST), Ok(b"GET /other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()));
+    for first in [&b"\x81\x80"[..], b"GET /ch", b"POST / HTTP/1.1\r\n"] {
+        assert!(replaced(first).is_err());
+    }
+    assert!(Script::new(recording(&[]), Some("/")).is_err());
+}
+
+#[test]
+fn a_clients_frames_are_what_follows_its_request() {
+    let (first, second) = REQUEST.split_at(10);
+    let pieces =
+        [(Side::Client, first), (Side::Server, b"x"), (Side::Client, second), (Side::Client, b"\x81\x80")];
+    assert_eq!(client_frames(recording(&pieces)), b"\x81\x80");
+    assert_eq!(client_frames(recording(&[(Side::Client, b"\x81\x80")])), b"\x81\x80");
+    assert_eq!(client_frames(recording(&[(Side::Client, b"GET / HT")])), b"");
+}
+
+#[test]
+fn heads_are_compared_without_what_is_of_the_moment_and_in_any_order() {
+    let compared = |came: &[u8]| {
+        let recorded =
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nA: 1\r\nA: 2\r\nDate: x\r\n\r\n";
+        Difference::of_heads(recorded, came).map(|it| it.to_string())
+    };
+    let same: [&[u8]; 2] = [
+        b"HTTP/1.1 101 Switching Protocols\r\na: 1\r\nUPGRADE:  websocket \r\nA: 2\r\n\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nA: 1\r\nA: 2\r\nUpgrade: websocket\r\nDate: y\r\nAge: 1\r\n\r\n",
+    ];
+    assert_eq!(same.map(compared), [None, None]);
+    let other = b"HTTP/1.1 200 OK\r\nupgrade: h2c\r\nA: 1\r\nA: 2\r\n\r\n";
+    let told = "differs: the response differs\n- HTTP/1.1 101 Switching Protocols\n+ HTTP/1.1 200 OK\n\
+                - upgrade: websocket\n+ upgrade: h2c\n";
+    assert_eq!(compared(other).as_deref(), Some(told));
+    let turned = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nA: 2\r\nA: 1\r\n\r\n";
+    assert!(compared(turned).is_some_and(|it| it.contains("- a: 1\n- a: 2\n- upgrade: websocket\n+ a: 2\n")));
+    // A terminal is not steered.
+    let told = compared(b"HTTP/1.1 101 \x1b[31m\r\n\r\n");
+    assert!(told.is_some_and(|it| it.contains("+ HTTP/1.1 101 \\x1b[31m\n")));
+}
