@@ -20,7 +20,12 @@ use wirehook::{
     explain::{Explainer, Side, Step},
 };
 
-use super::{EXIT_FAILURE, EXIT_USAGE, bytes, complain, explain, print, units::Size};
+use super::{
+    EXIT_FAILURE, EXIT_USAGE, bytes, capture, complain, decode_capture,
+    explain::{self, Form},
+    print,
+    units::Size,
+};
 
 pub(super) const HELP: &str = "\
 Explains frames and handshakes: each byte, each bit, the rule that is kept or broken, what goes back.
@@ -28,7 +33,8 @@ Explains frames and handshakes: each byte, each bit, the rule that is kept or br
 Usage: wirehook decode [OPTIONS] [HEX... | FILE | -]
 
 The bytes are given as hex (81 05, 8105, 0x81 0x05, 81:05), or they are read from a file or, for '-', from
-standard input, which have them as they are or as hex.
+standard input, which have them as they are or as hex. Of a capture (pcapng, pcap) every
+connection is explained, both sides.
 
   --base64                  they are written in base64
   --file PATH               read this file
@@ -79,12 +85,21 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
 pub(super) fn run(options: &Options) -> ExitCode {
     match options.bytes() {
         Ok(bytes) if bytes.is_empty() => complain(&"nothing to decode (try decode --help)", EXIT_USAGE),
+        Ok(bytes) if capture::is_capture(&bytes) => options.show_capture(&bytes),
         Ok(bytes) => show(options, &bytes),
         Err(error) => complain(&error, EXIT_USAGE),
     }
 }
 
 impl Options {
+    fn show_capture(&self, bytes: &[u8]) -> ExitCode {
+        if self.side.is_some() {
+            return complain(&"a capture says by itself who has sent what", EXIT_USAGE);
+        }
+        let form = if self.is_json { Form::Json } else { Form::Text };
+        decode_capture::run(bytes, form, &self.limits)
+    }
+
     /// The bytes, wherever they are.
     fn bytes(&self) -> Result<Vec<u8>, String> {
         if let Some(path) = &self.file {

@@ -7,6 +7,7 @@
 use std::{
     collections::HashMap,
     env,
+    fmt::Display,
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     sync::mpsc::{self, Receiver, SyncSender},
@@ -36,6 +37,11 @@ pub(super) enum Form {
 /// Whether standard output is a terminal, and nobody has asked for no colours (<https://no-color.org>).
 pub(super) fn wants_colour() -> bool {
     io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// An object with time and connection before its other fields, in a line of its own.
+pub(super) fn object(seconds: f64, connection: &dyn Display, json: &str) -> String {
+    format!("{{\"time\":{seconds:.6},\"connection\":{connection},{}\n", json.trim_start_matches('{'))
 }
 
 /// Explains all connections of a server.
@@ -101,10 +107,8 @@ impl Explain {
         format!("{:.3} #{id}", self.started.elapsed().as_secs_f64())
     }
 
-    /// An object with time and connection before its other fields.
     fn object(&self, id: ConnId, json: &str) -> String {
-        let seconds = self.started.elapsed().as_secs_f64();
-        format!("{{\"time\":{seconds:.6},\"connection\":{id},{}\n", json.trim_start_matches('{'))
+        object(self.started.elapsed().as_secs_f64(), &id, json)
     }
 
     fn print(&mut self, line: String) {

@@ -8,6 +8,7 @@ mod args;
 mod bytes;
 mod capture;
 mod decode;
+mod decode_capture;
 mod echo;
 mod explain;
 mod greet;
@@ -73,7 +74,10 @@ fn serve(options: Options) -> ExitCode {
         match recorder {
             Ok(recorder) => observers.add(recorder),
             Err(error) => {
-                return complain(&format!("cannot record into {}: {error}", directory.display()), EXIT_FAILURE);
+                return complain(
+                    &format!("cannot record into {}: {error}", directory.display()),
+                    EXIT_FAILURE,
+                );
             }
         }
     }

@@ -209,7 +209,8 @@ fn make_private_directory(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn private_file() -> OpenOptions {
+/// How a file is opened that nobody else may read.
+pub(super) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

@@ -19,7 +19,7 @@ mod tests;
 
 use std::{
     ffi::OsString,
-    fs::{self, OpenOptions},
+    fs,
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -35,6 +35,7 @@ use super::{
     EXIT_FAILURE, EXIT_USAGE,
     capture::{self, Recording},
     complain, print,
+    record::private_file,
     units::Seconds,
 };
 use line::Line;
@@ -175,11 +176,8 @@ fn load(file: &Path, connection: Option<usize>) -> Result<Recording, String> {
 /// Writes what the client sent behind its request.
 fn extract(recording: Recording, path: &Path) -> ExitCode {
     let frames = script::client_frames(recording);
-    let written = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .and_then(|mut file| file.write_all(&frames));
+    let file = private_file().write(true).create_new(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(&frames));
     match written {
         Ok(()) => print(&format!("{}: {} bytes of a client's frames\n", path.display(), frames.len())),
         Err(error) => complain(&format!("cannot write {}: {error}", path.display()), EXIT_NO_VERDICT),

@@ -201,7 +201,8 @@ impl Player<'_> {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { frames, bytes, pings: [recorded, came], unfinished, is_open } = self;
-        write!(f, "{frames} frames, {bytes} bytes")?;
+        let plural = if *frames == 1 { "" } else { "s" };
+        write!(f, "{frames} frame{plural}, {bytes} bytes with the response's head")?;
         if recorded + came > 0 {
             write!(f, "; pings not compared: {recorded} recorded, {came} came")?;
         }
