@@ -8,132 +8,15 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::mpsc::{self, Receiver},
-    thread,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use common::{BINARY, Client, Frame, GRAIN, PATIENCE, PING, REQUEST, header, request};
-
-const BINARY_PATH: &str = env!("CARGO_BIN_EXE_wirehook");
-
-/// A running binary, which ends with the test.
-struct Process {
-    child: Child,
-    stdout: Receiver<String>,
-    stderr: Receiver<String>,
-}
-
-impl Process {
-    /// Starts the binary on a free port.
-    fn start(args: &[&str]) -> (Self, SocketAddr) {
-        Self::start_at("127.0.0.1:0", args)
-    }
-
-    fn start_at(listen: &str, args: &[&str]) -> (Self, SocketAddr) {
-        Self::spawn(command(&["--listen", listen]).args(args))
-    }
-
-    /// Starts a command that becomes the binary, and waits until it says where it listens.
-    fn spawn(command: &mut Command) -> (Self, SocketAddr) {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the binary starts");
-        let stdout = lines(child.stdout.take().unwrap());
-        let stderr = lines(child.stderr.take().unwrap());
-        let process = Self { child, stdout, stderr };
-        let line = process.line();
-        let (_, address) = line.split_once(" on ws://").expect("the line tells the address");
-        let address = address.parse().expect("the address is one that can be connected to");
-        (process, address)
-    }
-
-    /// The next line on standard output.
-    fn line(&self) -> String {
-        self.stdout.recv_timeout(PATIENCE).expect("a line is printed")
-    }
-
-    /// Waits for a line on standard error that holds this.
-    fn expect_logged(&self, text: &str) -> String {
-        let mut others = Vec::new();
-        loop {
-            match self.stderr.recv_timeout(PATIENCE) {
-                Ok(line) if line.contains(text) => return line,
-                Ok(line) => others.push(line),
-                Err(_) => panic!("{text:?} is not logged, but {others:#?}"),
-            }
-        }
-    }
-
-    fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.child.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
-    }
-
-    /// Waits until the process ends, and returns its status and the rest of standard error.
-    fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        // Both end when the process does.
-        let rest = drain(&self.stderr);
-        assert_eq!(drain(&self.stdout), [""; 0], "nothing more is printed");
-        (self.child.wait().unwrap(), rest)
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn command(args: &[&str]) -> Command {
-    let mut command = Command::new(BINARY_PATH);
-    command.args(args).env_remove("RUST_LOG").env_remove("RUST_LOG_STYLE");
-    command
-}
-
-/// The lines of a stream as they come.
-fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-/// All lines up to the end of a stream.
-fn drain(lines: &Receiver<String>) -> Vec<String> {
-    let mut rest = Vec::new();
-    loop {
-        match lines.recv_timeout(PATIENCE) {
-            Ok(line) => rest.push(line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => return rest,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the process goes on"),
-        }
-    }
-}
-
-/// Runs the binary to its end, which must come by itself.
-fn run(args: &[&str]) -> Output {
-    let mut child = command(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let stdout = lines(child.stdout.take().unwrap());
-    let stderr = lines(child.stderr.take().unwrap());
-    let mut process = Process { child, stdout, stderr };
-    let text = |lines: &Receiver<String>| {
-        drain(lines).into_iter().map(|line| line + "\n").collect::<String>().into_bytes()
-    };
-    let (stdout, stderr) = (text(&process.stdout), text(&process.stderr));
-    Output { status: process.child.wait().unwrap(), stdout, stderr }
-}
+use common::{
+    BINARY, Client, Frame, GRAIN, PING, REQUEST, header,
+    process::{BINARY_PATH, Process, command, run},
+    request,
+};
 
 // --- Arguments -------------------------------------------------------------------------------------------
 
@@ -482,7 +365,7 @@ fn nobody_who_does_not_read_the_explanations_holds_up_the_server() {
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     let address = line.trim_end().split_once(" on ws://").unwrap().1.parse().unwrap();
-    let mut process = Process { child, stdout: mpsc::channel().1, stderr: mpsc::channel().1 };
+    let process = Process::unheard(child);
     let mut client = Client::open(address);
     // Far more than a pipe and the queue before it can hold.
     for _ in 0..3000 {
@@ -492,7 +375,7 @@ fn nobody_who_does_not_read_the_explanations_holds_up_the_server() {
     process.signal("TERM");
     client.expect_close(1001, "server is shutting down");
     drop(client);
-    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    assert_eq!(process.wait().0.code(), Some(0));
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert!(rest.contains("still served"));
@@ -511,7 +394,7 @@ fn a_closed_standard_output_does_not_end_the_server() {
     stdout.read_line(&mut line).unwrap();
     let address = line.trim_end().split_once(" on ws://").unwrap().1.parse().unwrap();
     drop(stdout);
-    let _process = Process { child, stdout: mpsc::channel().1, stderr: mpsc::channel().1 };
+    let _process = Process::unheard(child);
     let mut client = Client::open(address);
     for _ in 0..10 {
         client.send_text("still served");
@@ -737,7 +620,7 @@ fn a_full_descriptor_table_is_survived() {
     }
     assert!((6..24).contains(&served), "{served} clients with 24 descriptors");
     let mut waiting = clients.split_off(served);
-    let before = cpu_seconds(process.child.id());
+    let before = cpu_seconds(process.id());
     for _ in 0..10 {
         for client in &mut clients {
             client.send_text("still served");
@@ -745,7 +628,7 @@ fn a_full_descriptor_table_is_survived() {
         }
         assert!(!waiting[0].hears_within(Duration::from_millis(50)));
     }
-    if let (Some(before), Some(after)) = (before, cpu_seconds(process.child.id())) {
+    if let (Some(before), Some(after)) = (before, cpu_seconds(process.id())) {
         assert!(after - before < 0.3, "{} s of processor time, with next to nothing to do", after - before);
     }
     // As many as leave, so many are let in.

@@ -14,7 +14,7 @@ use super::{
     EXIT_FAILURE, EXIT_USAGE,
     capture::{self, Recording},
     complain,
-    explain::{Form, object, text_of},
+    explain::{Form, object, wants_colour},
     print,
 };
 
@@ -31,9 +31,10 @@ pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits) -> ExitCode {
     if capture.connections.is_empty() {
         return complain(&"nobody says anything on a TCP connection in this capture", EXIT_USAGE);
     }
+    let in_colour = wants_colour();
     let mut breaks_a_rule = false;
     for (number, recording) in (1..).zip(&capture.connections) {
-        breaks_a_rule |= Page { number, form }.show(recording, limits);
+        breaks_a_rule |= Page { number, form, in_colour }.show(recording, limits);
     }
     if breaks_a_rule { ExitCode::from(EXIT_FAILURE) } else { ExitCode::SUCCESS }
 }
@@ -44,6 +45,7 @@ struct Page {
     /// The first one is 1.
     number: usize,
     form: Form,
+    in_colour: bool,
 }
 
 impl Page {
@@ -86,7 +88,10 @@ impl Page {
 
     fn show_step(self, seconds: f64, step: &Step) {
         match self.form {
-            Form::Text => print(&format!("{seconds:.3} #{} {}\n", self.number, text_of(step))),
+            Form::Text if self.in_colour => {
+                print(&format!("{seconds:.3} #{} {}\n", self.number, step.in_colour()))
+            }
+            Form::Text => print(&format!("{seconds:.3} #{} {step}\n", self.number)),
             Form::Json => self.show_object(seconds, &step.json()),
         };
     }

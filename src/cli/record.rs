@@ -3,8 +3,9 @@
 //! This file knows when something is written, and to which file. It refuses to know how a file looks: `capture/` does.
 //!
 //! Nothing waits in memory. Each piece is handed to the system as soon as it is told, so that neither a signal nor a
-//! crash of the server loses any of it; only a crash of the whole system can, since nothing is forced onto the disk.
-//! The price is one system call per piece, and that a slow disk slows the server down.
+//! crash of the server loses what was told before: at most the piece that was sent in that very moment. Only a crash of
+//! the whole system loses more, since nothing is forced onto the disk. The price is one system call per piece, and that
+//! a slow disk slows the server down.
 //!
 //! A file that can't be written ends the recording of its connection. The server goes on.
 

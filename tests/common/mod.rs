@@ -4,8 +4,11 @@
 //! that a client has to keep: tests break them with it. Every wait ends within [`PATIENCE`], so that a server that
 //! doesn't answer makes a test fail and never hang.
 
-// Two test crates share this file, and neither needs all of it.
+// Several test crates share this file, and none needs all of it.
 #![allow(dead_code)]
+
+#[cfg(all(unix, feature = "cli"))]
+pub(crate) mod process;
 
 use std::{
     fmt,

@@ -103,6 +103,11 @@ fn shown(mark: char, whose: &str, bytes: &[u8]) -> Vec<String> {
     let hex = if bytes.is_empty() { "nothing".to_owned() } else { hex.join(" ") };
     let more = if bytes.len() > SHOWN { format!(" … ({} bytes)", bytes.len()) } else { String::new() };
     let mut lines = vec![format!("{mark} {whose}: {hex}{more}")];
+    if bytes.starts_with(b"HTTP/") {
+        // Where no response was recorded, one may come.
+        lines.push(format!("    {}", bytes[..bytes.len().min(SHOWN)].escape_ascii()));
+        return lines;
+    }
     let mut explainer = Explainer::of_frames(&Limits::default());
     let mut steps = explainer.explain(Side::Server, bytes);
     // Behind a frame that differs there may be others, which differ for its sake.

@@ -1,0 +1,462 @@
+//! Recording, decoding a recording, and playing it again, with the binary as a process.
+//!
+//! This file knows sessions and what has to come of them. How a capture looks, byte by byte, is tested beside the
+//! code in `src/cli/capture/`, and by Wireshark's own dissector in `capture/run`.
+
+#![cfg(all(unix, feature = "cli"))]
+
+mod common;
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Output,
+    time::{Duration, Instant},
+};
+
+use common::{
+    BINARY, Client, Frame, GRAIN, PING, PONG, REQUEST, TEXT, frame,
+    process::{BINARY_PATH, Process, command, run},
+};
+
+/// A directory that goes with its test.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new(name: &str) -> Self {
+        let path =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("capture-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+
+    /// The files in it, in the order in which their connections began.
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = entries.map(|path| path.to_str().unwrap().to_owned()).collect();
+        files.sort();
+        files
+    }
+
+    /// The only file in it.
+    fn file(&self) -> String {
+        let mut files = self.files();
+        assert_eq!(files.len(), 1, "{files:?}");
+        files.remove(0)
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Starts a server that records.
+fn recorder(mode: &str, directory: &Directory) -> (Process, SocketAddr) {
+    Process::start(&[mode, "--record", directory.path()])
+}
+
+fn stop(process: Process) {
+    process.signal("TERM");
+    assert!(process.wait().0.success());
+}
+
+/// The same for `greet`, which tells on standard output who has come and gone.
+fn stop_greeting(process: Process) {
+    assert_eq!(["connection open: 1", "connection close: 1"], [(); 2].map(|()| process.line()));
+    stop(process);
+}
+
+/// A text, a binary message in two fragments with a ping between, and an orderly end.
+fn converse(address: SocketAddr) {
+    let mut client = Client::open(address);
+    client.send_text("Hello");
+    client.expect_text("Hello");
+    client.send(0x02, &[7; 200]);
+    client.send(PING, b"between");
+    assert_eq!(client.frame(), Frame { first: PONG, payload: b"between".to_vec() });
+    client.send(0x80, &[8; 70_000]);
+    assert_eq!(client.frame(), Frame { first: BINARY, payload: [&[7; 200][..], &[8; 70_000]].concat() });
+    client.send_close(1000, "bye");
+    client.expect_close(1000, "");
+    client.expect_end();
+}
+
+/// A recording of that against an echo.
+fn recorded(directory: &Directory) -> String {
+    let (process, address) = recorder("echo", directory);
+    converse(address);
+    stop(process);
+    directory.file()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The lines of `decode --json`, each cut down to who, what, length and the beginning of the payload.
+fn decoded(file: &str) -> Vec<String> {
+    let output = run(&["decode", "--json", file]);
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    let field = |line: &str, name: &str| -> Option<String> {
+        let (_, rest) = line.split_once(&format!("\"{name}\":"))?;
+        let end = rest.find([',', '}'])?;
+        Some(rest[..end].trim_matches('"').chars().take(14).collect())
+    };
+    let fields = ["from", "kind", "name", "length", "payload"];
+    let lines = text(&output.stdout);
+    let lines =
+        lines.lines().map(|line| fields.into_iter().filter_map(|it| field(line, it)).collect::<Vec<_>>());
+    lines.map(|fields| fields.join(" ")).collect()
+}
+
+fn replay(file: &str, address: SocketAddr, more: &[&str]) -> (Option<i32>, String, String) {
+    let target = format!("ws://{address}");
+    let Output { status, stdout, stderr } = run(&[&["replay", file, "--to", &target][..], more].concat());
+    (status.code(), text(&stdout), text(&stderr))
+}
+
+// --- Recording -------------------------------------------------------------------------------------------
+
+#[test]
+fn a_recording_has_all_that_both_sides_have_said() {
+    let directory = Directory::new("all");
+    let expected = [
+        "connected",
+        "client request",
+        "server response",
+        "client frame text 5 48656c6c6f",
+        "server frame text 5 48656c6c6f",
+        "client frame binary 200 07070707070707",
+        "client frame ping 7 6265747765656e",
+        "server frame pong 7 6265747765656e",
+        "client frame continuation 70000 08080808080808",
+        "server frame binary 70200 07070707070707",
+        "client frame close 5 03e8627965",
+        "server frame close 2 03e8",
+    ];
+    assert_eq!(decoded(&recorded(&directory)), expected);
+}
+
+#[test]
+fn every_connection_has_a_file_of_its_own_and_who_says_nothing_has_none() {
+    let directory = Directory::new("each");
+    let (process, address) = recorder("echo", &directory);
+    // More than there are files open at once, each speaking in turn.
+    let mut clients: Vec<_> = (0..70).map(|_| Client::open(address)).collect();
+    let silent = Client::connect(address);
+    for round in ["one", "two"] {
+        for client in &mut clients {
+            client.send_text(round);
+            client.expect_text(round);
+        }
+    }
+    drop((clients, silent));
+    stop(process);
+    let files = directory.files();
+    assert_eq!(files.len(), 70);
+    for file in files {
+        let lines = decoded(&file);
+        let said: Vec<_> = lines.iter().filter(|line| line.contains("frame text")).collect();
+        let [one, two] = ["3 6f6e65", "3 74776f"]
+            .map(|it| [format!("client frame text {it}"), format!("server frame text {it}")]);
+        assert_eq!(said, one.iter().chain(&two).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn what_was_said_is_there_whatever_ends_the_server() {
+    for signal in ["TERM", "KILL"] {
+        let directory = Directory::new(signal);
+        let (process, address) = recorder("echo", &directory);
+        let mut client = Client::open(address);
+        client.send_text("Hello");
+        client.expect_text("Hello");
+        // A recorder is told what the socket has taken, a moment after the client may have it: it is a turn behind.
+        client.send(PING, b"");
+        assert_eq!(client.frame(), Frame { first: PONG, payload: vec![] });
+        process.signal(signal);
+        if signal == "TERM" {
+            client.expect_close(1001, "server is shutting down");
+        }
+        drop(client);
+        process.wait();
+        let lines = decoded(&directory.file());
+        assert_eq!(lines[3..5], ["client frame text 5 48656c6c6f", "server frame text 5 48656c6c6f"]);
+        let has_close = lines.iter().any(|line| line.starts_with("server frame close 25 03e9"));
+        assert_eq!(has_close, signal == "TERM", "{lines:#?}");
+    }
+}
+
+#[test]
+fn recordings_are_their_owners_only() {
+    let directory = Directory::new("private");
+    let mode = |path: &str| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let file = recorded(&directory);
+    assert_eq!((mode(directory.path()), mode(&file)), (0o700, 0o600));
+    let frames = format!("{}/frames", directory.path());
+    assert!(run(&["replay", &file, "--extract", &frames]).status.success());
+    assert_eq!(mode(&frames), 0o600);
+}
+
+#[test]
+fn a_directory_that_cant_be_made_is_told_in_one_line() {
+    let directory = Directory::new("file");
+    fs::write(directory.path(), "a file").unwrap();
+    let output = run(&["--listen", "127.0.0.1:0", "--record", directory.path()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).starts_with("wirehook: cannot record into "), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr).lines().count(), 1);
+    fs::remove_file(directory.path()).unwrap();
+}
+
+#[test]
+fn a_full_disk_ends_the_recording_and_not_the_server() {
+    let directory = Directory::new("full");
+    // No file may have more than 32 blocks, of half a KiB or a whole one.
+    let script = "trap '' XFSZ; ulimit -f 32; exec \"$0\" --listen 127.0.0.1:0 --record \"$1\"";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, BINARY_PATH, directory.path()]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    let mut client = Client::open(address);
+    client.send_text("before");
+    client.expect_text("before");
+    client.send(BINARY, &[1; 40_000]);
+    assert_eq!(client.frame().payload.len(), 40_000);
+    process.expect_logged("connection 1 is not recorded any further");
+    client.send_text("after");
+    client.expect_text("after");
+    // Another connection is recorded, as long as it finds room.
+    let mut other = Client::open(address);
+    other.send_text("other");
+    other.expect_text("other");
+    process.signal("TERM");
+    drop((client, other));
+    assert!(process.wait().0.success());
+    let [first, second] = &directory.files()[..] else { panic!("two files") };
+    let lines = text(&run(&["decode", "--json", first]).stdout);
+    assert!(lines.contains("\"text\":\"before\"") && !lines.contains("\"text\":\"after\""), "{lines}");
+    assert!(text(&run(&["decode", "--json", second]).stdout).contains("\"text\":\"other\""));
+}
+
+// --- Replaying -------------------------------------------------------------------------------------------
+
+#[test]
+fn a_recording_plays_the_same_against_a_fresh_server() {
+    let directory = Directory::new("same");
+    let file = recorded(&directory);
+    let (_process, address) = Process::start(&[]);
+    let (status, told, errors) = replay(&file, address, &[]);
+    assert_eq!((status, &*errors), (Some(0), ""), "{told}");
+    // Behind a head of 129 bytes: 7 and 9, 10 + 70,200 and 4.
+    assert_eq!(told, "same: 4 frames, 70359 bytes with the response's head\n");
+}
+
+#[test]
+fn a_recording_of_a_server_that_refuses_plays_the_same() {
+    let directory = Directory::new("refused");
+    let (process, address) = recorder("echo", &directory);
+    // §5.1, and a request that is refused.
+    let mut client = Client::open(address);
+    client.write(&[0x81, 0x05, b'H', b'e', b'l', b'l', b'o']);
+    assert_eq!(client.frame().payload[..2], 1002_u16.to_be_bytes());
+    drop(client);
+    let mut client = Client::connect(address);
+    client.write(REQUEST.replace("Version: 13", "Version: 12").as_bytes());
+    assert_eq!(client.refusal().status, 426);
+    drop(client);
+    stop(process);
+    let (_process, address) = Process::start(&[]);
+    for file in directory.files() {
+        let (status, told, _) = replay(&file, address, &[]);
+        assert_eq!(status, Some(0), "{told}");
+    }
+}
+
+#[test]
+fn an_answer_that_differs_is_shown_beside_the_recorded_one() {
+    let directory = Directory::new("differs");
+    let file = recorded(&directory);
+    let (_process, address) = Process::start(&["greet"]);
+    let (status, told, _) = replay(&file, address, &[]);
+    assert_eq!(status, Some(1));
+    assert!(
+        told.starts_with("differs: frame 1 differs at its byte 1, which is byte 130 of the answer\n"),
+        "{told}"
+    );
+    assert!(
+        told.contains("- recorded: 81 05 48 65 6c 6c 6f\n") && told.contains("+ came: 81 20 77 65"),
+        "{told}"
+    );
+    // Both are explained.
+    assert!(told.contains("\"Hello\"") && told.contains("\"welcome to the websocket server!\""), "{told}");
+    // The other way round too little comes; and another response may come.
+    let directory = Directory::new("differs-greet");
+    let (process, address) = recorder("greet", &directory);
+    Client::open(address).expect_text("welcome to the websocket server!");
+    stop_greeting(process);
+    let (_process, address) = Process::start(&[]);
+    let (status, told, _) = replay(&directory.file(), address, &["--timeout", "100ms"]);
+    assert_eq!(status, Some(1));
+    assert!(told.starts_with("differs: frame 1 doesn't come within 0.1 s\n"), "{told}");
+    assert!(told.ends_with("+ came: nothing\n"), "{told}");
+    let (_process, address) = Process::start(&["--origin", "https://a.example"]);
+    let mut file = fs::read(directory.file()).unwrap();
+    let at = file.windows(4).position(|it| it == b"Host").unwrap();
+    file[at..at + 15].copy_from_slice(b"Origin: http://");
+    fs::write(directory.file(), file).unwrap();
+    let (status, told, _) = replay(&directory.file(), address, &[]);
+    assert_eq!(status, Some(1));
+    assert!(told.contains("- HTTP/1.1 101 Switching Protocols\n+ HTTP/1.1 400 Bad Request\n"), "{told}");
+}
+
+#[test]
+fn a_server_that_says_more_or_nothing_differs() {
+    let directory = Directory::new("more");
+    let (process, address) = recorder("echo", &directory);
+    Client::open(address);
+    stop(process);
+    let file = directory.file();
+    let (_process, greeting) = Process::start(&["greet"]);
+    let (status, told, _) = replay(&file, greeting, &[]);
+    assert_eq!(status, Some(1));
+    assert!(
+        told.starts_with("differs: the server says more than was recorded\n- recorded: nothing\n"),
+        "{told}"
+    );
+    // It listens, and that is all.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (status, told, _) = replay(&file, silent.local_addr().unwrap(), &["--timeout", "100ms"]);
+    assert_eq!(status, Some(1));
+    assert!(told.starts_with("differs: the response doesn't come within 0.1 s\n"), "{told}");
+}
+
+#[test]
+fn pings_of_the_server_are_not_compared() {
+    // §5.5.2
+    let directory = Directory::new("pings");
+    let (process, address) =
+        Process::start(&["--record", directory.path(), "--ping-interval", "50ms", "--pong-timeout", "10s"]);
+    let mut client = Client::open(address);
+    assert_eq!(client.frame(), Frame { first: PING, payload: vec![] });
+    client.send(PONG, b"");
+    client.send_text("Hello");
+    client.expect_text("Hello");
+    drop(client);
+    stop(process);
+    let (_process, address) = Process::start(&[]);
+    let (status, told, _) = replay(&directory.file(), address, &[]);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(told.contains("pings not compared: 1 recorded, 0 came"), "{told}");
+}
+
+#[test]
+fn pauses_are_kept_when_asked_for() {
+    const PAUSE: Duration = Duration::from_millis(300);
+
+    let directory = Directory::new("paced");
+    let (process, address) = recorder("echo", &directory);
+    let mut client = Client::open(address);
+    assert!(!client.hears_within(PAUSE));
+    client.send_text("Hello");
+    client.expect_text("Hello");
+    drop(client);
+    stop(process);
+    let (_process, address) = Process::start(&[]);
+    let began = Instant::now();
+    assert_eq!(replay(&directory.file(), address, &["--paced"]).0, Some(0));
+    assert!(began.elapsed() + GRAIN >= PAUSE);
+}
+
+#[test]
+fn a_path_can_take_the_place_of_the_recorded_one() {
+    let directory = Directory::new("path");
+    let file = recorded(&directory);
+    let other = Directory::new("path-again");
+    let (process, address) = recorder("echo", &other);
+    let output = run(&["replay", &file, "--to", &format!("ws://{address}/other?x=1")]);
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    stop(process);
+    assert!(text(&run(&["decode", &other.file()]).stdout).contains("| GET /other?x=1 HTTP/1.1\n"));
+}
+
+#[test]
+fn a_clients_frames_can_be_taken_out_and_are_not_written_over_anything() {
+    let directory = Directory::new("extract");
+    let (process, address) = recorder("echo", &directory);
+    let mut client = Client::open(address);
+    client.send_text("Hello");
+    client.expect_text("Hello");
+    drop(client);
+    stop(process);
+    let (file, out) = (directory.file(), format!("{}/frames", directory.path()));
+    assert!(run(&["replay", &file, "--extract", &out]).status.success());
+    assert_eq!(fs::read(&out).unwrap(), frame(TEXT, b"Hello"));
+    let output = run(&["replay", &file, "--extract", &out]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("cannot write"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn without_a_verdict_the_status_is_2() {
+    let directory = Directory::new("verdict");
+    let file = recorded(&directory);
+    let both = format!("{}/both", directory.path());
+    // Two connections in one file: two sections, one after the other, are a file.
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&both, [&bytes[..], &bytes].concat()).unwrap();
+    // Nobody listens on a port that was free a moment ago.
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let target = format!("ws://{free}");
+    let cases: [(&[&str], &str); 6] = [
+        (&[&file], "--to or --extract"),
+        (&["--to", &target], "FILE"),
+        (&[&file, "--to", "http://a"], "ws://HOST:PORT"),
+        (&["/nonexistent", "--to", &target], "/nonexistent: "),
+        (&[&both, "--to", &target], "it has 2 connections: choose one with --connection N"),
+        (&[&both, "--to", &target, "--connection", "2"], "cannot connect to 127.0.0.1:"),
+    ];
+    for (args, told) in cases {
+        let output = run(&[&["replay"], args].concat());
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {errors}");
+        assert!(errors.contains(told) && errors.lines().count() == 1, "{args:?}: {errors}");
+        assert!(output.stdout.is_empty());
+    }
+    let help = run(&["replay", "--help"]);
+    assert!(help.status.success() && text(&help.stdout).contains("--paced"));
+}
+
+// --- Decoding --------------------------------------------------------------------------------------------
+
+#[test]
+fn decode_explains_a_capture_connection_by_connection() {
+    let directory = Directory::new("decode");
+    let file = recorded(&directory);
+    let output = run(&["decode", &file]);
+    let told = text(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty(), "{told}");
+    assert!(told.starts_with("#1 127.0.0.1:") && told.contains("state       closed"), "{told}");
+    // From standard input too.
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "exec \"$0\" decode - < \"$1\"", BINARY_PATH, &file]);
+    assert_eq!(text(&shell.output().unwrap().stdout), told);
+    assert_eq!(run(&["decode", "--client", &file]).status.code(), Some(2));
+    // A file that breaks off: what there is, and a word on what there isn't.
+    let bytes = fs::read(&file).unwrap();
+    let cut = format!("{}/cut", directory.path());
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    let output = run(&["decode", &cut]);
+    assert!(text(&output.stderr).contains("breaks off"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("client, byte 0: request"));
+    let empty = format!("{}/empty", directory.path());
+    fs::write(&empty, &bytes[..84]).unwrap();
+    assert_eq!(command(&["decode", &empty]).output().unwrap().status.code(), Some(2));
+}
