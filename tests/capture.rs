@@ -348,13 +348,14 @@ fn pings_of_the_server_are_not_compared() {
     assert_eq!(client.frame(), Frame { first: PING, payload: vec![] });
     client.send(PONG, b"");
     client.send_text("Hello");
-    client.expect_text("Hello");
+    // On a slow machine there may be more of them.
+    while client.frame() != Frame::text("Hello") {}
     drop(client);
     stop(process);
     let (_process, address) = Process::start(&[]);
     let (status, told, _) = replay(&directory.file(), address, &[]);
     assert_eq!(status, Some(0), "{told}");
-    assert!(told.contains("pings not compared: 1 recorded, 0 came"), "{told}");
+    assert!(told.contains("pings not compared: ") && told.contains(" recorded, 0 came"), "{told}");
 }
 
 #[test]
