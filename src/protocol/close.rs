@@ -12,6 +12,15 @@ use super::{
 };
 
 /// The longest reason that fits into a Close frame, in bytes: a control payload less the two of the code.
+///
+/// ```
+/// use wirehook::protocol::{CloseCode, MAX_CLOSE_REASON, Sender};
+///
+/// let mut out = Vec::new();
+/// Sender::default().close(CloseCode::NORMAL, &"?".repeat(200), &mut out)?;
+/// assert_eq!(out.len(), 2 + 2 + MAX_CLOSE_REASON); // header, code, and what fits
+/// # Ok::<(), wirehook::protocol::SendError>(())
+/// ```
 pub const MAX_CLOSE_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
 
 /// A status code of §7.4.
@@ -24,6 +33,7 @@ pub const MAX_CLOSE_REASON: usize = MAX_CONTROL_PAYLOAD - 2;
 /// assert_eq!(CloseCode::NORMAL.to_string(), "1000 normal closure");
 /// assert!(CloseCode(4321).may_be_sent());
 /// assert!(!CloseCode::ABNORMAL.may_be_sent());
+/// assert_eq!((CloseCode(1001).name(), CloseCode(4321).name()), (Some("going away"), None));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(pub u16);
@@ -109,6 +119,15 @@ impl fmt::Display for CloseCode {
 }
 
 /// The body of a Close frame (§5.5.1): a code, and a reason for people to read.
+///
+/// ```
+/// use wirehook::protocol::{CloseCode, CloseFrame, ProtocolError};
+///
+/// let body = CloseFrame { code: CloseCode::NORMAL, reason: "bye" };
+/// assert_eq!(CloseFrame::decode(b"\x03\xe8bye"), Ok(Some(body)));
+/// assert_eq!(CloseFrame::decode(b""), Ok(None));
+/// assert_eq!(CloseFrame::decode(b"\x03"), Err(ProtocolError::CloseBodyOfOneByte));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CloseFrame<'a> {
     /// Why the connection ends.

@@ -46,7 +46,29 @@ pub struct Connection {
     pub send: Sender,
 }
 
-/// The state of an open connection (§7.1).
+/// The state of an open connection (§7.1), which [`Connection::state`] derives from its halves:
+///
+/// ```text
+///            one Close seen             both Closes seen
+/// Open ─────────────────▶ Closing ─────────────────▶ Closed, clean
+///   │                        │
+///   └───── a broken rule ────┴─────────────────────▶ Closed, not clean
+/// ```
+///
+/// ```
+/// use wirehook::protocol::{CloseCode, Connection, ConnectionState, Limits};
+///
+/// let mut connection = Connection::new(&Limits::default());
+/// assert_eq!(connection.state(), ConnectionState::Open);
+/// connection.send.close(CloseCode::GOING_AWAY, "", &mut Vec::new())?;
+/// assert_eq!(connection.state(), ConnectionState::Closing);
+///
+/// let mut unmasked = *b"\x81\x05Hello";
+/// let error = connection.recv.next_event(&mut &mut unmasked[..]).unwrap_err();
+/// assert_eq!(error.section(), "§5.1");
+/// assert_eq!(connection.state(), ConnectionState::Closed { clean: false });
+/// # Ok::<(), wirehook::protocol::SendError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionState {
     /// Everything is allowed both ways.

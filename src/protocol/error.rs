@@ -18,6 +18,7 @@ use super::close::CloseCode;
 ///
 /// let error = ProtocolError::UnmaskedFrame;
 /// assert_eq!(error.close_code(), CloseCode::PROTOCOL_ERROR);
+/// assert_eq!(error.section(), "§5.1");
 /// assert_eq!(error.to_string(), "§5.1: a client must mask its frames");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,7 @@ impl std::error::Error for ProtocolError {}
 /// use wirehook::protocol::HandshakeError;
 ///
 /// assert_eq!(HandshakeError::MethodNotGet.status(), 405);
+/// assert_eq!(HandshakeError::MethodNotGet.header(), Some(("Allow", "GET")));
 /// assert!(HandshakeError::KeyMissing.to_string().starts_with("§4.2.1: "));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

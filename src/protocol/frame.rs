@@ -35,9 +35,24 @@ const LENGTH_IN_16_BITS: u8 = 126;
 const LENGTH_IN_64_BITS: u8 = 127;
 
 /// The longest payload of a control frame, in bytes (§5.5).
+///
+/// ```
+/// use wirehook::protocol::{FrameHeader, MAX_CONTROL_PAYLOAD};
+///
+/// // A ping of 125 bytes, and one of 126, refused at its second byte.
+/// assert!(FrameHeader::decode(&[0x89, 0x80 | MAX_CONTROL_PAYLOAD as u8]).is_ok());
+/// assert!(FrameHeader::decode(&[0x89, 0xfe]).is_err());
+/// ```
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
 /// What a frame is (§5.2). Reserved opcodes have no value here: they can't be held, only refused.
+///
+/// ```
+/// use wirehook::protocol::OpCode;
+///
+/// assert_eq!(OpCode::Ping as u8, 0x9);
+/// assert!(OpCode::Ping.is_control() && !OpCode::Text.is_control());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum OpCode {
@@ -114,6 +129,16 @@ impl FrameHeader {
     pub const MAX_LEN: usize = 14;
 
     /// The header of an unfragmented frame as a server sends it: final, unmasked, no reserved bits.
+    ///
+    /// ```
+    /// use wirehook::protocol::{FrameHeader, OpCode};
+    ///
+    /// let header = FrameHeader::server(OpCode::Binary, 256);
+    /// let mut bytes = Vec::new();
+    /// header.encode(&mut bytes);
+    /// assert_eq!(bytes, [0x82, 0x7e, 0x01, 0x00]); // §5.7
+    /// assert_eq!(header.encoded_len(), 4);
+    /// ```
     pub const fn server(opcode: OpCode, payload_len: u64) -> Self {
         Self { fin: true, rsv: 0, opcode, masking_key: None, payload_len }
     }
@@ -127,6 +152,15 @@ impl FrameHeader {
     ///
     /// What no header may hold, whoever sends it: a reserved opcode, a control frame that is fragmented or over
     /// 125 bytes, a length that is not in its shortest form or over 63 bits.
+    ///
+    /// ```
+    /// use wirehook::protocol::{FrameHeader, ProtocolError};
+    ///
+    /// // A length of 5 in 16 bits: nothing is wrong before its second byte is there.
+    /// let bytes = [0x81, 0xfe, 0x00, 0x05];
+    /// assert_eq!(FrameHeader::decode(&bytes[..3]), Ok(None));
+    /// assert_eq!(FrameHeader::decode(&bytes), Err(ProtocolError::NonMinimalLength));
+    /// ```
     #[inline]
     pub fn decode(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
         let Some((&first, rest)) = bytes.split_first() else { return Ok(None) };

@@ -82,6 +82,7 @@ pub fn decode_key(value: &[u8]) -> Option<[u8; KEY_LEN]> {
 /// let mut reader = RequestReader::default();
 /// let mut first = *b"GET /chat?room=1 HTTP/1.1\r\nHost: exam";
 /// assert!(reader.next_request(&mut &mut first[..], &limits)?.is_none());
+/// assert_eq!(reader.buffered(), first.len());
 ///
 /// let mut second = *b"ple.com\r\n\r\nwhat follows";
 /// let mut input = &mut second[..];
@@ -216,7 +217,33 @@ fn text_len(piece: &[u8]) -> usize {
     piece.iter().position(|&byte| ENDS_TEXT[byte as usize]).unwrap_or(piece.len())
 }
 
-/// A request head (§4.1), borrowed from the bytes it came in.
+/// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`] makes one.
+///
+/// ```
+/// use wirehook::protocol::{HandshakeError, Limits, RequestReader, Response};
+///
+/// let mut head = *b"GET /chat?room=1 HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+///     Sec-WebSocket-Protocol: chat, superchat\r\nOrigin: https://example.com\r\n\r\n";
+/// let mut reader = RequestReader::default();
+/// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
+///
+/// assert_eq!(request.target(), "/chat?room=1");
+/// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+/// assert_eq!((request.host(), request.origin()), (Some("example.com"), Some("https://example.com")));
+/// assert_eq!(request.header("UPGRADE"), Some("websocket"));
+/// assert_eq!(request.headers().count(), 7);
+/// assert!(request.subprotocols().eq(["chat", "superchat"]));
+/// assert_eq!(request.choose_subprotocol(&["superchat".to_owned()]), Some("superchat"));
+///
+/// assert_eq!(request.check(&[]), Ok(())); // any origin
+/// assert_eq!(request.check(&["https://example.org".to_owned()]), Err(HandshakeError::OriginNotAllowed));
+///
+/// let mut out = Vec::new();
+/// Response::switching_protocols(&request, Some("chat")).encode(&mut out);
+/// assert!(out.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// # Ok::<(), HandshakeError>(())
+/// ```
 #[derive(Debug)]
 pub struct Request<'a> {
     method: &'a str,
@@ -251,6 +278,16 @@ impl<'a> Request<'a> {
     /// # Errors
     ///
     /// The first rule that the request breaks.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{HandshakeError, Limits, RequestReader};
+    /// let mut head = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    /// let mut reader = RequestReader::default();
+    /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
+    /// assert_eq!(request.check_http(), Ok(()));
+    /// assert_eq!(request.check(&[]), Err(HandshakeError::VersionMissing));
+    /// # Ok::<(), HandshakeError>(())
+    /// ```
     pub fn check(&self, allowed_origins: &[String]) -> Result<(), HandshakeError> {
         self.check_http()?;
         self.check_upgrade()?;
@@ -615,7 +652,7 @@ fn unescape(quoted: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// A header that can't go into a response: its name is no token, its value holds a control byte, or it is one
-/// of those that the handshake itself writes.
+/// of those that the handshake itself writes. See [`Response::header`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidHeader;
 
@@ -684,6 +721,12 @@ impl Response {
     /// The answer to a request that breaks no rule but is not wanted. `body` is plain text.
     ///
     /// A status below 300 or over 599 would be no refusal, and 304 could not have the body: they become 500.
+    ///
+    /// ```
+    /// # use wirehook::protocol::Response;
+    /// assert_eq!(Response::rejection(401, "who are you?").status(), 401);
+    /// assert_eq!(Response::rejection(200, "no refusal").status(), 500);
+    /// ```
     pub fn rejection(status: u16, body: &str) -> Self {
         let status = if matches!(status, 300..=303 | 305..=599) { status } else { 500 };
         Self::page(status, "text/plain; charset=utf-8", &format!("{body}\n"))
@@ -719,6 +762,16 @@ impl Response {
     }
 
     /// Adds a header.
+    ///
+    /// ```
+    /// use wirehook::protocol::{InvalidHeader, Response};
+    ///
+    /// let mut response = Response::rejection(401, "who are you?");
+    /// response.header("WWW-Authenticate", "Basic")?;
+    /// assert_eq!(response.header("X", "a\r\nSet-Cookie: b"), Err(InvalidHeader));
+    /// assert_eq!(response.header("Upgrade", "h2c"), Err(InvalidHeader));
+    /// # Ok::<(), InvalidHeader>(())
+    /// ```
     ///
     /// # Errors
     ///

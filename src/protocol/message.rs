@@ -10,11 +10,14 @@ use super::{close::CloseFrame, frame::OpCode};
 /// pieces together.
 ///
 /// ```
-/// use wirehook::Message;
+/// use wirehook::{Message, protocol::OpCode};
 ///
 /// assert_eq!(Message::from("hi"), Message::Text("hi"));
 /// assert_eq!(Message::from(&[1u8, 2][..]), Message::Binary(&[1, 2]));
 /// assert_eq!(Message::from(&format!("{}!", 1)).as_bytes(), b"1!");
+///
+/// let message = Message::from("grüße");
+/// assert_eq!((message.opcode(), message.len(), message.is_empty()), (OpCode::Text, 7, false));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
@@ -35,6 +38,12 @@ impl<'a> Message<'a> {
     }
 
     /// The text, if it is one.
+    ///
+    /// ```
+    /// # use wirehook::Message;
+    /// assert_eq!(Message::Text("hi").as_text(), Some("hi"));
+    /// assert_eq!(Message::Binary(b"hi").as_text(), None); // the same bytes, but the sender calls them binary
+    /// ```
     pub const fn as_text(self) -> Option<&'a str> {
         match self {
             Self::Text(text) => Some(text),
@@ -94,6 +103,18 @@ impl<'a> From<&'a Vec<u8>> for Message<'a> {
 }
 
 /// What a receiver found in the bytes it was given, in the order of arrival.
+///
+/// ```
+/// use wirehook::protocol::{Event, Limits, Message, Receiver};
+///
+/// let mut receiver = Receiver::new(&Limits::default());
+/// // "He", a ping, "y": the ping comes between the fragments, and the message when it is whole (§5.4).
+/// let mut bytes = *b"\x01\x82\0\0\0\0He\x89\x81\0\0\0\0?\x80\x81\0\0\0\0y";
+/// let mut input = &mut bytes[..];
+/// assert_eq!(receiver.next_event(&mut input)?, Some(Event::Ping(b"?")));
+/// assert_eq!(receiver.next_event(&mut input)?, Some(Event::Message(Message::Text("Hey"))));
+/// # Ok::<(), wirehook::protocol::ProtocolError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A whole message (§5.6).

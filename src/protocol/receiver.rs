@@ -134,6 +134,17 @@ impl Receiver {
     /// # Errors
     ///
     /// The peer has broken a rule, and the connection is to be failed (§7.1.7).
+    ///
+    /// ```
+    /// use wirehook::protocol::{Limits, ProtocolError, Receiver};
+    ///
+    /// let mut receiver = Receiver::new(&Limits::default());
+    /// let mut bytes = *b"\x81\x05Hello"; // no mask
+    /// let mut input = &mut bytes[..];
+    /// assert_eq!(receiver.next_event(&mut input), Err(ProtocolError::UnmaskedFrame));
+    /// assert_eq!(receiver.next_event(&mut input), Ok(None)); // whatever follows is thrown away
+    /// assert!(input.is_empty() && receiver.is_discarding());
+    /// ```
     #[inline]
     pub fn next_event<'s, 'a: 's>(
         &'s mut self,
@@ -151,6 +162,15 @@ impl Receiver {
     }
 
     /// Throws away what is held and all input to come, as after a failure (§7.1.7).
+    ///
+    /// ```
+    /// # use wirehook::protocol::{Limits, Receiver};
+    /// let mut receiver = Receiver::new(&Limits::default());
+    /// receiver.discard();
+    /// let mut close = [0x88, 0x80, 0, 0, 0, 0];
+    /// assert_eq!(receiver.next_event(&mut &mut close[..]), Ok(None));
+    /// assert!(!receiver.is_close_received());
+    /// ```
     pub fn discard(&mut self) {
         self.state = State::Discard;
         self.message = None;
@@ -160,6 +180,20 @@ impl Receiver {
     /// Gives back what was put together for the last event, as the next [`next_event`](Self::next_event) would.
     ///
     /// For a caller that stops half-way through its input for a while.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{Limits, Receiver};
+    /// let mut receiver = Receiver::new(&Limits::default());
+    /// let (mut start, mut rest) = (*b"\x82\x84\0\0\0\0ab", *b"cd");
+    /// assert_eq!(receiver.next_event(&mut &mut start[..]), Ok(None));
+    /// assert_eq!(receiver.buffered(), 2); // what has arrived, and not the 4 that were declared
+    ///
+    /// assert!(receiver.next_event(&mut &mut rest[..])?.is_some());
+    /// assert!(receiver.memory() >= 4); // the event might still be looked at
+    /// receiver.release();
+    /// assert_eq!(receiver.memory(), 0);
+    /// # Ok::<(), wirehook::protocol::ProtocolError>(())
+    /// ```
     pub fn release(&mut self) {
         let State::Delivered(kind) = self.state else { return };
         match kind {

@@ -12,7 +12,16 @@ use super::{
     message::{Event, Message},
 };
 
-/// Why a frame was not sent.
+/// Why a frame was not sent. Nothing was appended then.
+///
+/// ```
+/// use wirehook::protocol::{CloseCode, SendError, Sender};
+///
+/// let (mut sender, mut out) = (Sender::default(), Vec::new());
+/// assert_eq!(sender.ping(&[0; 126], &mut out), Err(SendError::ControlTooLong));
+/// assert_eq!(sender.close(CloseCode::ABNORMAL, "", &mut out), Err(SendError::ForbiddenCloseCode));
+/// assert!(out.is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
@@ -38,6 +47,11 @@ impl std::error::Error for SendError {}
 
 /// The sending half of a server's connection. Every frame is unmasked (§5.1).
 ///
+/// ```text
+///       close, fail, the answer to a Close
+/// Open ───────────────────────────────────▶ CloseSent: everything is refused (§5.5.1)
+/// ```
+///
 /// ```
 /// use wirehook::protocol::{CloseCode, Message, SendError, Sender};
 ///
@@ -47,6 +61,7 @@ impl std::error::Error for SendError {}
 /// assert_eq!(out, [0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]); // §5.7
 ///
 /// sender.close(CloseCode::NORMAL, "bye", &mut out)?;
+/// assert!(sender.is_close_sent());
 /// assert_eq!(sender.message(Message::Text("?"), &mut out), Err(SendError::CloseSent));
 /// # Ok::<(), SendError>(())
 /// ```
@@ -121,6 +136,14 @@ impl Sender {
 
     /// The header of a message's frame, for a caller that writes header and payload from where they lie.
     ///
+    /// ```
+    /// # use wirehook::protocol::{Message, Sender};
+    /// let payload = vec![0; 65_536];
+    /// let header = Sender::default().message_header(Message::Binary(&payload))?;
+    /// assert_eq!((header.encoded_len(), header.payload_len), (10, 65_536)); // §5.7
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Close was sent.
@@ -132,6 +155,13 @@ impl Sender {
 
     /// Appends a ping (§5.5.2) with up to 125 bytes of payload, which the peer's pong will repeat.
     ///
+    /// ```
+    /// # let (sender, mut out) = (wirehook::protocol::Sender::default(), Vec::new());
+    /// sender.ping(b"Hello", &mut out)?;
+    /// assert_eq!(out, b"\x89\x05Hello"); // §5.7
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Close was sent, or the payload is too long.
@@ -140,6 +170,13 @@ impl Sender {
     }
 
     /// Appends a pong (§5.5.3) with up to 125 bytes of payload: those of the ping that it answers.
+    ///
+    /// ```
+    /// # let (sender, mut out) = (wirehook::protocol::Sender::default(), Vec::new());
+    /// sender.pong(b"", &mut out)?; // unsolicited: "a unidirectional heartbeat" (§5.5.3)
+    /// assert_eq!(out, b"\x8a\x00");
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -151,6 +188,15 @@ impl Sender {
     /// Appends a Close (§5.5.1), after which nothing more is sent. A `reason` over 123 bytes is cut.
     ///
     /// [`CloseCode::NO_STATUS_RECEIVED`] stands for a Close without a body.
+    ///
+    /// ```
+    /// use wirehook::protocol::{CloseCode, Sender};
+    ///
+    /// let mut out = Vec::new();
+    /// Sender::default().close(CloseCode::NORMAL, "bye", &mut out)?;
+    /// assert_eq!(out, b"\x88\x05\x03\xe8bye"); // 0x03e8 is 1000
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -169,6 +215,16 @@ impl Sender {
     /// Appends what an event must be answered with: a pong for a ping (§5.5.2), a Close for a Close (§5.5.1).
     ///
     /// Nothing is appended for other events, nor after our own Close.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Event, Sender};
+    ///
+    /// let (mut sender, mut out) = (Sender::default(), Vec::new());
+    /// sender.answer(&Event::Ping(b"?"), &mut out);
+    /// sender.answer(&Event::Close(None), &mut out);
+    /// sender.answer(&Event::Ping(b"?"), &mut out); // too late
+    /// assert_eq!(out, b"\x8a\x01?\x88\x00");
+    /// ```
     pub fn answer(&mut self, event: &Event<'_>, out: &mut Vec<u8>) {
         // The only error left is that Close was sent, which leaves nothing to answer.
         let _ = match event {
@@ -188,6 +244,15 @@ impl Sender {
     }
 
     /// Appends the Close that _Fail the WebSocket Connection_ (§7.1.7) sends for a broken rule.
+    ///
+    /// ```
+    /// use wirehook::protocol::{CloseCode, CloseFrame, ProtocolError, Sender};
+    ///
+    /// let mut out = Vec::new();
+    /// Sender::default().fail(ProtocolError::TextNotUtf8, &mut out);
+    /// let body = CloseFrame { code: CloseCode::INVALID_PAYLOAD, reason: "§8.1: text is not UTF-8" };
+    /// assert_eq!(CloseFrame::decode(&out[2..]), Ok(Some(body)));
+    /// ```
     pub fn fail(&mut self, error: ProtocolError, out: &mut Vec<u8>) {
         // Fails only if Close was sent, and then the peer has been told.
         let _ = self.close(error.close_code(), &error.to_string(), out);

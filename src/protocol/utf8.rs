@@ -8,6 +8,13 @@
 use std::str;
 
 /// The bytes can't be, or become, UTF-8.
+///
+/// ```
+/// use wirehook::protocol::{InvalidUtf8, TextBuffer};
+///
+/// // 0xC0 would be a second way to write an ASCII character; UTF-8 has only one.
+/// assert_eq!(TextBuffer::default().push(b"\xc0"), Err(InvalidUtf8));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidUtf8;
 
@@ -18,10 +25,12 @@ pub struct InvalidUtf8;
 ///
 /// let mut text = TextBuffer::default();
 /// text.push(b"gr\xc3").unwrap(); // cut inside a character
-/// assert!(!text.is_complete());
+/// assert!(!text.is_complete() && !text.is_empty());
+/// assert_eq!((text.as_str(), text.len()), ("gr", 3));
 /// text.push(b"\xbc\xc3\x9fe").unwrap();
 /// assert!(text.is_complete());
 /// assert_eq!(text.as_str(), "grüße");
+/// assert!(text.capacity() >= text.len());
 /// assert!(text.push(b"\xff").is_err());
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -114,6 +123,13 @@ pub(super) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
 /// # Errors
 ///
 /// There is an impossible byte.
+///
+/// ```
+/// use wirehook::protocol::check_prefix;
+///
+/// assert!(check_prefix(b"\xe2\x82").is_ok()); // 0xAC would make it the sign for euro
+/// assert!(check_prefix(b"\xe2\x28").is_err()); // no byte would make it anything
+/// ```
 pub fn check_prefix(bytes: &[u8]) -> Result<(), InvalidUtf8> {
     match str::from_utf8(bytes) {
         Err(error) if error.error_len().is_some() => Err(InvalidUtf8),
