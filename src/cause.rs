@@ -6,7 +6,22 @@ use std::io::ErrorKind;
 
 use crate::protocol::ProtocolError;
 
-/// Who or what ended a connection.
+/// Who or what ended a connection; [`on_close`](crate::Handler::on_close) is told.
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use wirehook::{Cause, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.on_close(|ws, close| match close.cause {
+///     Cause::Peer | Cause::Local => {}
+///     Cause::Protocol(error) => println!("{} has broken {}", ws.id(), error.section()),
+///     cause => println!("{} is lost: {cause:?}", ws.id()),
+/// });
+/// // A frame without a mask, and the Close that answers it: 0x03ea is 1002.
+/// let refused = talk(server, b"\x81\x05Hello")?;
+/// assert_eq!(refused, b"\x88\x26\x03\xea\xc2\xa75.1: a client must mask its frames");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {

@@ -89,6 +89,14 @@ pub struct Config {
 }
 
 /// What becomes of a message for a peer that has [`max_backpressure`](Config::max_backpressure) bytes waiting.
+///
+/// ```
+/// use wirehook::{Backpressure, Config};
+///
+/// let mut config = Config::default();
+/// assert_eq!(config.backpressure, Backpressure::Drop);
+/// config.backpressure = Backpressure::Close; // rather lose a slow client than let it miss a message
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Backpressure {
     /// The message is dropped, and `send` says so; the peer stays.

@@ -13,17 +13,22 @@ use crate::{
 
 /// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all).
 ///
-/// ```no_run
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
 /// use std::time::Duration;
-/// use wirehook::Server;
+/// use wirehook::{CloseCode, SendStatus, Server};
 ///
-/// Server::bind("127.0.0.1:9501")?
-///     .every(Duration::from_secs(1), |all| {
-///         let line = format!("{} of you are here", all.ids().count());
-///         all.broadcast(&line);
-///     })
-///     .run()
-/// # ; Ok::<(), std::io::Error>(())
+/// let server = Server::bind("127.0.0.1:0")?.state::<u32>().every(Duration::from_millis(1), |all| {
+///     let ids: Vec<_> = all.ids().collect();
+///     for id in ids {
+///         if all.state(id).is_some_and(|state| *state == 0) && all.buffered_amount(id) == 0 {
+///             assert_eq!(all.send(id, "time is up"), SendStatus::Sent);
+///             all.close(id, CloseCode::NORMAL, "");
+///         }
+///     }
+/// });
+/// assert_eq!(talk(server, b"")?, b"\x81\x0atime is up\x88\x02\x03\xe8");
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Connections<'a, S = ()> {
     peers: &'a mut Peers<S>,
@@ -59,6 +64,17 @@ impl<'a, S> Connections<'a, S> {
 
     /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A receiver
     /// makes one message of them, so this is for those who want to see it do that.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+    ///     let id = ws.id();
+    ///     ws.all().send_fragments(id, "Hello", 3);
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x01\x03Hel\x80\x02lo\x88\x00"); // §5.7
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn send_fragments<'m>(
         &mut self,
         id: ConnId,
@@ -68,7 +84,7 @@ impl<'a, S> Connections<'a, S> {
         self.peers.send_fragments(id, message.into(), fragment_len)
     }
 
-    /// Sends a ping to a connection; see [`WebSocket::ping`](crate::WebSocket::ping).
+    /// Sends a ping to a connection. Example: [`WebSocket::ping`](crate::WebSocket::ping).
     ///
     /// # Errors
     ///
@@ -77,12 +93,13 @@ impl<'a, S> Connections<'a, S> {
         self.peers.ping(id, payload)
     }
 
-    /// Sends a message to every open connection. It is encoded once.
+    /// Sends a message to every open connection. It is encoded once. Example: [`BroadcastStatus`].
     pub fn broadcast<'m>(&mut self, message: impl Into<Message<'m>>) -> BroadcastStatus {
         self.peers.broadcast(message.into(), |_, _| true)
     }
 
-    /// Sends a message to every open connection that `filter` picks by its id and state.
+    /// Sends a message to every open connection that `filter` picks by its id and state. Example:
+    /// [`WebSocket::broadcast_if`](crate::WebSocket::broadcast_if).
     pub fn broadcast_if<'m>(
         &mut self,
         message: impl Into<Message<'m>>,
@@ -96,12 +113,27 @@ impl<'a, S> Connections<'a, S> {
         self.peers.close(id, code, reason);
     }
 
-    /// Drops a connection without a closing handshake.
+    /// Drops a connection without a closing handshake. Example:
+    /// [`WebSocket::terminate`](crate::WebSocket::terminate).
     pub fn terminate(&mut self, id: ConnId) {
         self.peers.terminate(id);
     }
 
     /// Runs a task once, `delay` from now, on the loop.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use std::time::Duration;
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+    ///     let id = ws.id();
+    ///     ws.all().after(Duration::from_millis(5), move |all| {
+    ///         all.send(id, "still here?");
+    ///     });
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x0bstill here?\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn after(
         &mut self,
         delay: Duration,
@@ -113,6 +145,24 @@ impl<'a, S> Connections<'a, S> {
 
     /// Runs a task every `period`, on the loop, for the first time one period from now. Runs that the loop is
     /// too busy for are skipped, and a task that panics does not run again.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use std::time::Duration;
+    /// # use wirehook::{CloseCode, Server};
+    /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, _| {
+    ///     let (id, mut left) = (ws.id(), 3);
+    ///     ws.all().every(Duration::from_millis(1), move |all| {
+    ///         left -= 1;
+    ///         if left == 0 {
+    ///             all.close(id, CloseCode::NORMAL, "lift-off");
+    ///             all.stop_timer();
+    ///         }
+    ///     });
+    /// });
+    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0go")?, b"\x88\x0a\x03\xe8lift-off");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn every(
         &mut self,
         period: Duration,
@@ -123,16 +173,29 @@ impl<'a, S> Connections<'a, S> {
     }
 
     /// Stops a timer; whether there was one.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use std::time::Duration;
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+    ///     let alarm = ws.all().after(Duration::from_secs(60), |_| println!("a minute has passed"));
+    ///     let (first, second) = (ws.all().cancel(alarm), ws.all().cancel(alarm));
+    ///     ws.send(&format!("{first}, {second}"));
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x0btrue, false\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn cancel(&mut self, timer: TimerId) -> bool {
         self.peers.timers.cancel(timer)
     }
 
-    /// Stops the timer whose task runs now; whether one does.
+    /// Stops the timer whose task runs now; whether one does. Example: [`every`](Self::every).
     pub fn stop_timer(&mut self) -> bool {
         self.peers.running_timer.is_some_and(|timer| self.peers.timers.cancel(timer))
     }
 
-    /// The server's figures as of now.
+    /// The server's figures as of now. Example: [`Stats`].
     pub fn stats(&self) -> Stats {
         self.peers.current_stats()
     }

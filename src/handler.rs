@@ -14,9 +14,17 @@ use crate::{
 /// The hooks of a server. All have a default, and all run on the loop's one thread: while a hook runs, every
 /// connection waits.
 ///
-/// For a connection they are called in this order: `on_upgrade` once; if it accepts, `on_open` once; the others
-/// as things happen; `on_close` exactly once, last. A request for something else than a WebSocket reaches
-/// `on_http` and nothing more. Bytes are borrowed and valid during the call.
+/// ```text
+///               ┌─ reject ─▶ a refusal, gone
+/// request ─▶ on_upgrade ─ accept ─▶ 101 ─▶ on_open ─▶ ┌ on_message ┐ ─▶ on_close ─▶ gone
+///    │                                                │ on_ping    │
+///    └ asks for no WebSocket ─▶ on_http               │ on_pong    │   as things happen,
+///                ├─ None ─▶ 426, gone                 └ on_drain   ┘   in any order
+///                └─ a page ─▶ the page, gone
+/// ```
+///
+/// `on_close` is called exactly once for each connection that was opened. Bytes are borrowed and valid during the
+/// call. Each hook has an example at the method of [`Server`](crate::Server) that takes it as a closure.
 ///
 /// # Panics
 ///
@@ -25,7 +33,8 @@ use crate::{
 /// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic is answered with 500; in
 /// `on_close` it is logged and nothing else. All this needs the default `panic = "unwind"`.
 ///
-/// ```no_run
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
 /// use std::net::SocketAddr;
 /// use wirehook::{Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
 ///
@@ -49,8 +58,10 @@ use crate::{
 ///     }
 /// }
 ///
-/// Server::bind("127.0.0.1:9501")?.handler(Chat).run()
-/// # ; Ok::<(), std::io::Error>(())
+/// let server = Server::bind("127.0.0.1:0")?.handler(Chat);
+/// // A client that connects to /ann and says "hi".
+/// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x07ann: hi\x88\x00");
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Handler {
     /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
@@ -103,6 +114,20 @@ pub trait Handler {
 }
 
 /// How a connection ended.
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use std::{cell::RefCell, rc::Rc};
+/// use wirehook::Server;
+///
+/// let log = Rc::new(RefCell::new(Vec::new()));
+/// let line = Rc::clone(&log);
+/// let server = Server::bind("127.0.0.1:0")?
+///     .on_close(move |ws, close| line.borrow_mut().push(format!("{} {close}", ws.id())));
+/// talk(server, b"\x89\x80\0\0\0\0")?; // a client that pings, and closes without a code
+/// assert_eq!(*log.borrow(), ["1 1005 no status received, by the peer, clean"]);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed<'a> {
@@ -151,6 +176,7 @@ impl fmt::Display for Closed<'_> {
 /// use wirehook::Upgrade;
 ///
 /// let accept: Upgrade = Upgrade::accept().subprotocol("chat.v2").header("X-Served-By", "a");
+/// let with_state: Upgrade<String> = Upgrade::accept_with("ann".to_owned());
 /// let refuse: Upgrade = Upgrade::reject(401, "who are you?").header("WWW-Authenticate", "Basic");
 /// ```
 #[derive(Clone, Debug)]
@@ -214,7 +240,17 @@ type PayloadHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &[u8])>;
 type DrainHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>)>;
 type CloseHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Closed<'_>)>;
 
-/// The hooks as closures, which [`Server`](crate::Server) collects.
+/// The hooks as closures, which [`Server`](crate::Server) collects. The type is written where a server is kept:
+///
+/// ```
+/// use wirehook::{Hooks, Server};
+///
+/// fn counting() -> std::io::Result<Server<Hooks<u64>>> {
+///     Ok(Server::bind("127.0.0.1:0")?.state::<u64>().on_message(|ws, _| *ws.state() += 1))
+/// }
+/// assert!(counting()?.local_addr()?.port() > 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct Hooks<S> {
     pub(crate) on_upgrade: Option<UpgradeHook<S>>,
     pub(crate) on_http: Option<HttpHook>,

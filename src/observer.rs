@@ -20,27 +20,32 @@ use crate::peers::ConnId;
 /// for a slow peer is seen when it leaves. How the bytes are cut means nothing. An observer that panics is
 /// not told anything more, and the server goes on without it.
 ///
-/// ```no_run
-/// use std::net::SocketAddr;
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use std::{cell::RefCell, net::SocketAddr, rc::Rc};
 /// use wirehook::{ConnId, Observer, Server};
 ///
-/// struct Counter(usize);
+/// struct Recorder(Rc<RefCell<Vec<u8>>>);
 ///
-/// impl Observer for Counter {
+/// impl Observer for Recorder {
 ///     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
 ///         println!("{id} is {peer}");
 ///     }
 ///     fn received(&mut self, _: ConnId, bytes: &[u8]) {
-///         self.0 += bytes.len();
+///         self.0.borrow_mut().extend(bytes);
 ///     }
 ///     fn sent(&mut self, _: ConnId, _: &[u8]) {}
 ///     fn disconnected(&mut self, id: ConnId) {
-///         println!("{id} has gone; {} bytes came from all so far", self.0);
+///         println!("{id} has gone");
 ///     }
 /// }
 ///
-/// Server::bind("127.0.0.1:9501")?.observe(Counter(0)).run()
-/// # ; Ok::<(), std::io::Error>(())
+/// let record = Rc::new(RefCell::new(Vec::new()));
+/// let server = Server::bind("127.0.0.1:0")?.observe(Recorder(Rc::clone(&record)));
+/// talk(server, b"\x89\x80\x01\x02\x03\x04")?; // a ping
+/// assert!(record.borrow().starts_with(b"GET /ann HTTP/1.1\r\n"));
+/// assert!(record.borrow().ends_with(b"\r\n\r\n\x89\x80\x01\x02\x03\x04\x88\x80\0\0\0\0"));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Observer {
     /// A TCP connection was accepted. What comes first is a request, if anything comes.

@@ -18,6 +18,22 @@ const CAUSES: [&str; 8] =
 
 /// Figures of a server since it began; see [`Handle::stats`](crate::Handle::stats) and
 /// [`Connections::stats`](crate::Connections::stats).
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use wirehook::{Cause, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
+///     ws.send(message);
+/// });
+/// let handle = server.handle();
+/// talk(server, b"\x81\x82\0\0\0\0hi")?;
+/// let stats = handle.stats();
+/// assert_eq!((stats.opened, stats.received_messages, stats.sent_messages), (1, 1, 1));
+/// assert_eq!((stats.handshakes(101), stats.closes(1005), stats.closes_by(Cause::Peer)), (1, 1, 1));
+/// assert!(stats.prometheus().contains("\nwirehook_opened_total 1\n"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

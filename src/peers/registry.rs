@@ -9,6 +9,20 @@ use std::fmt;
 /// It is a place in a table and the number of the connection that has it; the place is used again after a
 /// connection has gone, the number is not (before four billion others). An id that outlives its connection finds
 /// nobody.
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use wirehook::{SendStatus, Server};
+///
+/// let mut first = None;
+/// let server = Server::bind("127.0.0.1:0")?.on_message(move |ws, _| {
+///     let to = *first.get_or_insert(ws.id());
+///     assert_eq!(to.to_string(), "1");
+///     assert_eq!(ws.push(to, "you came first"), SendStatus::Sent);
+/// });
+/// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x0eyou came first\x88\x00");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId {
     pub(crate) serial: u32,

@@ -16,6 +16,23 @@ use crate::{
 };
 
 /// What became of a message.
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use wirehook::{CloseCode, SendStatus, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+///     match ws.send("welcome") {
+///         SendStatus::Sent => {}
+///         SendStatus::Queued(bytes) => println!("{bytes} bytes wait; on_drain tells when they are out"),
+///         SendStatus::Dropped | SendStatus::Gone => println!("lost"),
+///     }
+///     ws.close(CloseCode::NORMAL, "");
+///     assert_eq!(ws.send("one more thing"), SendStatus::Gone);
+/// });
+/// assert_eq!(talk(server, b"")?, b"\x81\x07welcome\x88\x02\x03\xe8");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendStatus {
     /// It leaves with this turn of the loop, as far as is known now: the socket has refused nothing before it.
@@ -29,6 +46,18 @@ pub enum SendStatus {
 }
 
 /// What became of a message to many: how many peers had each [`SendStatus`].
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use wirehook::{BroadcastStatus, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+///     let BroadcastStatus { sent, queued, dropped } = ws.broadcast("somebody is here");
+///     assert_eq!((sent, queued, dropped), (1, 0, 0)); // to itself: nobody else is here
+/// });
+/// assert_eq!(talk(server, b"")?, b"\x81\x10somebody is here\x88\x00");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BroadcastStatus {
     /// How many it leaves to at once.

@@ -12,7 +12,8 @@ use super::{
 /// The shortest time between two runs: the clock of the loop counts milliseconds.
 const SHORTEST: Duration = Duration::from_millis(1);
 
-/// Names one timer, so that it can be cancelled; never given to another one.
+/// Names one timer, so that it can be cancelled; never given to another one. Example:
+/// [`Connections::cancel`](crate::Connections::cancel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimerId(ConnId);
 

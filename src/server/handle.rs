@@ -30,24 +30,30 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// is refused with [`HandleError::Full`], and it is up to the caller to wait, to drop or to complain. Nothing
 /// ever blocks, so nothing can deadlock.
 ///
-/// ```no_run
-/// use std::{thread, time::Duration};
+/// ```
+/// use std::thread;
+/// use wirehook::{HandleError, Server};
 ///
-/// let server = wirehook::Server::bind("127.0.0.1:0")?;
+/// let server = Server::bind("127.0.0.1:0")?;
 /// let handle = server.handle();
-/// thread::spawn(move || {
-///     let _ = handle.broadcast("from another thread");
+/// let other = thread::spawn(move || {
+///     let told = handle.broadcast("the server goes down");
 ///     handle.shutdown();
+///     (told, handle)
 /// });
-/// server.run() // returns after the last connection has closed
-/// # ; Ok::<(), std::io::Error>(())
+/// server.run()?; // returns after the last connection has closed
+///
+/// let (told, handle) = other.join().unwrap();
+/// assert_eq!(told, Ok(()));
+/// assert_eq!(handle.broadcast("is anybody there?"), Err(HandleError::Stopped));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Handle {
     shared: Arc<Shared>,
 }
 
-/// Why a wish was refused.
+/// Why a wish was refused. Example: [`Handle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandleError {
@@ -107,6 +113,19 @@ impl Handle {
     /// Sends a message to a connection. What becomes of it there is not told: it may be dropped for a peer that
     /// is too slow, and a connection may have gone.
     ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// let server = server.on_open(move |ws, _| {
+    ///     let (id, handle) = (ws.id(), handle.clone());
+    ///     std::thread::spawn(move || handle.send(id, "from another thread"));
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x13from another thread\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The wish was refused; nothing is sent.
@@ -114,7 +133,7 @@ impl Handle {
         self.wish(Wish::Send { id, frame: encode(message.into()) })
     }
 
-    /// Sends a message to every connection that is open when the loop comes to it.
+    /// Sends a message to every connection that is open when the loop comes to it. Example: [`Handle`].
     ///
     /// # Errors
     ///
@@ -125,6 +144,19 @@ impl Handle {
 
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
     ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{CloseCode, Server};
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// // The loop fulfils the wish in its next turn: until then messages still reach their hook.
+    /// let server = server.on_open(move |ws, _| {
+    ///     assert_eq!(handle.close(ws.id(), CloseCode::NORMAL, "bye"), Ok(()));
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x88\x05\x03\xe8bye");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The wish was refused.
@@ -132,7 +164,8 @@ impl Handle {
         self.wish(Wish::Close { id, code, reason: reason.to_owned() })
     }
 
-    /// Drops a connection without a closing handshake.
+    /// Drops a connection without a closing handshake; used like [`close`](Self::close). Example:
+    /// [`WebSocket::terminate`](crate::WebSocket::terminate).
     ///
     /// # Errors
     ///
@@ -146,17 +179,25 @@ impl Handle {
     /// all have answered, or [`close_timeout`](crate::Config::close_timeout) after the last was told.
     ///
     /// What waits in the queue before it is still done. It is never refused, and calling it again changes
-    /// nothing.
+    /// nothing. Example: [`Server`](crate::Server).
     pub fn shutdown(&self) {
         self.ask_for(Shutdown { within: None });
     }
 
     /// [`shutdown`](Self::shutdown) with a time after which whoever has not answered is dropped.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let server = wirehook::Server::bind("127.0.0.1:0")?;
+    /// server.handle().shutdown_within(Duration::from_secs(1)); // also before it runs
+    /// server.run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn shutdown_within(&self, deadline: Duration) {
         self.ask_for(Shutdown { within: Some(deadline) });
     }
 
-    /// The server's figures as of the end of the loop's last turn.
+    /// The server's figures as of the end of the loop's last turn. Example: [`Stats`].
     pub fn stats(&self) -> Stats {
         *lock(&self.shared.stats)
     }

@@ -36,21 +36,47 @@ use event_loop::{EventLoop, LISTENER, WAKER, WATCHERS};
 
 /// A WebSocket server on one address, on one thread.
 ///
-/// ```no_run
+/// Set it up, then [`run`](Self::run) it; a [`Handle`] reaches it from other threads meanwhile. Here is a whole
+/// life, with a client that says its bytes by hand:
+///
+/// ```
+/// use std::{
+///     io::{Read, Write},
+///     net::TcpStream,
+///     thread,
+/// };
 /// use wirehook::Server;
 ///
-/// Server::bind("127.0.0.1:9501")?
+/// let server = Server::bind("127.0.0.1:0")?
 ///     .on_open(|ws, _request| {
-///         ws.send("welcome to the websocket server!");
+///         ws.send("welcome");
 ///     })
 ///     .on_message(|ws, message| {
 ///         if let Some(text) = message.as_text() {
 ///             ws.send(&format!("hello, {text} !"));
 ///         }
 ///     })
-///     .on_close(|ws, close| println!("connection {} closed: {close}", ws.id()))
-///     .run()
-/// # ; Ok::<(), std::io::Error>(())
+///     .on_close(|ws, close| println!("connection {} closed: {close}", ws.id()));
+///
+/// let (address, handle) = (server.local_addr()?, server.handle());
+/// let client = thread::spawn(move || -> std::io::Result<Vec<u8>> {
+///     let mut socket = TcpStream::connect(address)?;
+///     socket.write_all(
+///         b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+///           Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+///     )?;
+///     socket.write_all(b"\x81\x81\0\0\0\0X")?; // the text "X"
+///     socket.write_all(b"\x88\x80\0\0\0\0")?; // Close
+///     let mut heard = Vec::new();
+///     socket.read_to_end(&mut heard)?;
+///     handle.shutdown();
+///     Ok(heard)
+/// });
+/// server.run()?; // until the client shuts it down
+/// let heard = client.join().unwrap()?;
+/// assert!(heard.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// assert!(heard.ends_with(b"\r\n\r\n\x81\x07welcome\x81\x0ahello, X !\x88\x00"));
+/// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Server<H: Handler = Hooks<()>> {
     poll: Poll,
@@ -67,6 +93,14 @@ impl Server {
     /// Listens on the first of the addresses that can be had; port 0 takes any free one.
     ///
     /// Clients can connect from now on, and are served once [`run`](Server::run) is called.
+    ///
+    /// ```
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// println!("on ws://{}", server.local_addr()?);
+    /// assert!(Server::bind(server.local_addr()?).is_err()); // taken
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -93,16 +127,17 @@ impl Server {
     /// It starts as the type's default, or as what `on_upgrade` gives. Call this before the hooks are set:
     /// they are those of a server without state, and are dropped.
     ///
-    /// ```no_run
-    /// wirehook::Server::bind("127.0.0.1:9501")?
-    ///     .state::<u64>()
-    ///     .on_message(|ws, _| {
-    ///         *ws.state() += 1;
-    ///         let answer = format!("message {}", ws.state());
-    ///         ws.send(&answer);
-    ///     })
-    ///     .run()
-    /// # ; Ok::<(), std::io::Error>(())
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<u64>().on_message(|ws, _| {
+    ///     *ws.state() += 1;
+    ///     let answer = format!("message {}", ws.state());
+    ///     ws.send(&answer);
+    /// });
+    /// let heard = talk(server, b"\x82\x80\0\0\0\0\x82\x80\0\0\0\0")?; // two empty ones
+    /// assert_eq!(heard, b"\x81\x09message 1\x81\x09message 2\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]
     pub fn state<S: Default>(self) -> Server<Hooks<S>> {
@@ -112,6 +147,17 @@ impl Server {
 
 impl<S: Default> Server<Hooks<S>> {
     /// Sets the hook that accepts or refuses a request; see [`Handler::on_upgrade`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{Server, Upgrade};
+    /// let server = Server::bind("127.0.0.1:0")?.on_upgrade(|request, _| match request.path() {
+    ///     "/chat" => Upgrade::accept(),
+    ///     _ => Upgrade::reject(404, "connect to /chat"),
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"connect to /chat\n"); // the body; the client asked for /ann
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_upgrade(mut self, hook: impl FnMut(&Request<'_>, SocketAddr) -> Upgrade<S> + 'static) -> Self {
         self.handler.on_upgrade = Some(Box::new(hook));
@@ -119,6 +165,17 @@ impl<S: Default> Server<Hooks<S>> {
     }
 
     /// Sets the hook for HTTP requests that ask for no WebSocket; see [`Handler::on_http`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{Server, protocol::Response};
+    /// let server = Server::bind("127.0.0.1:0")?.on_http(|request, _| match request.path() {
+    ///     "/" => Some(Response::page(200, "text/html; charset=utf-8", "<p>hello")),
+    ///     _ => None,
+    /// });
+    /// assert!(talk(server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?.ends_with(b"\r\n\r\n<p>hello"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_http(
         mut self,
@@ -129,6 +186,16 @@ impl<S: Default> Server<Hooks<S>> {
     }
 
     /// Sets the hook for new connections; see [`Handler::on_open`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, request| {
+    ///     ws.send(&format!("welcome to {}", request.path()));
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x0fwelcome to /ann\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_open(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &Request<'_>) + 'static) -> Self {
         self.handler.on_open = Some(Box::new(hook));
@@ -136,6 +203,21 @@ impl<S: Default> Server<Hooks<S>> {
     }
 
     /// Sets the hook for messages; see [`Handler::on_message`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{Message, Server};
+    /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
+    ///     match message {
+    ///         Message::Text(text) => ws.send(&text.to_uppercase()),
+    ///         Message::Binary(bytes) => ws.send(bytes),
+    ///     };
+    /// });
+    /// // "He", "y": fragments are one message (§5.4).
+    /// let heard = talk(server, b"\x01\x82\0\0\0\0He\x80\x81\0\0\0\0y")?;
+    /// assert_eq!(heard, b"\x81\x03HEY\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_message(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, Message<'_>) + 'static) -> Self {
         self.handler.on_message = Some(Box::new(hook));
@@ -143,6 +225,16 @@ impl<S: Default> Server<Hooks<S>> {
     }
 
     /// Sets the hook for pings; see [`Handler::on_ping`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.on_ping(|ws, _payload| {
+    ///     ws.send("pinged"); // behind the pong
+    /// });
+    /// assert_eq!(talk(server, b"\x89\x81\0\0\0\0?")?, b"\x8a\x01?\x81\x06pinged\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_ping(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &[u8]) + 'static) -> Self {
         self.handler.on_ping = Some(Box::new(hook));
@@ -150,6 +242,16 @@ impl<S: Default> Server<Hooks<S>> {
     }
 
     /// Sets the hook for pongs; see [`Handler::on_pong`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.on_pong(|ws, payload| {
+    ///     ws.send(payload);
+    /// });
+    /// assert_eq!(talk(server, b"\x8a\x81\0\0\0\0?")?, b"\x82\x01?\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_pong(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &[u8]) + 'static) -> Self {
         self.handler.on_pong = Some(Box::new(hook));
@@ -157,13 +259,32 @@ impl<S: Default> Server<Hooks<S>> {
     }
 
     /// Sets the hook for slow peers that have caught up; see [`Handler::on_drain`].
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{SendStatus, Server, WebSocket};
+    /// /// Sends 1 MiB in pieces, as fast as the peer takes them; what is sent so far is the connection's state.
+    /// fn go_on(ws: &mut WebSocket<'_, usize>) {
+    ///     while *ws.state() < 64 {
+    ///         *ws.state() += 1;
+    ///         if matches!(ws.send(&[0; 16 * 1024]), SendStatus::Queued(_)) {
+    ///             return; // on_drain goes on
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.state().on_message(|ws, _| go_on(ws)).on_drain(go_on);
+    /// assert!(talk(server, b"\x81\x82\0\0\0\0go")?.ends_with(b"\x88\x00"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn on_drain(mut self, hook: impl FnMut(&mut WebSocket<'_, S>) + 'static) -> Self {
         self.handler.on_drain = Some(Box::new(hook));
         self
     }
 
-    /// Sets the hook for connections that have ended; see [`Handler::on_close`].
+    /// Sets the hook for connections that have ended; see [`Handler::on_close`]. Examples: [`Closed`],
+    /// [`Cause`](crate::Cause).
     #[must_use]
     pub fn on_close(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &Closed<'_>) + 'static) -> Self {
         self.handler.on_close = Some(Box::new(hook));
@@ -173,7 +294,7 @@ impl<S: Default> Server<Hooks<S>> {
 
 impl<H: Handler> Server<H> {
     /// Gives all hooks at once, as a type that implements [`Handler`]. Hooks and timers that were set before are
-    /// dropped: they are those of another state.
+    /// dropped: they are those of another state. Example: [`Handler`].
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
         let Self { poll, listener, watchers, timers: _, handle, config, watch, handler: _ } = self;
@@ -183,6 +304,15 @@ impl<H: Handler> Server<H> {
     /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.
     ///
     /// From a hook: [`Connections::after`], by way of [`WebSocket::all`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let handle = server.handle();
+    /// server.after(Duration::from_millis(5), move |_| handle.shutdown()).run()?; // returns after 5 ms
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn after(
         mut self,
@@ -195,7 +325,7 @@ impl<H: Handler> Server<H> {
     }
 
     /// Runs a task every `period` from when [`run`](Self::run) is called, on the loop; see
-    /// [`Connections::every`].
+    /// [`Connections::every`]. Example: [`Connections`].
     #[must_use]
     pub fn every(
         mut self,
@@ -212,6 +342,15 @@ impl<H: Handler> Server<H> {
     ///
     /// Whoever can reach the address can read the figures; there is no password. They hold no data of clients.
     ///
+    /// ```
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.watched_on("127.0.0.1:0")?;
+    /// if let Some(address) = server.watchers_addr() {
+    ///     println!("figures on http://{address}/metrics");
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// No address, or none that is free.
@@ -227,7 +366,8 @@ impl<H: Handler> Server<H> {
         self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier.
+    /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier. Example:
+    /// [`Observer`].
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.watch = Watch::by(observer);
@@ -236,15 +376,13 @@ impl<H: Handler> Server<H> {
 
     /// Changes limits, times and lists.
     ///
-    /// ```no_run
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
-    /// Server::bind("127.0.0.1:9501")?
-    ///     .configure(|config| config.limits.max_message_size = 64 * 1024)
-    ///     .on_message(|ws, message| {
-    ///         ws.send(message);
-    ///     })
-    ///     .run()
-    /// # ; Ok::<(), std::io::Error>(())
+    /// let server = Server::bind("127.0.0.1:0")?.configure(|config| config.limits.max_message_size = 4);
+    /// let refused = talk(server, b"\x81\x85\0\0\0\0Hello")?; // 0x03f1 is 1009
+    /// assert_eq!(refused, b"\x88\x25\x03\xf1\xc2\xa710.4: message over the size limit");
+    /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -261,12 +399,12 @@ impl<H: Handler> Server<H> {
         self.listener.local_addr()
     }
 
-    /// A handle that reaches the server while it runs, from any thread.
+    /// A handle that reaches the server while it runs, from any thread. Example: [`Handle`].
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Serves until [`Handle::shutdown`] is called, on this thread.
+    /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`].
     ///
     /// # Errors
     ///
@@ -276,7 +414,7 @@ impl<H: Handler> Server<H> {
         EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?.watched_by(watch).run()
     }
 
-    /// [`run`](Self::run) under the name that Swoole gives it.
+    /// [`run`](Self::run) under the name that Swoole gives it. Example: [`Server`].
     ///
     /// # Errors
     ///
