@@ -193,6 +193,73 @@ fn says_what_it_knows(source: &str) -> bool {
 }
 
 #[test]
+fn every_public_item_has_an_example() {
+    let missing: Vec<String> = sources("src")
+        .iter()
+        .filter(|(path, _)| !["src/main.rs", "src/cli/"].iter().any(|it| path.starts_with(it)))
+        .flat_map(|(path, source)| {
+            items_without_example(source).into_iter().map(move |name| format!("{path}: {name}"))
+        })
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "no example has or uses them, and they don't say \"Example: [`…`]\":\n{}",
+        missing.join("\n")
+    );
+}
+
+/// The public types, traits and functions of a file that have no example, that no other example in it uses, and
+/// whose documentation doesn't say where there is one. The methods of a trait are left out: whoever implements it
+/// is its example.
+fn items_without_example(source: &str) -> Vec<&str> {
+    let examples = examples_of(source);
+    let mut documentation = String::new();
+    let mut missing = Vec::new();
+    for line in source.lines().map(str::trim_start) {
+        if line.starts_with("///") {
+            documentation.extend([line, "\n"]);
+            continue;
+        }
+        // Attributes and other comments stand between an item and its documentation.
+        if line.starts_with("#[") || line.starts_with("//") {
+            continue;
+        }
+        if let Some(name) = public_name(line)
+            && examples_of(&documentation).is_empty()
+            && lines_with(&examples, &[name]).is_empty()
+            && !documentation.contains("Example")
+        {
+            missing.push(name);
+        }
+        documentation.clear();
+    }
+    missing
+}
+
+/// The code of all examples in the documentation of a file; what is marked as something else than Rust is none.
+fn examples_of(source: &str) -> String {
+    let mut examples = String::new();
+    let mut block = None;
+    for line in source.lines().map(str::trim_start) {
+        let Some(text) = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")) else { continue };
+        match (text.trim().strip_prefix("```"), block) {
+            (Some(language), None) => block = Some(language),
+            (Some(_), Some(_)) => block = None,
+            (None, Some("" | "no_run")) => examples.extend([text, "\n"]),
+            (None, _) => {}
+        }
+    }
+    examples
+}
+
+/// The name of the item that a line begins, if it is a public type, trait or function.
+fn public_name(line: &str) -> Option<&str> {
+    let kinds = ["pub fn ", "pub const fn ", "pub struct ", "pub enum ", "pub trait "];
+    let rest = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
+    rest.split(|it| !is_word(it)).next()
+}
+
+#[test]
 fn comments_and_literals_are_no_code() {
     for (source, code) in [
         ("a // b", "a     "),
@@ -252,4 +319,14 @@ fn what_is_forbidden_is_found() {
     assert!(
         says_what_it_knows("//! This file knows.\n") && !says_what_it_knows("use std::fmt;\n//! Late.\n")
     );
+}
+
+#[test]
+fn items_without_an_example_are_found() {
+    let source = "/// ```\n/// used(Used);\n/// ```\npub fn used(it: Used) {}\n\npub struct Used;\n\n\
+        /// ```text\n/// missing\n/// ```\n#[inline]\npub const fn missing() {}\n\n\
+        /// Example: [`used`].\n#[must_use]\npub fn elsewhere() {}\n\n\
+        impl Used {\n    /// See used.\n    pub fn method() {}\n}\n\npub(crate) fn inside() {}\n\n\
+        /// ```\n/// let it = 1;\n/// ```\npub enum WithOne {}\n";
+    assert_eq!(items_without_example(source), ["missing", "method"]);
 }
