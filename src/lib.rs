@@ -34,6 +34,27 @@
 //!
 //! One server is one thread. Whoever wants more cores runs more servers.
 //!
+//! # From front to back
+//!
+//! 1. [`Server`]: a whole life, with a client that says its bytes by hand; and each hook in an example.
+//! 2. [`Handler`]: which hook is called when, in a picture. [`Upgrade`] and [`Closed`] are the first and the last
+//!    word about a connection; [`Cause`] says who or what began its end.
+//! 3. [`WebSocket`] and [`Connections`]: what a hook or a timer can do; [`SendStatus`]: what became of it.
+//! 4. [`Handle`]: the same from other threads.
+//! 5. [`Config`], [`Stats`] and [`Observer`]: what is bounded, what is counted, what can be watched.
+//! 6. [`protocol`]: what all of this stands on; it begins with an order of its own.
+//!
+//! In the examples `talk(server, bytes)` runs the server and is its client: it asks for `/ann`, sends `bytes`,
+//! says Close after the first answer, and returns what came behind the 101. Most masks are zero there, so that
+//! payloads can be read. It is a few dozen lines over a `TcpStream`, in `docs/talk.rs`.
+//!
+//! # The source, in thirty minutes
+//!
+//! `protocol/frame.rs`, `protocol/receiver.rs`, `Request::check` in `protocol/handshake.rs`,
+//! `server/conversation.rs`, `turn`, `read` and `settle` in `server/event_loop.rs`, `peers/writing.rs`: the way of
+//! a byte from the wire to the hook and back. The README says what to notice in each, and `docs/exercises.md` what
+//! to change first.
+//!
 //! # In scope, out of scope
 //!
 //! In scope: everything that RFC 6455 demands of a server, held to the letter; limits on all that a peer can
