@@ -12,13 +12,47 @@
 //!        TextBuffer, CloseFrame        CloseFrame
 //! ```
 //!
+//! # A connection without a socket
+//!
+//! ```
+//! use wirehook::protocol::{Connection, Event, HandshakeError, Limits, RequestReader, Response};
+//!
+//! let limits = Limits::default();
+//! let mut out = Vec::new();
+//!
+//! // §4: the request of §1.3, and a frame that came in one read with it.
+//! let mut bytes = *b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\
+//!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+//! let mut input = &mut bytes[..];
+//! let mut reader = RequestReader::default();
+//! let request = reader.next_request(&mut input, &limits)?.expect("the head is complete");
+//! request.check(&[])?;
+//! Response::switching_protocols(&request, None).encode(&mut out);
+//!
+//! // §5: what is left of the input are frames, and each message goes back as it came.
+//! let mut connection = Connection::new(&limits);
+//! while let Ok(Some(event)) = connection.recv.next_event(&mut input) {
+//!     if let Event::Message(message) = event {
+//!         let _ = connection.send.message(message, &mut out);
+//!     }
+//! }
+//! assert!(out.ends_with(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x05Hello"));
+//! # Ok::<(), HandshakeError>(())
+//! ```
+//!
+//! [`Connection`] shows how pings, Closes and broken rules are answered.
+//!
 //! # In which order to read
 //!
-//! 1. `frame.rs`: what a header is made of (§5.2).
-//! 2. `mask.rs` and `utf8.rs`: the two transformations of a payload (§5.3, §8.1).
-//! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5).
-//! 4. `sender.rs` and `close.rs`: what goes back, and how it ends (§5.5.1, §7).
-//! 5. `handshake.rs`: how it all begins (§4).
+//! 1. `frame.rs`: what a header is made of (§5.2). [`FrameHeader`], [`OpCode`].
+//! 2. `mask.rs` and `utf8.rs`: the two transformations of a payload (§5.3, §8.1). [`apply_mask`],
+//!    [`TextBuffer`].
+//! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). [`Receiver`], [`Event`], [`Message`],
+//!    [`ProtocolError`].
+//! 4. `sender.rs` and `close.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`], [`CloseFrame`],
+//!    [`CloseCode`], [`ConnectionState`].
+//! 5. `handshake.rs`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
 //!
 //! # In scope, out of scope
 //!
