@@ -15,23 +15,17 @@ use crate::{
 /// connection waits.
 ///
 /// ```text
-///               ┌─ reject ─▶ a refusal, gone
-/// request ─▶ on_upgrade ─ accept ─▶ 101 ─▶ on_open ─▶ ┌ on_message ┐ ─▶ on_close ─▶ gone
-///    │                                                │ on_ping    │
-///    └ asks for no WebSocket ─▶ on_http               │ on_pong    │   as things happen,
-///                ├─ None ─▶ 426, gone                 └ on_drain   ┘   in any order
-///                └─ a page ─▶ the page, gone
+///                 ┌─ reject ─▶ a refusal, gone
+/// request ─▶ on_upgrade
+///                 └─ accept ─▶ 101 ─▶ on_open ─▶ on_message, on_ping, on_pong, on_drain ─▶ on_close
+///                                                as things happen, in any order
+/// request for no WebSocket ─▶ on_http
+///                                ├─ None ───▶ 426, gone
+///                                └─ a page ─▶ the page, gone
 /// ```
 ///
 /// `on_close` is called exactly once for each connection that was opened. Bytes are borrowed and valid during the
 /// call. Each hook has an example at the method of [`Server`](crate::Server) that takes it as a closure.
-///
-/// # Panics
-///
-/// A hook that panics costs its own connection: it is closed with 1011, and its `on_close` follows with
-/// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them: what a
-/// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic is answered with 500; in
-/// `on_close` it is logged and nothing else. All this needs the default `panic = "unwind"`.
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -63,6 +57,13 @@ use crate::{
 /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x07ann: hi\x88\x00");
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// # Panics
+///
+/// A hook that panics costs its own connection: it is closed with 1011, and its `on_close` follows with
+/// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them: what a
+/// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic is answered with 500; in
+/// `on_close` it is logged and nothing else. All this needs the default `panic = "unwind"`.
 pub trait Handler {
     /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
     type State: Default;

@@ -1,16 +1,5 @@
 //! §5.2 The base framing protocol: what one frame header looks like, bit by bit.
 //!
-//! ```text
-//!  0                   1                   2                   3
-//!  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//! +-+-+-+-+-------+-+-------------+-------------------------------+
-//! |F|R|R|R| opcode|M| Payload len |    Extended payload length    |
-//! |I|S|S|S|  (4)  |A|     (7)     |        (16 or 64 bits)        |
-//! |N|V|V|V|       |S|             |   (if payload len is 126/127) |
-//! | |1|2|3|       |K|             |                               |
-//! +-+-+-+-+-------+-+-------------+ - - - - - - - - - - - - - - - +
-//! ```
-//!
 //! This file knows which bits a header can be made of, in both directions and for both roles. It refuses to
 //! know anything that takes memory of an earlier frame or of who is talking: whether a mask is owed, whether a
 //! reserved bit was negotiated, whether a continuation has something to continue. The receiver judges that.
@@ -93,7 +82,18 @@ impl OpCode {
     }
 }
 
-/// One frame header, decoded (§5.2).
+/// One frame header, decoded. This is how it lies on the wire (§5.2):
+///
+/// ```text
+///  0                   1                   2                   3
+///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+/// +-+-+-+-+-------+-+-------------+-------------------------------+
+/// |F|R|R|R| opcode|M| Payload len |    Extended payload length    |
+/// |I|S|S|S|  (4)  |A|     (7)     |        (16 or 64 bits)        |
+/// |N|V|V|V|       |S|             |   (if payload len is 126/127) |
+/// | |1|2|3|       |K|             |                               |
+/// +-+-+-+-+-------+-+-------------+ - - - - - - - - - - - - - - - +
+/// ```
 ///
 /// ```
 /// use wirehook::protocol::{FrameHeader, OpCode};

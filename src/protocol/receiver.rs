@@ -1,13 +1,5 @@
 //! §5 and §8 From bytes to events: the receiving half of a connection, as a server has it.
 //!
-//! ```text
-//!          header judged            payload complete           event drained
-//! Header ───────────────▶ Payload ─────────────────▶ Delivered ─────────────▶ Header
-//!    │                       │
-//!    ├── a Close frame ──────┴──────────────────────▶ CloseReceived   no further input counts (§5.5.1)
-//!    └── a broken rule, from any state ─────────────▶ Discard         no further input counts (§7.1.7)
-//! ```
-//!
 //! This file knows the rules that span frames: masking (§5.1), fragments (§5.4), control frames between them
 //! (§5.5), text (§8.1) and size (§10.4). It refuses to know where bytes come from and what an event is answered
 //! with: the sender does that.
@@ -29,6 +21,14 @@ use super::{
 };
 
 /// The receiving half of a server's connection.
+///
+/// ```text
+///          header judged            payload complete           event drained
+/// Header ───────────────▶ Payload ─────────────────▶ Delivered ─────────────▶ Header
+///    │                       │
+///    ├── a Close frame ──────┴──────────────────────▶ CloseReceived   no further input counts (§5.5.1)
+///    └── a broken rule, from any state ─────────────▶ Discard         no further input counts (§7.1.7)
+/// ```
 ///
 /// **Call [`next_event`](Self::next_event) until it returns `None`; then all input is taken and nothing is
 /// borrowed.** How the input is cut into pieces makes no difference to the events.

@@ -404,7 +404,13 @@ impl<H: Handler> Server<H> {
         self.handle.clone()
     }
 
-    /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`].
+    /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`]. In each turn of its loop:
+    ///
+    /// ```text
+    /// poll ─▶ sockets: on_upgrade, on_http, on_open, on_message, on_ping, on_pong ─▶ new clients ─▶ timers
+    ///   ▲                                                                                             │
+    ///   └───────────── on_close ◀── on_drain ◀── what was sent to others goes out ◀───────────────────┘
+    /// ```
     ///
     /// # Errors
     ///
