@@ -228,7 +228,7 @@ fn decode_ipv6(packet: &[u8]) -> Result<(IpAddr, IpAddr, &[u8]), LeftOut> {
     while kind != TCP {
         let [next, len, f0, f1] = *rest.first_chunk().ok_or(LeftOut::Malformed)?;
         let len = match kind {
-            // RFC 8200 §4.3, §4.4, §4.6: options and routes, whose length is counted in eights behind the first.
+            // RFC 8200 §4: options and routes, whose length is counted in eights behind the first.
             0 | 43 | 60 => (usize::from(len) + 1) * 8,
             44 if u16::from_be_bytes([f0, f1]) & IS_FRAGMENT_IPV6 != 0 => return Err(LeftOut::Fragment),
             44 => 8,
