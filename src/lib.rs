@@ -72,6 +72,9 @@ mod cause;
 mod config;
 mod connections;
 pub mod explain;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 mod observer;
 mod peers;

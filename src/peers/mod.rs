@@ -17,7 +17,9 @@ mod keepalive;
 mod meter;
 mod peer;
 mod registry;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
+// The fuzz target needs less of it than the tests.
+#[cfg_attr(not(test), allow(dead_code))]
 pub(crate) mod script;
 mod sending;
 mod stream;

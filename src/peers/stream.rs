@@ -11,14 +11,14 @@ use std::{
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use super::script::Script;
 
 /// A connected, non-blocking stream of bytes.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     Script(Script),
 }
 
@@ -27,7 +27,7 @@ impl Stream {
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.register(),
         }
     }
@@ -36,7 +36,7 @@ impl Stream {
     pub(crate) fn register_writes(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.reregister(socket, token, Interest::READABLE | Interest::WRITABLE),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.register(),
         }
     }
@@ -45,7 +45,7 @@ impl Stream {
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
         match self {
             Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(_) => {}
         }
     }
@@ -55,7 +55,7 @@ impl Stream {
     pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => { socket }.read(buffer),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.read(buffer),
         })
     }
@@ -64,7 +64,7 @@ impl Stream {
     pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => { socket }.write(bytes),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.write(bytes),
         })
     }
@@ -72,7 +72,7 @@ impl Stream {
     pub(crate) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => { socket }.write_vectored(parts),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(script) => {
                 script.write(&parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())
             }
@@ -84,7 +84,7 @@ impl Stream {
         match self {
             // Fails only where the peer has gone, and then there is nobody to tell.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
-            #[cfg(test)]
+            #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.shutdown_write(),
         }
     }

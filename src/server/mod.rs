@@ -10,8 +10,8 @@ mod event_loop;
 mod figures;
 mod guard;
 mod handle;
-#[cfg(test)]
-mod tests;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod tests;
 
 use std::{
     io::{self, ErrorKind},

@@ -12,13 +12,25 @@
 //! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
 //! - `watching.rs`: what an observer is told.
 //! - `random.rs`: everything at once, by fixed seeds.
+//! - `fuzz.rs`: one client by a script of bytes, which the fuzz target `server` writes.
 
+// The fuzz target needs this world, and not all of it.
+#![cfg_attr(not(test), allow(dead_code, unused_imports))]
+
+#[cfg(test)]
 mod doors;
+pub(crate) mod fuzz;
+#[cfg(test)]
 mod hooks;
+#[cfg(test)]
 mod io;
+#[cfg(test)]
 mod memory;
+#[cfg(test)]
 mod pressure;
+#[cfg(test)]
 mod random;
+#[cfg(test)]
 mod time;
 mod watching;
 

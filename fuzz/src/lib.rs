@@ -1,0 +1,51 @@
+//! What must hold for any bytes: the bodies of the fuzz targets, and the seeds that they start from.
+//!
+//! This crate knows independent ways to the same result: a client's encoder, naive twins, a model of §5 and §7,
+//! another implementation. It refuses to know who makes the bytes: libFuzzer does it in `fuzz_targets/`, and the
+//! main crate's `tests/corpus.rs` includes this file to replay what was kept.
+//!
+//! A body takes bytes and panics when its invariant, which stands on top of its file, is broken.
+
+#![forbid(unsafe_code)]
+
+pub mod chunks;
+mod client;
+mod cut;
+pub mod differential;
+pub mod frame_header;
+pub mod handshake;
+pub mod mask;
+mod plan;
+pub mod receiver;
+pub mod round_trip;
+pub mod seeds;
+pub mod session;
+pub mod utf8;
+
+use wirehook::protocol::Limits;
+
+/// A target's name, which is also that of its folder in `corpus/` and `crashes/`, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets but `server`, whose body needs the loop's inside and stands in `src/server/tests/fuzz.rs`.
+pub const TARGETS: [Target; 9] = [
+    ("frame_header", frame_header::body),
+    ("receiver", receiver::body),
+    ("chunks", chunks::body),
+    ("handshake", handshake::body),
+    ("round_trip", round_trip::body),
+    ("mask", mask::body),
+    ("utf8", utf8::body),
+    ("session", session::body),
+    ("differential", differential::body),
+];
+
+/// The message limits that raw frames are tried with, in bytes: one that a few fragments reach, and one that
+/// takes a 64-bit length (§5.2).
+const MESSAGE_LIMITS: [usize; 2] = [1000, 65_536];
+
+fn messages_up_to(max_message_size: usize) -> Limits {
+    let mut limits = Limits::default();
+    limits.max_message_size = max_message_size;
+    limits
+}

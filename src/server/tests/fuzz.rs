@@ -1,0 +1,276 @@
+//! Invariant: whatever a client's socket does and whenever, the client gets each echo once, whole and in order;
+//! its end is told once, and then nothing is held. Every input is a script of reads, short writes, stalls, errors
+//! and steps of the clock.
+
+use super::*;
+
+/// How many steps a script can have, so that an execution stays short.
+const MAX_STEPS: usize = 200;
+
+/// What a client says next, or what happens to it.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// It wants to say a message of so many bytes,
+    Message(usize),
+    /// … one in two fragments, with a ping between,
+    Fragments(usize),
+    /// … a ping,
+    Ping,
+    /// … a Close,
+    Close,
+    /// … and a frame that begins with this byte, be it allowed or not.
+    Frame(u8),
+    /// So many bytes of all that arrive.
+    Arrive(usize),
+    /// Its socket has room for so many bytes.
+    Room(usize),
+    /// Its socket has no room, or has room again.
+    Full(bool),
+    /// A call is interrupted, or finds nothing after all.
+    Disturb(u8),
+    /// So many milliseconds pass.
+    Pass(u64),
+    /// It closes its side.
+    HalfClose,
+    Reset,
+    /// The next read, or the next write, fails for good.
+    Fail(u8),
+}
+
+/// Each step is two bytes: what, and how much.
+fn step(what: u8, much: u8) -> Step {
+    match what % 16 {
+        0 => Step::Message(much.into()),
+        1 => Step::Message(usize::from(much) * 64),
+        2 => Step::Fragments(much.into()),
+        3 => Step::Ping,
+        4 => Step::Frame(much),
+        5 => Step::Close,
+        6 | 7 => Step::Arrive(much.into()),
+        8 => Step::Arrive(usize::from(much) * 64),
+        9 | 10 => Step::Room(much.into()),
+        11 => Step::Full(much % 2 == 0),
+        12 => Step::Disturb(much),
+        13 => Step::Pass(u64::from(much) * 100),
+        14 => Step::Fail(much),
+        _ if much % 2 == 0 => Step::HalfClose,
+        _ => Step::Reset,
+    }
+}
+
+/// The client, and what is between it and the server.
+struct Play {
+    world: World,
+    client: Client,
+    /// What it has yet to send.
+    to_send: Vec<u8>,
+    /// The echoes that it has yet to get.
+    echoes: VecDeque<Vec<u8>>,
+    /// The pongs that it may yet get. A slow peer's pong waits, and §5.5.3 lets it stand for those before it.
+    pongs: VecDeque<Vec<u8>>,
+    /// A frame of which a part has come.
+    partial: Vec<u8>,
+    /// Makes every payload different from those before it.
+    count: u8,
+    /// From here on the connection may end before all is said, or has.
+    may_end: bool,
+    /// The server's Close has come.
+    is_over: bool,
+}
+
+/// The body: pairs of bytes, each a [`Step`].
+pub(crate) fn body(script: &[u8]) {
+    let mut world = World::new(|config| config.max_backpressure = 1000);
+    let client = world.open();
+    let mut play = Play {
+        world,
+        client,
+        to_send: Vec::new(),
+        echoes: VecDeque::new(),
+        pongs: VecDeque::new(),
+        partial: Vec::new(),
+        count: 0,
+        may_end: false,
+        is_over: false,
+    };
+    for pair in script.chunks_exact(2).take(MAX_STEPS) {
+        if play.client.script.is_dropped() {
+            break;
+        }
+        play.take(step(pair[0], pair[1]));
+        play.hear();
+        play.world.check();
+    }
+    play.finish();
+}
+
+impl Play {
+    fn take(&mut self, step: Step) {
+        let (script, client) = (self.client.script.clone(), self.client.clone());
+        match step {
+            Step::Message(len) => self.say(len, |payload| frame(0x82, payload)),
+            Step::Fragments(len) => {
+                let ping = self.ping();
+                self.say(len, |payload| {
+                    let (first, second) = payload.split_at(payload.len() / 2);
+                    [frame(0x02, first), ping, frame(0x80, second)].concat()
+                });
+            }
+            Step::Ping => {
+                let ping = self.ping();
+                self.to_send.extend(ping);
+            }
+            Step::Close => {
+                self.may_end = true;
+                self.to_send.extend(frame(0x88, &[3, 232]));
+            }
+            Step::Frame(first) => {
+                self.may_end = true;
+                self.to_send.extend(frame(first, b"?"));
+            }
+            Step::Arrive(len) => {
+                let arrived: Vec<u8> = self.to_send.drain(..len.min(self.to_send.len())).collect();
+                if !arrived.is_empty() {
+                    script.will_read(&arrived);
+                }
+                self.world.readable(&client);
+            }
+            Step::Room(len) => {
+                // A write that takes nothing is no room.
+                script.will_take(len.max(1));
+                self.world.writable(&client);
+            }
+            Step::Full(is_full) => {
+                script.set_full(is_full);
+                self.world.both(&client);
+            }
+            Step::Disturb(how) => {
+                match how % 4 {
+                    0 => script.read_will_fail(ErrorKind::Interrupted),
+                    1 => script.read_will_fail(ErrorKind::WouldBlock),
+                    2 => script.write_will_fail(ErrorKind::Interrupted),
+                    _ => script.write_will_fail(ErrorKind::WouldBlock),
+                }
+                self.world.both(&client);
+            }
+            Step::Pass(millis) => self.world.pass(millis),
+            Step::HalfClose => {
+                self.may_end = true;
+                self.world.half_closes(&client);
+            }
+            Step::Reset => {
+                self.may_end = true;
+                self.world.resets(&client);
+            }
+            Step::Fail(how) => {
+                self.may_end = true;
+                let error = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe][usize::from(how / 2 % 2)];
+                if how % 2 == 0 {
+                    script.read_will_fail(error)
+                } else {
+                    script.write_will_fail(error)
+                }
+                self.world.both(&client);
+            }
+        }
+    }
+
+    /// Says a message that is unlike the others, and is owed its echo.
+    fn say(&mut self, len: usize, frames: impl FnOnce(&[u8]) -> Vec<u8>) {
+        self.count = self.count.wrapping_add(1);
+        let payload: Vec<u8> = (0..len).map(|i| self.count.wrapping_add(i as u8)).collect();
+        self.to_send.extend(frames(&payload));
+        // What follows a Close or a broken rule is not owed; whether it comes depends on what came before.
+        if !self.may_end {
+            self.echoes.push_back(served(0x82, &payload));
+        }
+    }
+
+    fn ping(&mut self) -> Vec<u8> {
+        self.count = self.count.wrapping_add(1);
+        let payload = [self.count; 2];
+        if !self.may_end {
+            self.pongs.push_back(served(0x8A, &payload));
+        }
+        frame(0x89, &payload)
+    }
+
+    /// Holds what the server has written against what the client is owed.
+    fn hear(&mut self) {
+        self.partial.extend(self.client.script.take_written());
+        while let Some(len) = frame_len(&self.partial) {
+            let bytes: Vec<u8> = self.partial.drain(..len).collect();
+            assert!(!self.is_over, "§5.5.1: nothing comes after a Close");
+            match bytes[0] {
+                // The server's own ping, and its Close, which comes for a reason or in answer.
+                0x89 => assert_eq!(bytes, [0x89, 0]),
+                0x88 => self.is_over = true,
+                0x8A => {
+                    let is_owed = self.pongs.iter().position(|it| *it == bytes);
+                    assert!(is_owed.is_some() || self.may_end, "nobody has pinged with {bytes:?}");
+                    self.pongs.drain(..is_owed.map_or(0, |at| at + 1));
+                }
+                _ => match self.echoes.pop_front() {
+                    Some(owed) => assert_eq!(bytes, owed, "an echo is lost, doubled or not whole"),
+                    None => assert!(self.may_end, "nobody has said {bytes:?}"),
+                },
+            }
+        }
+    }
+
+    /// The client does what a good one does, and then is owed nothing, unless its connection was cut.
+    fn finish(mut self) {
+        self.client.script.set_full(false);
+        for _ in 0..1000 {
+            let has_all = self.to_send.is_empty() && self.echoes.is_empty() && self.partial.is_empty();
+            if has_all || self.is_over || self.is_cut() {
+                break;
+            }
+            self.take(Step::Arrive(3000));
+            self.world.both(&self.client);
+            self.hear();
+        }
+        if !self.is_cut() {
+            assert!(self.echoes.is_empty(), "an echo never comes");
+            assert!(self.partial.is_empty(), "a frame is not whole");
+        }
+        self.world.finish();
+    }
+
+    /// Whether the socket or the clock has ended the connection, so that bytes may be lost.
+    fn is_cut(&self) -> bool {
+        let has_failed =
+            |(_, cause, _): &(_, Cause, _)| matches!(cause, Cause::Timeout | Cause::Transport(_));
+        self.world.endings().iter().any(has_failed) || self.client.script.is_dropped() && !self.is_over
+    }
+}
+
+/// The length of the frame that `bytes` begin with, if all of it is there.
+fn frame_len(bytes: &[u8]) -> Option<usize> {
+    let (start, len) = match *bytes.get(1)? {
+        126 => (4, usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))),
+        len @ 0..126 => (2, len.into()),
+        _ => panic!("no frame here takes that, and none is masked"),
+    };
+    (bytes.len() >= start + len).then_some(start + len)
+}
+
+#[cfg(test)]
+#[test]
+fn seeds_and_past_findings_find_nothing() {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    // A published package comes without them.
+    if !fuzz.exists() {
+        return;
+    }
+    let mut count = 0;
+    for folder in ["corpus", "crashes"] {
+        for entry in std::fs::read_dir(fuzz.join(folder).join("server")).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            body(&std::fs::read(path).unwrap());
+            count += 1;
+        }
+    }
+    assert!(count > 0, "there are seeds");
+}
