@@ -49,11 +49,11 @@ fn step(what: u8, much: u8) -> Step {
         6 | 7 => Step::Arrive(much.into()),
         8 => Step::Arrive(usize::from(much) * 64),
         9 | 10 => Step::Room(much.into()),
-        11 => Step::Full(much % 2 == 0),
+        11 => Step::Full(much.is_multiple_of(2)),
         12 => Step::Disturb(much),
         13 => Step::Pass(u64::from(much) * 100),
         14 => Step::Fail(much),
-        _ if much % 2 == 0 => Step::HalfClose,
+        _ if much.is_multiple_of(2) => Step::HalfClose,
         _ => Step::Reset,
     }
 }
