@@ -111,6 +111,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         // §5.5
         ("ping_of_125", said(PING, &[9; 125])),
         ("ping_of_126", said(PING, &[9; 126])),
+        ("ping_of_94_in_16_bits", [header(PING, Some(KEY), Form::In16Bits, 94), vec![5; 94]].concat()),
         ("fragmented_ping", [said(0x09, b"Hel"), said(ENDS, b"lo")].concat()),
         ("pong_unasked", said(PONG, b"")),
         ("pings", [said(PING, b"1"), said(PING, b"2"), said(PONG, b"3")].concat()),
@@ -363,6 +364,7 @@ const SCRIPTS: &[(&str, &[u8])] = &[
     ("short_writes", &[0, 100, 11, 0, 8, 255, 9, 1, 9, 2, 9, 70, 9, 255]),
     ("slow_reader_is_not_read_from", &[11, 0, 1, 15, 1, 15, 0, 10, 8, 255, 8, 255, 9, 100, 9, 255, 11, 1]),
     ("pings_while_slow", &[11, 0, 0, 200, 8, 255, 3, 0, 3, 0, 3, 0, 8, 255, 9, 50, 11, 1]),
+    ("pong_comes_after_later_echoes", &[11, 0, 0, 37, 1, 0, 0, 0, 0, 5, 8, 13, 12, 1, 12, 2, 2, 52]),
     ("interrupted_calls", &[0, 9, 12, 0, 12, 1, 12, 2, 8, 255, 12, 3, 0, 9, 8, 255]),
     ("pinged_and_alive", &[13, 200, 0, 1, 8, 255, 13, 200, 0, 1, 8, 255]),
     ("pinged_and_given_up", &[13, 250, 13, 250, 13, 250]),
