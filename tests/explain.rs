@@ -1,10 +1,12 @@
 //! What `wirehook::explain` makes of literal bytes, held to what the codec makes of them.
 //!
-//! Each case is delivered whole, byte by byte, and cut in two everywhere, and every way must end in the same steps.
+//! Each case is delivered whole, byte by byte, and cut in two in many places, and every way must end in the same
+//! steps.
 //! The words for people are compared literally only where they are the point.
 
 use std::collections::BTreeSet;
 
+use proptest::{collection::vec, prelude::*, sample, test_runner::Config};
 use wirehook::{
     CloseCode, Limits,
     explain::{AcceptKey, BrokenRule, Explainer, FrameEvent, FrameStep, SHOWN, Side, State, Step},
@@ -59,7 +61,8 @@ fn steps_from(start: fn(&Limits) -> Explainer, side: Side, input: &[u8]) -> Vec<
     };
     let whole = deliver(&[input]);
     assert_eq!(deliver(&input.chunks(1).collect::<Vec<_>>()), whole, "byte by byte");
-    let stride = (input.len() / 300).max(1);
+    // Everywhere in what is short, and at a stride of odd length in what is long.
+    let stride = (input.len() / 64).max(1) | 1;
     for cut in (0..input.len()).step_by(stride) {
         assert_eq!(deliver(&[&input[..cut], &input[cut..]]), whole, "cut at {cut}");
     }
@@ -632,4 +635,73 @@ fn a_refusal_ends_the_connection() {
     let ends = explainer.end();
     let unread: Vec<_> = ends.iter().map(|it| matches!(it, Step::End(end) if end.unread > 0)).collect();
     assert_eq!(unread, [true, true]);
+}
+
+// --- Any bytes -------------------------------------------------------------------------------------------
+
+/// Frames of a client that keeps most of the rules, and now and then bytes that are none.
+fn mostly_frames() -> impl Strategy<Value = Vec<u8>> {
+    let first = sample::select(vec![0x01, 0x02, 0x80, 0x00, 0x81, 0x82, 0x88, 0x89, 0x8A, 0xC1, 0x83, 0x09]);
+    let payload = prop_oneof![
+        vec(any::<u8>(), 0..10),
+        "[aü€😀]{0,200}".prop_map(String::into_bytes),
+        vec(any::<u8>(), 250..600),
+        Just(vec![0x03, 0xe8, b'b']),
+    ];
+    let frame = (first, payload).prop_map(|(first, payload)| masked(first, &payload));
+    let piece = prop_oneof![12 => frame, 1 => vec(any::<u8>(), 0..6)];
+    vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 150, failure_persistence: None, ..Config::default() })]
+
+    /// For any bytes of a client: the same steps however they are cut, every byte accounted for, the verdict of the
+    /// codec, and the answers that are shown are those that a server sends.
+    #[test]
+    fn any_bytes_are_explained_as_the_codec_takes_them(input in mostly_frames(), cut in any::<sample::Index>()) {
+        let cut = cut.index(input.len() + 1);
+        let [whole, pieces] = [&[&input[..]][..], &[&input[..cut], &input[cut..]]].map(|pieces| {
+            let mut explainer = Explainer::of_frames(&Limits::default());
+            let mut steps: Vec<_> =
+                pieces.iter().flat_map(|piece| explainer.explain(Side::Client, piece)).collect();
+            steps.extend(explainer.end());
+            steps
+        });
+        whole.iter().for_each(check_forms);
+        prop_assert_eq!(&pieces, &whole);
+
+        let (mut answers, mut error, mut len) = (Vec::<u8>::new(), None, 0);
+        for step in &whole {
+            match step {
+                Step::Frame(step) => {
+                    answers.extend(&step.answer);
+                    len += step.frame.len();
+                }
+                Step::Broken(rule) => {
+                    answers.extend(&rule.answer);
+                    len += rule.frame.len();
+                    error = Some(format!("{}: {}", rule.section, rule.says));
+                }
+                Step::End(end) => len += end.unread,
+                other => panic!("{other:?}"),
+            }
+        }
+        let (codecs_error, sent) = codec(&input);
+        prop_assert_eq!(error, codecs_error.map(|error| error.to_string()));
+        prop_assert_eq!(answers, sent);
+        prop_assert_eq!(len, input.len() as u64);
+    }
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 40, failure_persistence: None, ..Config::default() })]
+
+    /// For any bytes of a server, and any bytes at all where a head is awaited: steps, and no panic.
+    #[test]
+    fn any_bytes_are_explained(input in vec(any::<u8>(), 0..60), tail in "[ -~]{0,20}(\r\n){0,2}") {
+        frames(Side::Server, &input);
+        steps_from(Explainer::new, Side::Server, &[tail.as_bytes(), &input].concat());
+        steps_from(Explainer::new, Side::Client, &[b"GET / HTTP/1.1\r\n", tail.as_bytes(), &input].concat());
+    }
 }

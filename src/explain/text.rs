@@ -86,7 +86,7 @@ fn show_request(step: &RequestStep, page: &mut Page) {
         show_accept(accept, page);
     }
     for (at, line) in step.refusal().iter().enumerate() {
-        page.row(if at == 0 { "answer" } else { "" }, Ink::Bad, line);
+        page.row(if at == 0 { "answer" } else { "" }, Ink::Text, line);
     }
     show_state(step.state, page);
 }
