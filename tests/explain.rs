@@ -1,8 +1,7 @@
 //! What `wirehook::explain` makes of literal bytes, held to what the codec makes of them.
 //!
 //! Each case is delivered whole, byte by byte, and cut in two in many places, and every way must end in the same
-//! steps.
-//! The words for people are compared literally only where they are the point.
+//! steps. The words for people are compared literally only where they are the point.
 
 use std::collections::BTreeSet;
 

@@ -1,17 +1,6 @@
 //! RFC 8259 A step as one line of JSON.
 //!
 //! This file knows the names of the fields, and how a string is escaped. It refuses to know who reads it.
-//!
-//! A field that does not apply is `null`. Bytes are hex in lower case without spaces. Every step has `kind` and
-//! `from`:
-//!
-//! | `kind` | further fields |
-//! |---|---|
-//! | `request` | `offset`, `target`, `lines`, `checks` (`section`, `says`, `ok`), `accept` (`key`, `nonce`, `guid`, `sha1`, `accept`), `refused` (`status`, `says`), `state` |
-//! | `response` | `offset`, `status`, `lines`, `checks`, `state` |
-//! | `frame` | `offset`, `header`, `fin`, `rsv`, `opcode`, `name`, `mask`, `length7`, `extended`, `length`, `key`, `masked`, `payload`, `cut`, `text`, `message` (`opcode`, `length`, `payload`, `text`), `close` (`code`, `name`, `reason`), `event`, `rule`, `says`, `row`, `answer`, `state` |
-//! | `error` | the fields of a frame as far as they have arrived, `bytes`, `section`, `says`, `why`, `row`, `code`, `answer`, `state` |
-//! | `end` | `unread`, `says` |
 
 use std::fmt::Write;
 
@@ -24,6 +13,17 @@ use super::{
 
 impl Step {
     /// The step as a JSON object on one line, without a line end.
+    ///
+    /// Each step has `kind` and `from`; what else there is follows from the kind. A field that does not apply is
+    /// `null`. Bytes are hex in lower case without spaces, of a payload at most the first [`SHOWN`](super::SHOWN).
+    ///
+    /// | `kind` | further fields |
+    /// |---|---|
+    /// | `request` | `offset`, `target`, `lines`, `checks` (`section`, `says`, `ok`), `accept` (`key`, `nonce`, `guid`, `sha1`, `accept`), `refused` (`status`, `says`), `state` |
+    /// | `response` | `offset`, `status`, `lines`, `checks`, `state` |
+    /// | `frame` | `offset`, `header`, `fin`, `rsv`, `opcode`, `name`, `mask`, `length7`, `extended`, `length`, `key`, `masked`, `payload`, `cut`, `text`, `message` (`opcode`, `length`, `payload`, `text`), `close` (`code`, `name`, `reason`), `event`, `rule`, `says`, `row`, `answer`, `state` |
+    /// | `error` | of the fields of a frame those from `offset` to `text`, as far as they have arrived; `bytes`, `section`, `says`, `why`, `row`, `code`, `answer`, `state` |
+    /// | `end` | `unread`, `says` |
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side}};

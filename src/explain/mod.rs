@@ -59,6 +59,12 @@ impl Side {
     }
 
     /// The one that the bytes go to.
+    ///
+    /// ```
+    /// use wirehook::explain::Side;
+    ///
+    /// assert_eq!((Side::Client.peer(), Side::Client.name()), (Side::Server, "client"));
+    /// ```
     pub const fn peer(self) -> Self {
         match self {
             Self::Client => Self::Server,
@@ -68,6 +74,15 @@ impl Side {
 }
 
 /// The state of a connection (§4.1, §7.1), as an onlooker can tell it.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, Side, State}};
+///
+/// let mut explainer = Explainer::of_frames(&Limits::default());
+/// assert_eq!(explainer.state(), State::Open);
+/// explainer.explain(Side::Server, &[0x88, 0x00]);
+/// assert_eq!(explainer.state().name(), "closing");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// The opening handshake is not over.
@@ -194,6 +209,15 @@ enum Stage {
 
 impl Explainer {
     /// Starts with the opening handshake.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+    ///
+    /// let mut explainer = Explainer::new(&Limits::default());
+    /// let steps = explainer.explain(Side::Client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    /// let [Step::Request(request)] = &steps[..] else { panic!("a request") };
+    /// assert_eq!(request.refusal()[0], "HTTP/1.1 426 Upgrade Required");
+    /// ```
     pub fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
@@ -225,6 +249,15 @@ impl Explainer {
     }
 
     /// What both directions leave behind when nothing more comes; nothing, if they have come to an end.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+    ///
+    /// let mut explainer = Explainer::of_frames(&Limits::default());
+    /// explainer.explain(Side::Client, &[0x81, 0x85]);
+    /// let [Step::End(leftover)] = &explainer.end()[..] else { panic!("half a header") };
+    /// assert_eq!((leftover.from, leftover.unread), (Side::Client, 2));
+    /// ```
     pub fn end(&self) -> Vec<Step> {
         let ends = [(Side::Client, &self.client), (Side::Server, &self.server)];
         ends.into_iter().filter_map(|(side, stage)| stage.leftover(side)).map(Step::End).collect()
