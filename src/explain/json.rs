@@ -1,4 +1,4 @@
-//! RFC 8259 A step as one line of JSON.
+//! RFC 8259: a step as one line of JSON.
 //!
 //! This file knows the names of the fields, and how a string is escaped. It refuses to know who reads it.
 
