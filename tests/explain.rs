@@ -435,6 +435,39 @@ fn every_rule_of_the_codec_is_among_the_cases() {
     assert_eq!(tried, variants);
 }
 
+/// All rows that steps can name, as `docs/rfc6455.md` knows them.
+#[test]
+fn every_row_that_is_named_stands_in_the_table() {
+    let table = include_str!("../docs/rfc6455.md");
+    let all_kinds = [
+        masked(0x81, b"a"),
+        masked(0x82, b"a"),
+        masked(0x01, b"a"),
+        masked(0x00, b"a"),
+        masked(0x89, b"a"),
+        masked(0x80, b"a"),
+        masked(0x02, b"a"),
+        masked(0x80, b"a"),
+        masked(0x89, b"a"),
+        masked(0x8A, b"a"),
+        masked(0x88, b""),
+    ];
+    let mut steps = frames(Side::Client, &all_kinds.concat());
+    assert_eq!(steps.len(), all_kinds.len());
+    steps.extend(sins().iter().flat_map(|(_, input, _)| frames(Side::Client, input)));
+    steps.extend(frames(Side::Server, &masked(0x81, b"a")));
+    steps.extend(frames(Side::Server, &[0x88, 0, 0x81]));
+    for step in steps {
+        let row = match step {
+            Step::Frame(step) => step.row,
+            Step::Broken(rule) => rule.row,
+            _ => continue,
+        };
+        let row = row.expect("each rule has a row");
+        assert!(table.contains(&format!("<a id=\"{row}\"></a>")), "{row}");
+    }
+}
+
 #[test]
 fn bytes_behind_a_broken_rule_are_counted_and_not_looked_at() {
     // §7.1.7
