@@ -11,7 +11,8 @@ use crate::{
     stats::Stats,
 };
 
-/// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all).
+/// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all). In the examples
+/// [`talk`](crate#from-front-to-back) is the client.
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));

@@ -25,7 +25,8 @@ use crate::{
 /// ```
 ///
 /// `on_close` is called exactly once for each connection that was opened. Bytes are borrowed and valid during the
-/// call. Each hook has an example at the method of [`Server`](crate::Server) that takes it as a closure.
+/// call. Each hook has an example at the method of [`Server`](crate::Server) that takes it as a closure;
+/// [`talk`](crate#from-front-to-back) is the client there.
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));

@@ -19,6 +19,8 @@ const STAYS: &str = "a connection stays in the table until its last hook has ret
 /// batch, or waits for a slow peer. Nothing calls a hook from inside a hook either; `on_close` and `on_drain`
 /// come when the one that runs has returned.
 ///
+/// In the examples [`talk`](crate#from-front-to-back) is the client.
+///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
 /// use wirehook::Server;

@@ -37,7 +37,8 @@ use event_loop::{EventLoop, LISTENER, WAKER, WATCHERS};
 /// A WebSocket server on one address, on one thread.
 ///
 /// Set it up, then [`run`](Self::run) it; a [`Handle`] reaches it from other threads meanwhile. Here is a whole
-/// life, with a client that says its bytes by hand:
+/// life, with a client that says its bytes by hand; in the methods' examples [`talk`](crate#from-front-to-back)
+/// does that.
 ///
 /// ```
 /// use std::{
