@@ -279,7 +279,8 @@ impl<'a> Request<'a> {
 
     /// Holds the request against §4.2.1, and against the list of allowed origins if that is not empty (§10.2).
     ///
-    /// It is nothing but the other `check_` methods in their order, each of which is one rule. A request without an `Origin` passes: it comes from no page, and a program could name any origin.
+    /// It is nothing but the other `check_` methods in their order, each of which is one rule. A request without
+    /// an `Origin` passes: it comes from no page, and a program could name any origin.
     ///
     /// # Errors
     ///
