@@ -162,7 +162,7 @@ impl Scan {
         let room = limits.max_header_size.saturating_sub(before);
         let within = &piece[..piece.len().min(room)];
         let mut position = 0;
-        while position < within.len() {
+        loop {
             let text = text_len(&within[position..]);
             #[cfg(any(test, fuzzing))]
             {

@@ -86,7 +86,7 @@ impl TextBuffer {
 
     /// Feeds the character that the last piece left open, at most three bytes; returns the rest of `piece`.
     fn complete_open_character<'a>(&mut self, mut piece: &'a [u8]) -> Result<&'a [u8], InvalidUtf8> {
-        while self.open_len > 0 {
+        while !self.is_complete() {
             let Some((&byte, rest)) = piece.split_first() else { break };
             piece = rest;
             self.open[self.open_len as usize] = byte;
