@@ -280,6 +280,24 @@ fn header_of_a_server_has_no_mask_and_no_reserved_bit() {
 }
 
 #[test]
+fn header_of_a_client_has_the_mask_bit_and_ends_with_the_key() {
+    // §5.2: MASK is the highest bit of the second byte, and the key stands behind the length.
+    for (payload_len, before_the_key) in [
+        (0, &[0x81, 0x80][..]),
+        (125, &[0x81, 0xfd]),
+        (126, &[0x81, 0xfe, 0x00, 0x7e]),
+        (65_535, &[0x81, 0xfe, 0xff, 0xff]),
+        (65_536, &[0x81, 0xff, 0, 0, 0, 0, 0, 1, 0, 0]),
+    ] {
+        let header = FrameHeader { masking_key: Some(KEY), ..FrameHeader::server(OpCode::Text, payload_len) };
+        let mut out = Vec::new();
+        header.encode(&mut out);
+        assert_eq!(out, [before_the_key, &KEY].concat(), "{payload_len}");
+        assert_eq!(header.encoded_len(), out.len(), "{payload_len}");
+    }
+}
+
+#[test]
 fn reserved_bits_of_a_header_are_read_and_written_in_their_places() {
     // §5.2: RSV1 is the highest of the three.
     for (first, rsv) in [(0xc1, 0b100), (0xa1, 0b010), (0x91, 0b001), (0xf1, 0b111)] {

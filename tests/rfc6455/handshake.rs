@@ -841,6 +841,61 @@ fn application_may_redirect_the_client() {
 }
 
 #[test]
+fn status_goes_out_with_its_reason_phrase() {
+    // RFC 9110 §15; RFC 9112 §4: the space stands there also if the phrase is empty.
+    for (status, line) in [
+        (200, "HTTP/1.1 200 OK"),
+        (301, "HTTP/1.1 301 Moved Permanently"),
+        (302, "HTTP/1.1 302 Found"),
+        (303, "HTTP/1.1 303 See Other"),
+        (307, "HTTP/1.1 307 Temporary Redirect"),
+        (308, "HTTP/1.1 308 Permanent Redirect"),
+        (400, "HTTP/1.1 400 Bad Request"),
+        (401, "HTTP/1.1 401 Unauthorized"),
+        (403, "HTTP/1.1 403 Forbidden"),
+        (404, "HTTP/1.1 404 Not Found"),
+        (405, "HTTP/1.1 405 Method Not Allowed"),
+        (408, "HTTP/1.1 408 Request Timeout"),
+        (409, "HTTP/1.1 409 Conflict"),
+        (410, "HTTP/1.1 410 Gone"),
+        (418, "HTTP/1.1 418 "),
+        (426, "HTTP/1.1 426 Upgrade Required"),
+        (429, "HTTP/1.1 429 Too Many Requests"),
+        (431, "HTTP/1.1 431 Request Header Fields Too Large"),
+        (500, "HTTP/1.1 500 Internal Server Error"),
+        (501, "HTTP/1.1 501 Not Implemented"),
+        (502, "HTTP/1.1 502 Bad Gateway"),
+        (503, "HTTP/1.1 503 Service Unavailable"),
+        (504, "HTTP/1.1 504 Gateway Timeout"),
+        (505, "HTTP/1.1 505 HTTP Version Not Supported"),
+    ] {
+        let mut out = Vec::new();
+        Response::page(status, "text/plain", "").encode(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text.split_once("\r\n").unwrap().0, line);
+    }
+}
+
+#[test]
+fn page_is_a_response_for_whoever_asks_for_no_websocket() {
+    // §1.3: "so that a single port can be used by both HTTP clients … and WebSocket clients".
+    let mut out = Vec::new();
+    Response::page(200, "text/html", "<p>ü").encode(&mut out);
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        "HTTP/1.1 200 OK\r\n\
+         Connection: close\r\n\
+         Content-Type: text/html\r\n\
+         Content-Length: 5\r\n\
+         \r\n\
+         <p>ü"
+    );
+    for (status, sent) in [(200, 200), (599, 599), (0, 500), (101, 500), (199, 500), (600, 500)] {
+        assert_eq!(Response::page(status, "text/plain", "").status(), sent);
+    }
+}
+
+#[test]
 fn header_that_would_split_the_response_is_refused() {
     // RFC 9110 §5.5
     let mut response = Response::rejection(404, "no");

@@ -277,6 +277,93 @@ fn what_is_held_is_what_has_arrived_and_goes_with_its_event() {
     assert_eq!(held(&client), 0, "a failure throws away what was held");
 }
 
+/// What a client sends next, and the bytes of memory that are taken then.
+type Growth<'a> = (&'a [u8], usize);
+
+#[track_caller]
+fn check_memory(steps: &[Growth<'_>]) {
+    let mut client = Client::new(&Limits::default());
+    for (at, (piece, memory)) in steps.iter().enumerate() {
+        client.deliver(piece);
+        assert_eq!(client.connection.recv.memory(), *memory, "step {at}");
+    }
+    assert_eq!(client.record.seen, [] as [Seen; 0], "the message is not complete");
+}
+
+#[test]
+fn memory_grows_with_what_arrives_and_never_past_the_end_of_the_last_frame() {
+    // §10.4: room for as much again as has arrived, but not for more than is to come.
+    let whole = frame(0x82, &[b'x'; 1_001]);
+    let (header, payload) = whole.split_at(8);
+    check_memory(&[
+        (header, 0),
+        (&payload[..400], 800),
+        (&payload[400..800], 800),
+        (&payload[800..801], 1_001),
+        (&payload[801..1_000], 1_001),
+    ]);
+}
+
+#[test]
+fn memory_for_a_fragment_is_that_of_the_fragment_until_another_follows() {
+    // §10.4, §5.4: once a second one has come, nobody knows how many more will.
+    check_memory(&[
+        (&frame(0x02, b"0123456789"), 10),
+        (&frame(0x00, b"abcd"), 28),
+        (&frame(0x00, b"efghijklmnopqr"), 28),
+        // Ten bytes in the last fragment, of which one has arrived.
+        (&frame(0x80, b"0123456789")[..7], 38),
+    ]);
+}
+
+#[test]
+fn memory_for_text_is_at_most_twice_what_has_arrived() {
+    // §10.4
+    let whole = frame(0x81, &[b'x'; 1_001]);
+    let mut client = Client::new(&Limits::default());
+    client.deliver(&whole[..8]);
+    assert_eq!(client.connection.recv.memory(), 0);
+    for (piece, arrived) in [(&whole[8..408], 400), (&whole[408..409], 401), (&whole[409..1_008], 1_000)] {
+        client.deliver(piece);
+        let memory = client.connection.recv.memory();
+        assert!((arrived..=2 * arrived).contains(&memory), "{memory} for {arrived}");
+    }
+}
+
+#[test]
+fn what_was_put_together_can_be_given_back_before_more_arrives() {
+    // §10.4: for a caller that stops half-way through its input.
+    let mut connection = Connection::new(&Limits::default());
+    let held = |connection: &Connection| (connection.recv.buffered(), connection.recv.memory());
+    let mut bytes = [frame(0x02, b"abc"), frame(0x80, b"def"), frame(0x81, b"next")].concat();
+    let mut input = &mut bytes[..];
+    let event = connection.recv.next_event(&mut input).unwrap();
+    assert_eq!(event, Some(Event::Message(Message::Binary(b"abcdef"))));
+    assert_eq!(held(&connection), (6, 6));
+    connection.recv.release();
+    assert_eq!(held(&connection), (0, 0));
+    let event = connection.recv.next_event(&mut input).unwrap();
+    assert_eq!(event, Some(Event::Message(Message::Text("next"))));
+}
+
+#[test]
+fn nothing_is_given_back_of_a_message_that_is_not_complete() {
+    // §5.4: here between two fragments, and behind a ping that stood there.
+    let mut client = Client::new(&Limits::default());
+    client.deliver(&frame(0x02, b"abc"));
+    client.connection.recv.release();
+    for byte in frame(0x89, b"?") {
+        client.deliver(&[byte]);
+    }
+    client.connection.recv.release();
+    assert_eq!(client.connection.recv.buffered(), 3);
+    let last = frame(0x80, b"def");
+    client.deliver(&last[..8]);
+    client.connection.recv.release();
+    client.deliver(&last[8..]);
+    assert_eq!(client.record.seen, [ping(b"?"), binary(b"abcdef")]);
+}
+
 #[test]
 fn frame_that_lies_whole_in_the_input_is_borrowed_from_there() {
     // §5.3: unmasked in place, without a copy, also where nothing follows it.

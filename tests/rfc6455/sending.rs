@@ -54,6 +54,23 @@ fn each_kind_of_message_has_its_opcode() {
 }
 
 #[test]
+fn message_knows_its_kind_and_its_payload() {
+    // §5.6
+    for (message, opcode, payload, text) in [
+        (Message::from("grüße"), OpCode::Text, "grüße".as_bytes(), Some("grüße")),
+        (Message::from(&String::from("hi")), OpCode::Text, b"hi", Some("hi")),
+        (Message::from(""), OpCode::Text, b"", Some("")),
+        (Message::from(&b"hi"[..]), OpCode::Binary, b"hi", None),
+        (Message::from(b"\xff\xfe"), OpCode::Binary, b"\xff\xfe", None),
+        (Message::from(&vec![0, 1, 2]), OpCode::Binary, &[0, 1, 2], None),
+        (Message::from(&[]), OpCode::Binary, b"", None),
+    ] {
+        assert_eq!((message.opcode(), message.as_bytes(), message.as_text()), (opcode, payload, text));
+        assert_eq!((message.len(), message.is_empty()), (payload.len(), payload.is_empty()), "{message:?}");
+    }
+}
+
+#[test]
 fn frames_are_appended() {
     // §5: whoever writes the buffer decides when.
     let mut sender = Sender::default();
