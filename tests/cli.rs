@@ -66,7 +66,7 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
     let cases: [(&[&str], &str); 26] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
-        (&["dance"], "echo and greet"),
+        (&["dance"], "echo, greet and study"),
         (&["echo", "greet"], "greet"),
         (&["--listen"], "--listen"),
         (&["--max-message-size", "12Q"], "12Q"),

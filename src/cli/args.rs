@@ -26,6 +26,7 @@ Usage: wirehook [MODE] [OPTIONS]
 Modes:
   echo    send every message back as it came (the default)
   greet   welcome each client and answer \"hello, X !\"
+  study   a page that shows RFC 6455 as it happens: open its address in a browser
 
 Commands:
   decode  explain frames and handshakes given as hex, base64, a file or standard input
@@ -34,6 +35,7 @@ Commands:
 
 Where:
   --listen ADDR:PORT        where to listen; port 0 takes a free one  [127.0.0.1:9501]
+  --public                  let study listen where other machines can reach it
 
 Who may connect:
   --origin ORIGIN           let only pages of this origin connect; repeatable  [any]
@@ -92,12 +94,15 @@ pub(super) enum Command {
 pub(super) enum Mode {
     Echo,
     Greet,
+    Study,
 }
 
 #[derive(Debug)]
 pub(super) struct Options {
     pub(super) mode: Mode,
     pub(super) listen: String,
+    /// Whether `study` may listen on more than loopback addresses.
+    pub(super) is_public: bool,
     pub(super) metrics: Option<String>,
     pub(super) explain: Option<Form>,
     pub(super) record: Option<PathBuf>,
@@ -111,6 +116,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     let mut options = Options {
         mode: Mode::Echo,
         listen: "127.0.0.1:9501".to_owned(),
+        is_public: false,
         metrics: None,
         explain: None,
         record: None,
@@ -128,6 +134,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Value(value) if mode.is_none() && value == "replay" => return parse_replay(&mut parser),
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
+            Long("public") => options.is_public = true,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),
             Long("record") => options.record = Some(parser.value()?.into()),
             Long("explain") => options.explain = Some(parse_form(&mut parser)?),
@@ -139,6 +146,9 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         }
     }
     options.mode = mode.unwrap_or(Mode::Echo);
+    if options.is_public && options.mode != Mode::Study {
+        return Err("--public is for study; the other modes listen wherever they are told".into());
+    }
     Ok(Command::Serve(Box::new(options)))
 }
 
@@ -204,7 +214,8 @@ fn parse_mode(name: &str) -> Result<Mode, &'static str> {
     match name {
         "echo" => Ok(Mode::Echo),
         "greet" => Ok(Mode::Greet),
-        _ => Err("the modes are echo and greet, the commands decode, accept and replay"),
+        "study" => Ok(Mode::Study),
+        _ => Err("the modes are echo, greet and study, the commands decode, accept and replay"),
     }
 }
 

@@ -17,6 +17,7 @@ mod observers;
 mod record;
 mod replay;
 mod signals;
+mod study;
 mod units;
 
 use std::{
@@ -52,15 +53,21 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn serve(options: Options) -> ExitCode {
+fn serve(mut options: Options) -> ExitCode {
     log::init(options.verbosity);
+    if options.mode == Mode::Study {
+        study::complete(&mut options.config);
+    }
     let limits = options.config.limits;
     let server = match Server::bind(options.listen.as_str()) {
-        Ok(server) => server.configure(|config| *config = options.config),
+        Ok(server) => server.configure(|config| *config = options.config.clone()),
         Err(error) => {
             return complain(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
         }
     };
+    if options.mode == Mode::Study && !study::may_listen(&server, options.is_public) {
+        return complain(&study::NOT_PUBLIC, EXIT_USAGE);
+    }
     let mut observers = Observers::default();
     let printing = match options.explain.map(|form| Explain::start(form, &limits)).transpose() {
         Ok(started) => started.map(|(explain, printing)| {
@@ -83,8 +90,13 @@ fn serve(options: Options) -> ExitCode {
     }
     let metrics = options.metrics.as_deref();
     let code = match options.mode {
-        Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, "echo"),
-        Mode::Greet => run(observers.watch(server.handler(greet::Greet)), metrics, "greet"),
+        Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, "echo on ws"),
+        Mode::Greet => run(observers.watch(server.handler(greet::Greet)), metrics, "greet on ws"),
+        Mode::Study => {
+            let (study, watcher) = study::set_up(options.config, server.handle(), options.is_public);
+            observers.add(watcher);
+            run(observers.watch(server.handler(study)), metrics, "study on http")
+        }
     };
     if let Some(printing) = printing {
         printing.finish();
@@ -102,7 +114,7 @@ fn run<H: Handler>(mut server: Server<H>, metrics: Option<&str>, mode: &str) -> 
     }
     let outcome = server.local_addr().and_then(|address| {
         signals::shut_down_on_signal(server.handle())?;
-        print(&format!("wirehook {} {mode} on ws://{address}\n", env!("CARGO_PKG_VERSION")));
+        print(&format!("wirehook {} {mode}://{address}\n", env!("CARGO_PKG_VERSION")));
         if let Some(address) = server.watchers_addr() {
             ::log::info!("figures on http://{address}/metrics");
         }

@@ -1,0 +1,298 @@
+//! The mode `study`: one page, and the frames of its own sessions as the server's codec sees them.
+//!
+//! This file knows the paths and what is done when something comes in. It refuses to know who may see what
+//! (`traces.rs`), how bytes become something to show (`watcher.rs`), which wishes a page may have (`wishes.rs`)
+//! and how the page looks (`page.rs`).
+//!
+//! A page opens a *trace* and is given a token. Sessions that are opened with that token are shown there, and
+//! nowhere else:
+//!
+//! ```text
+//! GET /                  the page
+//! GET /rfc6455           the rows that the page's rules link to
+//! GET /trace             a WebSocket: first the token, then one JSON object for each frame; back come wishes
+//! GET /session/TOKEN     a WebSocket: what is studied
+//! ```
+
+mod page;
+mod rows;
+mod traces;
+mod watcher;
+mod window;
+mod wishes;
+
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+    rc::Rc,
+};
+
+use wirehook::{
+    CloseCode, Closed, Config, Connections, Handle, Handler, Message, Observer, Server, Upgrade, WebSocket,
+    protocol::{Request, Response},
+};
+
+use traces::{Seat, Traces};
+use watcher::Watcher;
+use wishes::{Deed, Wish};
+
+/// What a session can ask to speak if `--subprotocol` says nothing: two, so that there is something to choose.
+const SUBPROTOCOLS: [&str; 2] = ["echo.v2", "echo.v1"];
+
+/// The most fragments of one answer. Each becomes something to show, so a large message gets larger fragments.
+const MAX_FRAGMENTS: usize = 1000;
+
+/// What a connection is for.
+#[derive(Default)]
+pub(super) enum Role {
+    /// Not known yet.
+    #[default]
+    Nothing,
+    /// It shows a page what its sessions say. The token is empty until the connection is open.
+    Trace {
+        token: String,
+    },
+    Session(Session),
+}
+
+/// How a session answers its messages.
+pub(super) struct Session {
+    echoes: bool,
+    /// Bytes in each fragment of an answer; `None` answers in one frame.
+    fragment_len: Option<usize>,
+}
+
+/// The hooks.
+pub(super) struct Study {
+    traces: Rc<RefCell<Traces>>,
+    config: Config,
+    is_public: bool,
+}
+
+/// What is said to who lets it listen where others can reach it, and has not said that they may.
+pub(super) const NOT_PUBLIC: &str =
+    "study is for its own machine and listens on loopback addresses only; --public lets others reach it";
+
+/// Whether a server that is bound may be for study.
+pub(super) fn may_listen(server: &Server, is_public: bool) -> bool {
+    is_public || server.local_addr().is_ok_and(|address| address.ip().is_loopback())
+}
+
+/// Completes a configuration with what a page needs.
+pub(super) fn complete(config: &mut Config) {
+    if config.subprotocols.is_empty() {
+        config.subprotocols = SUBPROTOCOLS.map(str::to_owned).to_vec();
+    }
+}
+
+/// The hooks and the observer of a server with this configuration.
+pub(super) fn set_up(config: Config, handle: Handle, is_public: bool) -> (Study, impl Observer) {
+    let traces = Rc::new(RefCell::new(Traces::new(handle, config.max_backpressure)));
+    let watcher = Watcher::new(Rc::clone(&traces), config.limits);
+    (Study { traces, config, is_public }, watcher)
+}
+
+/// The traces are never borrowed while a connection is sent something: the observer hears of that at once, and
+/// borrows them too.
+impl Handler for Study {
+    type State = Role;
+
+    fn on_http(&mut self, request: &Request<'_>, _: SocketAddr) -> Option<Response> {
+        if let Err(why) = self.check_host(request) {
+            return Some(Response::rejection(403, why));
+        }
+        match request.path() {
+            "/" => Some(page::page(&self.traces.borrow_mut().token())),
+            "/rfc6455" => Some(page::rules(&self.traces.borrow_mut().token())),
+            "/trace" => None,
+            path if path.starts_with("/session/") => None,
+            _ => Some(Response::rejection(404, "there is nothing here but the page at /")),
+        }
+    }
+
+    fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<Role> {
+        if let Err(why) = self.check_host(request).and_then(|()| check_origin(request)) {
+            return Upgrade::reject(403, why);
+        }
+        let traces = self.traces.borrow();
+        if request.path() == "/trace" {
+            return if traces.are_full() {
+                Upgrade::reject(503, "there are too many pages already")
+            } else {
+                Upgrade::accept_with(Role::Trace { token: String::new() })
+            };
+        }
+        let Some(token) = token_of(request.target()) else {
+            return Upgrade::reject(404, "connect to /trace, or to /session/TOKEN");
+        };
+        match traces.seat_of(token, peer) {
+            Seat::Taken => Upgrade::accept_with(Role::Session(Session { echoes: true, fragment_len: None })),
+            Seat::None => Upgrade::reject(503, "this page has too many sessions already"),
+            Seat::NoTrace => Upgrade::reject(404, "there is no page with this token"),
+        }
+    }
+
+    fn on_open(&mut self, ws: &mut WebSocket<'_, Role>, _: &Request<'_>) {
+        let id = ws.id();
+        if let Role::Trace { token } = ws.state() {
+            token.clone_from(&self.traces.borrow_mut().open(id));
+            let welcome = page::welcome(token, &self.config);
+            ws.send(&welcome);
+        }
+    }
+
+    fn on_message(&mut self, ws: &mut WebSocket<'_, Role>, message: Message<'_>) {
+        match ws.state() {
+            Role::Nothing => {}
+            Role::Session(session) => {
+                if let Some(fragment_len) = session.answers_with() {
+                    answer(ws, message, fragment_len);
+                }
+            }
+            Role::Trace { token } => {
+                let token = token.clone();
+                if let Err(why) = self.fulfil(&token, message, &mut ws.all()) {
+                    ws.send(&format!(r#"{{"kind":"refused","says":"{why}"}}"#));
+                }
+            }
+        }
+    }
+
+    fn on_close(&mut self, ws: &mut WebSocket<'_, Role>, _: &Closed<'_>) {
+        if let Role::Trace { token } = ws.state() {
+            // Nobody could see these sessions any more, or ask them for anything.
+            let orphans = self.traces.borrow_mut().close(token);
+            for id in orphans {
+                ws.close_to(id, CloseCode::GOING_AWAY, "the page that showed this has gone");
+            }
+        }
+    }
+}
+
+impl Study {
+    /// A name that anybody could have made point here, on a server that is for this machine only, is how a page of
+    /// somewhere else would pass for one of ours (DNS rebinding).
+    fn check_host(&self, request: &Request<'_>) -> Result<(), &'static str> {
+        if self.is_public || request.host().is_some_and(is_loopback) {
+            Ok(())
+        } else {
+            Err("this server is for its own machine: use localhost or 127.0.0.1")
+        }
+    }
+
+    fn fulfil(
+        &self,
+        token: &str,
+        message: Message<'_>,
+        all: &mut Connections<'_, Role>,
+    ) -> Result<(), &'static str> {
+        let line = message.as_text().ok_or("a wish is text")?;
+        match wishes::parse(line)? {
+            Wish::Seen(number) => {
+                self.traces.borrow_mut().seen(token, number);
+                Ok(())
+            }
+            Wish::Deed { session, deed } => {
+                let id = self.traces.borrow().session(token, session);
+                let id = id.ok_or("there is no such session")?;
+                let Some(Role::Session(state)) = all.state(id) else {
+                    return Err("this session is not open");
+                };
+                match deed {
+                    Deed::Echo(echoes) => state.echoes = echoes,
+                    Deed::Fragment(len) => state.fragment_len = len,
+                    Deed::Ping(payload) => {
+                        return all.ping(id, payload.as_bytes()).map_err(|_| "this session is closing");
+                    }
+                    Deed::Close(code, reason) => all.close(id, code, &reason),
+                    Deed::Vanish => all.terminate(id),
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Session {
+    /// How its answers are cut, if it answers: 0 is not at all.
+    fn answers_with(&self) -> Option<usize> {
+        self.echoes.then_some(self.fragment_len.unwrap_or(0))
+    }
+}
+
+fn answer(ws: &mut WebSocket<'_, Role>, message: Message<'_>, fragment_len: usize) {
+    if fragment_len == 0 {
+        ws.send(message);
+    } else {
+        let id = ws.id();
+        let least = message.len().div_ceil(MAX_FRAGMENTS);
+        ws.all().send_fragments(id, message, fragment_len.max(least));
+    }
+}
+
+/// The token in the target of a session's request. The observer reads it off the same way, so that what is opened
+/// and what is shown can't differ.
+fn token_of(target: &str) -> Option<&str> {
+    target.strip_prefix("/session/")
+}
+
+/// §10.2: a page of another origin has no business here. A program that sends no Origin may open a session with a
+/// token that it was told.
+fn check_origin(request: &Request<'_>) -> Result<(), &'static str> {
+    let host = request.host().unwrap_or_default();
+    let is_own = |origin: &[u8]| {
+        let name = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+        name.is_some_and(|name| name.eq_ignore_ascii_case(host.as_bytes()))
+    };
+    let mut origins = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("Origin"));
+    if origins.all(|(_, origin)| is_own(origin)) {
+        Ok(())
+    } else {
+        Err("only this server's own page may connect")
+    }
+}
+
+/// Whether a Host is a name of this machine that nobody else can give away.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let literal = name.strip_prefix('[').and_then(|it| it.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost") || literal.parse::<IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_loopback() {
+        for host in
+            ["localhost", "LocalHost:9501", "127.0.0.1", "127.0.0.1:80", "127.9.9.9", "[::1]", "[::1]:9501"]
+        {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "localhost.example",
+            "10.0.0.1",
+            "127.0.0.1.example",
+            "[::2]",
+            "[fe80::1]:1",
+            "127.1",
+            "0x7f.0.0.1",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_all_that_follows_the_path() {
+        assert_eq!(token_of("/session/abc"), Some("abc"));
+        assert_eq!(token_of("/session/abc?def"), Some("abc?def"));
+        for target in ["/", "/session", "/Session/abc", "http://localhost/session/abc"] {
+            assert_eq!(token_of(target), None, "{target}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `docs/rfc6455.md` as HTML, so that a rule can link to its row without a network.
+//!
+//! This file knows the little Markdown that that file is written in: headings, paragraphs, numbered items, tables, and
+//! in them code, emphasis, links and anchors. It refuses to know what the rows say. The columns that name functions
+//! and tests are left out: they link to files, which a page does not have.
+
+/// The table of all sentences of the RFC.
+pub(super) const SOURCE: &str = include_str!("../../../docs/rfc6455.md");
+
+/// The columns that are shown: the row's name, what the RFC says, whom it binds, what is done.
+const COLUMNS: usize = 4;
+
+/// The whole text as HTML, without the title.
+pub(super) fn html(markdown: &str) -> String {
+    let mut page = Page::default();
+    for line in markdown.lines() {
+        page.add(line);
+    }
+    page.end_block();
+    page.html
+}
+
+#[derive(Default)]
+struct Page {
+    html: String,
+    block: Block,
+}
+
+/// What the lines so far belong to.
+#[derive(Default)]
+enum Block {
+    #[default]
+    None,
+    Paragraph(String),
+    Table,
+}
+
+impl Page {
+    fn add(&mut self, line: &str) {
+        if let Some(heading) = line.strip_prefix("## ") {
+            self.end_block();
+            self.heading(heading);
+        } else if let Some(row) = line.strip_prefix("| ") {
+            self.row(row);
+        } else if line.is_empty() || line.starts_with("# ") {
+            self.end_block();
+        } else if !line.starts_with('|') {
+            self.text(line);
+        }
+    }
+
+    /// `§5.6 Data Frames` can be linked to as `section-5.6`.
+    fn heading(&mut self, heading: &str) {
+        let section = heading.strip_prefix('§').and_then(|it| it.split(' ').next());
+        let anchor = section.map_or_else(String::new, |it| format!(" id=\"section-{}\"", escape(it)));
+        self.html.push_str(&format!("<h2{anchor}>{}</h2>\n", inline(heading)));
+    }
+
+    fn row(&mut self, row: &str) {
+        if !matches!(self.block, Block::Table) {
+            self.end_block();
+            self.block = Block::Table;
+            self.html.push_str("<table><thead><tr>");
+            self.cells(row, "th");
+            self.html.push_str("</tr></thead><tbody>\n");
+            return;
+        }
+        let (id, row) = split_anchor(row);
+        let id = id.map_or_else(String::new, |it| format!(" id=\"{}\"", escape(it)));
+        self.html.push_str(&format!("<tr{id}>"));
+        self.cells(row, "td");
+        self.html.push_str("</tr>\n");
+    }
+
+    fn cells(&mut self, row: &str, tag: &str) {
+        for cell in row.split(" | ").take(COLUMNS) {
+            self.html.push_str(&format!("<{tag}>{}</{tag}>", inline(cell.trim())));
+        }
+    }
+
+    fn text(&mut self, line: &str) {
+        let begins_item = line.starts_with("- ") || line.starts_with(|it: char| it.is_ascii_digit());
+        match &mut self.block {
+            Block::Paragraph(text) if !begins_item => {
+                text.push(' ');
+                text.push_str(line.trim());
+            }
+            _ => {
+                self.end_block();
+                self.block = Block::Paragraph(line.to_owned());
+            }
+        }
+    }
+
+    fn end_block(&mut self) {
+        match std::mem::take(&mut self.block) {
+            Block::None => {}
+            Block::Table => self.html.push_str("</tbody></table>\n"),
+            Block::Paragraph(text) => self.html.push_str(&format!("<p>{}</p>\n", inline(&text))),
+        }
+    }
+}
+
+/// The anchor that a row begins with, and the rest.
+fn split_anchor(row: &str) -> (Option<&str>, &str) {
+    let split = row.strip_prefix("<a id=\"").and_then(|it| it.split_once("\"></a>"));
+    split.map_or((None, row), |(id, rest)| (Some(id), rest))
+}
+
+/// Code, emphasis, links and anchors of one line; everything else is escaped.
+fn inline(text: &str) -> String {
+    let mut html = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        rest = match marked(rest) {
+            Some((piece, behind)) => {
+                html.push_str(&piece);
+                behind
+            }
+            None => {
+                html.push_str(&escape(&rest[..first.len_utf8()]));
+                &rest[first.len_utf8()..]
+            }
+        };
+    }
+    html
+}
+
+/// The piece of markup that the text begins with, as HTML, and what stands behind it.
+fn marked(text: &str) -> Option<(String, &str)> {
+    if let (Some(id), rest) = split_anchor(text) {
+        return Some((format!("<a id=\"{}\"></a>", escape(id)), rest));
+    }
+    if let Some(text) = text.strip_prefix('`') {
+        let (code, rest) = text.split_once('`')?;
+        return Some((format!("<code>{}</code>", escape(code)), rest));
+    }
+    if let Some(text) = text.strip_prefix("**") {
+        let (strong, rest) = text.split_once("**")?;
+        return Some((format!("<strong>{}</strong>", inline(strong)), rest));
+    }
+    if let Some(text) = text.strip_prefix('*') {
+        let (emphasis, rest) = text.split_once('*')?;
+        return Some((format!("<em>{}</em>", inline(emphasis)), rest));
+    }
+    let (label, rest) = text.strip_prefix('[')?.split_once("](")?;
+    let (target, rest) = rest.split_once(')')?;
+    let label = inline(label);
+    let html =
+        if target.starts_with('#') { format!("<a href=\"{}\">{label}</a>", escape(target)) } else { label };
+    Some((html, rest))
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_keep_their_names_and_lose_the_columns_that_link_to_files() {
+        let markdown = "# Title\n\nAn *intro* with\nlinks: [a](b.rs), [c](#d1).\n\n1. <a id=\"d1\"></a>**No** `<tls>`.\n\
+            \n## §5.1 Overview\n\n| § | says | binds | we | function | test |\n|---|---|---|---|---|---|\n\
+            | <a id=\"s5.1-1\"></a>[§5.1-1](#s5.1-1) | a & b | both | `x` | [`f`](f.rs) | [`t`](t.rs) |\n";
+        let expected = "<p>An <em>intro</em> with links: a, <a href=\"#d1\">c</a>.</p>\n\
+            <p>1. <a id=\"d1\"></a><strong>No</strong> <code>&lt;tls&gt;</code>.</p>\n\
+            <h2 id=\"section-5.1\">§5.1 Overview</h2>\n\
+            <table><thead><tr><th>§</th><th>says</th><th>binds</th><th>we</th></tr></thead><tbody>\n\
+            <tr id=\"s5.1-1\"><td><a href=\"#s5.1-1\">§5.1-1</a></td><td>a &amp; b</td><td>both</td>\
+            <td><code>x</code></td></tr>\n</tbody></table>\n";
+        assert_eq!(html(markdown), expected);
+    }
+
+    #[test]
+    fn marks_that_are_not_closed_are_text() {
+        assert_eq!(inline("2 * 3 [4] `5 **6"), "2 * 3 [4] `5 **6");
+        assert_eq!(inline("<b> & \"c\""), "&lt;b&gt; &amp; &quot;c&quot;");
+    }
+
+    #[test]
+    fn every_row_of_the_real_table_is_there() {
+        let rows = SOURCE.lines().filter(|it| it.starts_with("| <a id=")).count();
+        let page = html(SOURCE);
+        assert!(rows > 100, "{rows} rows");
+        assert_eq!(page.matches("<tr id=").count(), rows);
+        assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());
+    }
+}

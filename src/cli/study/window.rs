@@ -1,0 +1,107 @@
+//! How far a page is behind: what it was told and has not said to have seen.
+//!
+//! This file knows numbers and lengths. It refuses to know what is told. A page says how far it has come, and not only
+//! the socket's backlog is bounded by that but also what waits inside of the browser.
+
+use std::collections::VecDeque;
+
+/// What one page has not seen yet, up to a number of bytes.
+pub(super) struct Window {
+    room: usize,
+    /// The number of the last message that was told; the first is 1.
+    last: u64,
+    /// The lengths of those that were not seen.
+    unseen: VecDeque<usize>,
+    bytes: usize,
+    /// How many were not told for lack of room, since that was last said.
+    missed: u64,
+}
+
+impl Window {
+    pub(super) fn new(room: usize) -> Self {
+        Self { room, last: 0, unseen: VecDeque::new(), bytes: 0, missed: 0 }
+    }
+
+    /// Whether one more can be told. One always can if nothing is unseen, so that a small room never is none.
+    pub(super) fn has_room(&self) -> bool {
+        self.unseen.is_empty() || self.bytes < self.room
+    }
+
+    pub(super) fn next_number(&self) -> u64 {
+        self.last + 1
+    }
+
+    pub(super) fn add(&mut self, len: usize) {
+        self.last += 1;
+        self.bytes += len;
+        self.unseen.push_back(len);
+    }
+
+    pub(super) fn miss(&mut self) {
+        self.missed += 1;
+    }
+
+    /// How many were missed, if that can be said now.
+    pub(super) fn take_missed(&mut self) -> Option<u64> {
+        if self.missed == 0 || !self.has_room() {
+            return None;
+        }
+        Some(std::mem::take(&mut self.missed))
+    }
+
+    /// Everything up to this number was seen. A number that was never told counts for the last one.
+    pub(super) fn seen(&mut self, number: u64) {
+        let still_unseen = self.last.saturating_sub(number);
+        while self.unseen.len() as u64 > still_unseen {
+            self.bytes -= self.unseen.pop_front().unwrap_or_default();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_says_nothing_is_told_no_more_than_fits() {
+        let mut window = Window::new(100);
+        let mut told = 0;
+        while window.has_room() {
+            window.add(30);
+            told += 1;
+        }
+        assert_eq!(told, 4, "the last one may reach over");
+        window.miss();
+        window.miss();
+        assert_eq!(window.take_missed(), None, "there is no room to say it");
+        window.seen(1);
+        assert_eq!((window.take_missed(), window.take_missed()), (Some(2), None));
+        window.seen(4);
+        assert_eq!((window.bytes, window.next_number()), (0, 5));
+    }
+
+    #[test]
+    fn what_a_page_claims_to_have_seen_can_do_no_harm() {
+        let mut window = Window::new(10);
+        for number in [0, u64::MAX] {
+            window.seen(number);
+        }
+        window.add(20);
+        window.add(20);
+        window.seen(0);
+        assert!(!window.has_room());
+        window.seen(u64::MAX);
+        window.seen(1);
+        assert!(window.has_room() && window.bytes == 0);
+    }
+
+    #[test]
+    fn there_is_always_room_for_one() {
+        let mut window = Window::new(0);
+        assert!(window.has_room());
+        window.add(1);
+        assert!(!window.has_room());
+        window.seen(1);
+        assert!(window.has_room());
+    }
+}
