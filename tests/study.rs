@@ -465,6 +465,14 @@ fn it_listens_on_loopback_unless_it_is_told_to_be_public() {
 }
 
 #[test]
+fn the_other_modes_know_no_public() {
+    let output = Command::new(env!("CARGO_BIN_EXE_wirehook")).args(["echo", "--public"]).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("--public is for study"), "{text}");
+}
+
+#[test]
 fn subprotocols_are_two_or_those_that_are_named() {
     // §1.9
     for (args, offer, chosen) in [

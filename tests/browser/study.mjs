@@ -121,7 +121,7 @@ async function checkClientFrame(page, place, { first, lengthBytes, payload }) {
   same(`${what}: unmasked`, shown.plain, hex(payload.slice(0, some)));
   same(`${what}: bit by bit`, shown.bits, bits([...header, ...masked.slice(0, 8)]));
   check(`${what}: the diagram says how much more there is`, (shown.more !== null) === payload.length > 8, shown.more);
-  check(`${what}: its rule is linked`, shown.link?.startsWith("/rfc6455#"), shown.link);
+  check(`${what}: its rule is linked`, /^\/rfc6455#s5\.6-\d+$/.test(shown.link ?? ""), shown.link);
   return shown;
 }
 
@@ -346,12 +346,11 @@ async function flood(page) {
   const [kept, nodes] = await page.evaluate(() => [document.querySelectorAll(".step").length, document.querySelectorAll("*").length]);
   check("a thousand steps are kept", kept === 1000, kept);
   check("and not more of the page than they need", nodes < 9000, nodes);
-  const began = Date.now();
+  // Still at hand: each of these would wait in vain for a page that is busy with its list.
   await detail(page, 500);
   await page.fill("#text", "still at hand");
   await send(page, "#text-form");
   await until(page, "still at hand");
-  check("the page is still at hand", Date.now() - began < 5000, Date.now() - began);
   await page.click("#clear");
   same("and can be cleared", await rows(page), []);
 }
@@ -439,9 +438,21 @@ async function takePictures(browser) {
       const still = await page.evaluate(() => getComputedStyle(document.querySelector(".step")).transitionDuration);
       same("nothing moves for who wants it still", still, "0s");
       await checkContrast(page, colorScheme);
+      await lookAtTheRules(page, `rules-${colorScheme}-${width}`);
       await context.close();
     }
   }
+}
+
+/** The row that a rule links to. */
+async function lookAtTheRules(page, name) {
+  const [rules] = await Promise.all([page.context().waitForEvent("page"), page.click("#figure .rule a")]);
+  await rules.waitForLoadState();
+  const target = await rules.evaluate(() => document.querySelector(":target")?.textContent ?? null);
+  check("the rule's link leads to its row", target?.includes("UTF-8"), [rules.url(), target]);
+  const overflow = await rules.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  check("nothing sticks out of the rules", overflow <= 0, overflow);
+  await rules.screenshot({ path: `${folder}/${name}.png` });
 }
 
 async function picture(page, name, width) {

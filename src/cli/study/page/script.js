@@ -125,14 +125,15 @@ function draw() {
   if (trace.socket.readyState === WebSocket.OPEN) trace.socket.send(`seen ${steps.at(-1).n}`);
 }
 
-/** Asks the server to do something with the session. */
+/** Asks the server to do something with the session, as soon as its number is known. */
 function wish(verb, ...words) {
-  if (session.number !== null) trace.socket.send([verb, session.number, ...words].join(" "));
+  if (session.number === null) session.wishes.push([verb, ...words]);
+  else trace.socket.send([verb, session.number, ...words].join(" "));
 }
 
 // --- The session: what is studied ----------------------------------------------------------------------------------
 
-const session = { socket: null, number: null };
+const session = { socket: null, number: null, wishes: [] };
 
 const isOpen = () => session.socket?.readyState === WebSocket.OPEN;
 const isBusy = () => session.socket !== null && session.socket.readyState !== WebSocket.CLOSED;
@@ -155,7 +156,8 @@ function connect() {
     say(`close ${code}${reason && ` “${reason}”`}, ${wasClean ? "clean" : "not clean"}`);
     showWhatIsPossible();
   };
-  Object.assign(session, { socket, number: null });
+  Object.assign(session, { socket, number: null, wishes: [] });
+  askForAnswers();
   byId("follow").checked = true;
   showWhatIsPossible();
 }
@@ -164,7 +166,7 @@ function connect() {
 function takeNumber(step) {
   if (step.kind === "request" && session.number === null && isBusy()) {
     session.number = step.connection;
-    askForAnswers();
+    for (const words of session.wishes) wish(...words);
   }
 }
 
@@ -255,7 +257,7 @@ function say(text) {
 // --- The ladder: all steps, one chosen -----------------------------------------------------------------------------
 
 const ladder = byId("ladder");
-/** The steps that are kept, each with its row. */
+/** The steps that are kept, each with its row of the ladder as `shown`. */
 let steps = [];
 let olderSteps = 0;
 let chosen = null;
@@ -269,8 +271,8 @@ function addSteps(added) {
     takeNumber(step);
     if (!began.has(step.connection)) began.set(step.connection, step.time);
     step.position = ++stepsSoFar;
-    step.row = rowOf(step);
-    rows.append(step.row);
+    step.shown = rowOf(step);
+    rows.append(step.shown);
     steps.push(step);
   }
   ladder.append(rows);
@@ -287,7 +289,7 @@ function addSteps(added) {
 
 function forgetOld() {
   const old = steps.splice(0, Math.max(0, steps.length - MAX_STEPS));
-  for (const step of old) step.row.remove();
+  for (const step of old) step.shown.remove();
   olderSteps += old.length;
   byId("older").hidden = olderSteps === 0;
   byId("older").textContent = `${count(olderSteps, "older step")} no longer kept.`;
@@ -346,7 +348,7 @@ function rowOf(step) {
 
 /** Chooses a step: it is marked, and drawn in detail. */
 function choose(step) {
-  for (const [row, isChosen] of [[chosen?.row, false], [step.row, true]]) {
+  for (const [row, isChosen] of [[chosen?.shown, false], [step.shown, true]]) {
     row?.setAttribute("aria-selected", String(isChosen));
     if (row) row.tabIndex = isChosen ? 0 : -1;
   }
@@ -358,7 +360,7 @@ function choose(step) {
 function chooseByHand(step) {
   byId("follow").checked = step === steps.at(-1);
   choose(step);
-  step.row.focus();
+  step.shown.focus();
 }
 
 ladder.addEventListener("keydown", (event) => {
@@ -419,7 +421,7 @@ function drawFigure() {
   if (chosen === null) return;
   const parts = (FIGURES[chosen.kind] ?? plainFigure)(chosen);
   byId("figure").replaceChildren(...parts.filter((part) => part !== null));
-  light(chosen.kind === "gone" ? "closed" : chosen.state);
+  light(chosen.kind === "gone" || chosen.kind === "end" ? "closed" : chosen.state);
 }
 
 let drawnColumns = 0;
