@@ -291,8 +291,21 @@ impl<'a> Request<'a> {
     /// let mut head = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
     /// let mut reader = RequestReader::default();
     /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
-    /// assert_eq!(request.check_http(), Ok(()));
-    /// assert_eq!(request.check(&[]), Err(HandshakeError::VersionMissing));
+    /// assert_eq!(request.check(&[]), Err(HandshakeError::VersionMissing)); // the first that is broken
+    ///
+    /// // Each rule by itself, in the order in which they are held against it:
+    /// assert_eq!(request.check_http(), Ok(())); // that is, these three:
+    /// assert_eq!(request.check_request_line(), Ok(()));
+    /// assert_eq!(request.check_host(), Ok(()));
+    /// assert_eq!(request.check_no_body(), Ok(()));
+    ///
+    /// assert_eq!(request.check_upgrade(), Ok(()));
+    /// assert_eq!(request.check_connection(), Ok(()));
+    /// assert_eq!(request.check_version(), Err(HandshakeError::VersionMissing));
+    /// assert_eq!(request.check_key(), Err(HandshakeError::KeyMissing));
+    /// assert_eq!(request.check_subprotocols(), Ok(()));
+    /// assert_eq!(request.check_extensions(), Ok(()));
+    /// assert_eq!(request.check_origin(&[]), Ok(()));
     /// # Ok::<(), HandshakeError>(())
     /// ```
     pub fn check(&self, allowed_origins: &[String]) -> Result<(), HandshakeError> {
