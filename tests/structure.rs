@@ -192,11 +192,14 @@ fn says_what_it_knows(source: &str) -> bool {
     source.starts_with("//! ")
 }
 
+/// What the documentation of the library does not show.
+const NOT_THE_BOOK: [&str; 3] = ["src/main.rs", "src/cli/", "src/fuzzing.rs"];
+
 #[test]
 fn every_public_item_has_an_example() {
     let missing: Vec<String> = sources("src")
         .iter()
-        .filter(|(path, _)| !["src/main.rs", "src/cli/"].iter().any(|it| path.starts_with(it)))
+        .filter(|(path, _)| !NOT_THE_BOOK.iter().any(|it| path.starts_with(it)))
         .flat_map(|(path, source)| {
             items_without_example(source).into_iter().map(move |name| format!("{path}: {name}"))
         })
@@ -210,21 +213,20 @@ fn every_public_item_has_an_example() {
 
 /// The public types, traits and functions of a file that have no example, that no other example in it uses, and
 /// whose documentation doesn't say where there is one. The methods of a trait are left out: whoever implements it
-/// is its example.
+/// is its example; and so is what only a fuzzer's build has.
 fn items_without_example(source: &str) -> Vec<&str> {
     let examples = examples_of(source);
-    let mut documentation = String::new();
+    let (mut documentation, mut attributes) = (String::new(), String::new());
     let mut missing = Vec::new();
     for line in source.lines().map(str::trim_start) {
-        if line.starts_with("///") {
-            documentation.extend([line, "\n"]);
-            continue;
-        }
-        // Attributes and other comments stand between an item and its documentation.
+        // What may stand between an item and its documentation is kept with it.
         if line.starts_with("#[") || line.starts_with("//") {
+            let kept = if line.starts_with("///") { &mut documentation } else { &mut attributes };
+            kept.extend([line, "\n"]);
             continue;
         }
         if let Some(name) = public_name(line)
+            && !attributes.contains("fuzzing")
             && examples_of(&documentation).is_empty()
             && lines_with(&examples, &[name]).is_empty()
             && !documentation.contains("Example")
@@ -232,6 +234,7 @@ fn items_without_example(source: &str) -> Vec<&str> {
             missing.push(name);
         }
         documentation.clear();
+        attributes.clear();
     }
     missing
 }
@@ -327,6 +330,7 @@ fn items_without_an_example_are_found() {
         /// ```text\n/// missing\n/// ```\n#[inline]\npub const fn missing() {}\n\n\
         /// Example: [`used`].\n#[must_use]\npub fn elsewhere() {}\n\n\
         impl Used {\n    /// See used.\n    pub fn method() {}\n}\n\npub(crate) fn inside() {}\n\n\
+        #[cfg(fuzzing)]\npub fn for_fuzzers() {}\n\n\
         /// ```\n/// let it = 1;\n/// ```\npub enum WithOne {}\n";
     assert_eq!(items_without_example(source), ["missing", "method"]);
 }
