@@ -34,6 +34,8 @@ const BLOCK: usize = 4096;
 /// assert_eq!((frame.fin(), frame.rsv(), frame.opcode(), frame.name()), (true, 0, 1, "text"));
 /// assert_eq!((frame.mask(), frame.length7(), frame.length()), (Some(true), Some(5), Some(5)));
 /// assert_eq!(frame.key(), Some([0x37, 0xfa, 0x21, 0x3d]));
+/// assert!(frame.extended().is_empty() && !frame.is_empty() && !frame.is_cut());
+/// assert_eq!(frame.len(), 6); // of its 11 bytes the payload is still missing
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Frame {
@@ -189,7 +191,7 @@ impl Frame {
     }
 }
 
-/// What has come of a whole frame.
+/// What has come of a whole frame. Example: [`FrameStep`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameEvent {
     /// A message is complete (§5.6).
@@ -227,7 +229,7 @@ impl FrameEvent {
     }
 }
 
-/// A message that a client sent in fragments, put together.
+/// A message that a client sent in fragments, put together. Example: [`FrameStep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WholeMessage {
     /// [`OpCode::Text`] or [`OpCode::Binary`].
@@ -239,6 +241,19 @@ pub struct WholeMessage {
 }
 
 /// A frame that breaks no rule.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, FrameEvent, Side, Step}};
+///
+/// let mut explainer = Explainer::of_frames(&Limits::default());
+/// let steps = explainer.explain(Side::Client, b"\x01\x82\0\0\0\0He\x80\x81\0\0\0\0y");
+/// let [Step::Frame(first), Step::Frame(last)] = &steps[..] else { panic!("two frames") };
+/// assert_eq!((first.event, first.event.name()), (FrameEvent::Fragment, "fragment"));
+/// assert_eq!((first.frame.text(), last.event), (Some("He"), FrameEvent::Message));
+///
+/// let message = last.message.as_ref().expect("it is complete");
+/// assert_eq!((message.length, message.text()), (3, Some("Hey")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameStep {
     /// Who sent it.
@@ -264,6 +279,16 @@ pub struct FrameStep {
 }
 
 /// Bytes that break a rule, up to the one that shows it.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+///
+/// let steps = Explainer::of_frames(&Limits::default()).explain(Side::Client, b"\x81\x05Hello");
+/// let [Step::Broken(broken)] = &steps[..] else { panic!("one broken rule") };
+/// assert_eq!((broken.section, broken.row, broken.code.0), ("§5.1", Some("s5.1-2"), 1002));
+/// assert_eq!(broken.says, "a client must mask its frames");
+/// assert_eq!(broken.frame.header, [0x81, 0x05]); // more were not needed
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenRule {
     /// Who sent them.

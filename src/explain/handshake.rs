@@ -9,7 +9,7 @@ use crate::protocol::{
 
 use super::{Leftover, Side, State, rules::without_section};
 
-/// One rule of the handshake, kept or broken.
+/// One rule of the handshake, kept or broken. Example: [`RequestStep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The section that holds it, such as `§4.2.1` or `RFC 9112 §3.2`.
@@ -56,6 +56,17 @@ impl AcceptKey {
 }
 
 /// A request head.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+///
+/// let mut explainer = Explainer::new(&Limits::default());
+/// let steps = explainer.explain(Side::Client, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+/// let [Step::Request(request)] = &steps[..] else { panic!("one request") };
+/// let broken: Vec<_> = request.checks.iter().filter(|check| !check.ok).collect();
+/// assert_eq!(broken[0].section, "§4.2.1");
+/// assert_eq!(request.refusal()[0], "HTTP/1.1 426 Upgrade Required");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestStep {
     /// The request line and the header lines, what is not UTF-8 in them replaced.
@@ -77,6 +88,15 @@ pub struct RequestStep {
 }
 
 /// A response head.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+///
+/// let mut explainer = Explainer::new(&Limits::default());
+/// let steps = explainer.explain(Side::Server, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+/// let [Step::Response(response)] = &steps[..] else { panic!("one response") };
+/// assert_eq!((response.status, response.state.name()), (Some(404), "closed"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseStep {
     /// The status line and the header lines, what is not UTF-8 in them replaced.

@@ -146,6 +146,16 @@ impl Step {
 }
 
 /// Bytes of one direction that led to nothing.
+///
+/// ```
+/// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+///
+/// let mut explainer = Explainer::new(&Limits::default());
+/// explainer.explain(Side::Client, b"GET / HT");
+/// let ends = explainer.end();
+/// let Some(Step::End(left)) = ends.first() else { panic!("something is left") };
+/// assert_eq!((left.from, left.unread), (Side::Client, 8));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
     /// Who sent them.
