@@ -146,7 +146,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 result => result?,
             }
             let begin = self.started.elapsed();
-            self.turn(Millis::from(begin), events.iter().map(Ready::of));
+            let started = self.started;
+            self.turn(|| Millis::from(started.elapsed()), events.iter().map(Ready::of));
             end = self.started.elapsed();
             self.peers.stats.count_turn(end.saturating_sub(begin));
             self.handle.publish(self.peers.current_stats());
@@ -154,9 +155,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         Ok(())
     }
 
-    /// One turn: everything that is ready now, and everything that is due now. The clock is read outside.
-    pub(super) fn turn(&mut self, now: Millis, ready: impl Iterator<Item = Ready>) {
-        self.peers.now = now;
+    /// One turn: everything that is ready now, and everything that is due now.
+    pub(super) fn turn(&mut self, clock: impl Fn() -> Millis, ready: impl Iterator<Item = Ready>) {
+        self.peers.now = clock();
         let more = mem::take(&mut self.more);
         for ready in ready {
             match ready.token {
@@ -169,7 +170,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         for id in more {
             self.read_more(id);
         }
-        self.let_in();
+        self.let_in(clock);
         while let Some(id) = self.peers.expire() {
             conversation::expire(id, &mut self.peers);
         }
@@ -320,7 +321,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     // --- Those who come in -----------------------------------------------------------------------------
 
-    fn let_in(&mut self) {
+    fn let_in(&mut self, clock: impl Fn() -> Millis) {
+        // Their time begins now, and not when the turn did: else it would end too early.
+        if self.door.iter().chain(&self.watchers).any(Door::is_pending) {
+            self.peers.now = clock();
+        }
         let now = self.peers.now;
         for (stream, address) in self.door.as_mut().map(|door| door.let_in(now)).unwrap_or_default() {
             self.welcome(stream, address);

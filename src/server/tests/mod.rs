@@ -258,7 +258,8 @@ impl World {
     // --- Turns and time --------------------------------------------------------------------------------
 
     fn turn(&mut self, ready: &[Ready]) {
-        self.event_loop.turn(Millis(self.now), ready.iter().copied());
+        let now = Millis(self.now);
+        self.event_loop.turn(|| now, ready.iter().copied());
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
