@@ -139,7 +139,7 @@ fn marked(text: &str) -> Option<(String, &str)> {
         let (strong, rest) = text.split_once("**")?;
         return Some((format!("<strong>{}</strong>", inline(strong)), rest));
     }
-    if let Some(text) = text.strip_prefix('*') {
+    if let Some(text) = text.strip_prefix('*').filter(|it| !it.starts_with([' ', '*'])) {
         let (emphasis, rest) = text.split_once('*')?;
         return Some((format!("<em>{}</em>", inline(emphasis)), rest));
     }
