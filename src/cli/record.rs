@@ -105,7 +105,9 @@ impl Record {
         let path = self.directory.join(format!("{}-{id}.pcapng", file_time(since)));
         let mut file = private_file().write(true).create_new(true).open(&path)?;
         let server = as_seen_by(client, self.server);
-        let writer = Writer::begin(client, server, since, &mut file)?;
+        let begun = Writer::begin(client, server, since, &mut file);
+        // A full disk would else be left with an empty file for every client.
+        let writer = begun.inspect_err(|_| drop(fs::remove_file(&path)))?;
         info!("connection {id} is recorded in {}", path.display());
         self.has_failed = false;
         self.files.keep(id, file);
@@ -212,6 +214,7 @@ fn make_private_directory(path: &Path) -> io::Result<()> {
 
 /// How a file is opened that nobody else may read.
 pub(super) fn private_file() -> OpenOptions {
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
