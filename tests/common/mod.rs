@@ -213,7 +213,7 @@ impl Client {
 
     /// The next frame; `None` at an orderly end.
     pub(crate) fn try_frame(&mut self) -> io::Result<Option<Frame>> {
-        if self.stream.fill_buf()?.is_empty() {
+        if self.is_at_end()? {
             return Ok(None);
         }
         let [first, len] = self.bytes()?;
@@ -227,6 +227,16 @@ impl Client {
         let mut payload = vec![0; len as usize];
         self.stream.read_exact(&mut payload)?;
         Ok(Some(Frame { first, payload }))
+    }
+
+    /// Waits for a byte or the end. A process that was stopped and goes on has its waits interrupted.
+    fn is_at_end(&mut self) -> io::Result<bool> {
+        loop {
+            match self.stream.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => return result.map(|bytes| bytes.is_empty()),
+            }
+        }
     }
 
     pub(crate) fn frame(&mut self) -> Frame {
