@@ -11,7 +11,7 @@ const MAX_HEADER_SIZE: usize = 1000;
 const MAX_HEADERS: usize = 12;
 
 /// What came of a head.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Verdict {
     /// The request in words and its answer, or what is wrong.
     answer: Result<String, HandshakeError>,
@@ -26,19 +26,17 @@ pub fn body(input: &[u8]) {
     let bytes = plan.0;
     let exact = read(bytes, &(1..=bytes.len()).collect::<Vec<_>>());
     for ends in [cut::ends(bytes.len(), &lengths), vec![bytes.len()]] {
-        let due = |at: usize| ends.iter().copied().find(|&end| end >= at).unwrap_or(bytes.len());
-        let expected = exact.as_ref().map(|(answer, at)| match answer {
-            Ok(_) => Verdict { answer: answer.clone(), at: *at },
-            // An error ends the piece that it is found in.
-            Err(_) => Verdict { answer: answer.clone(), at: due(*at) },
-        });
-        let found = read(bytes, &ends).map(|(answer, at)| Verdict { answer, at });
-        assert_eq!(found, expected, "cut at {ends:?}");
+        let mut expected = exact.clone();
+        // An error is found with the piece that it is in.
+        if let Some(Verdict { answer: Err(_), at }) = &mut expected {
+            *at = ends.iter().copied().find(|end| end >= at).unwrap_or(bytes.len());
+        }
+        assert_eq!(read(bytes, &ends), expected, "cut at {ends:?}");
     }
 }
 
 /// Reads the pieces up to the first verdict, as a server does.
-fn read(bytes: &[u8], ends: &[usize]) -> Option<(Result<String, HandshakeError>, usize)> {
+fn read(bytes: &[u8], ends: &[usize]) -> Option<Verdict> {
     let mut limits = Limits::default();
     (limits.max_header_size, limits.max_headers) = (MAX_HEADER_SIZE, MAX_HEADERS);
     let mut reader = RequestReader::default();
@@ -49,6 +47,7 @@ fn read(bytes: &[u8], ends: &[usize]) -> Option<(Result<String, HandshakeError>,
             Ok(None) => None,
             Ok(Some(request)) => Some(Ok(answer(&request))),
             Err(error) => {
+                check_limits(error, &bytes[..end]);
                 check_refusal(error);
                 Some(Err(error))
             }
@@ -62,9 +61,9 @@ fn read(bytes: &[u8], ends: &[usize]) -> Option<(Result<String, HandshakeError>,
                 let len = end - input.len();
                 assert_eq!(Some(len), naive_len(bytes), "the head ends at its empty line");
                 assert!(len <= MAX_HEADER_SIZE);
-                return Some((Ok(answer), len));
+                return Some(Verdict { answer: Ok(answer), at: len });
             }
-            Some(Err(error)) => return Some((Err(error), end)),
+            Some(Err(error)) => return Some(Verdict { answer: Err(error), at: end }),
         }
         start = end;
     }
@@ -76,6 +75,20 @@ fn naive_len(bytes: &[u8]) -> Option<usize> {
     let start = bytes.chunks(2).take_while(|it| *it == b"\r\n").count() * 2;
     let end = bytes[start..].windows(4).position(|it| it == b"\r\n\r\n")?;
     Some(start + end + 4)
+}
+
+/// A limit is not reached before what has arrived is over it.
+fn check_limits(error: HandshakeError, arrived: &[u8]) {
+    match error {
+        HandshakeError::HeadTooBig => {
+            assert!(arrived.len() > MAX_HEADER_SIZE && naive_len(&arrived[..MAX_HEADER_SIZE]).is_none());
+        }
+        HandshakeError::TooManyHeaders => {
+            let lines = arrived.split(|&byte| byte == b'\n').filter(|line| line.len() > 1).count();
+            assert!(lines > MAX_HEADERS + 1, "the request line is no header");
+        }
+        _ => {}
+    }
 }
 
 /// All that can be asked of a request, and what it is answered with.
