@@ -3,13 +3,16 @@
 //! This file knows folders. It refuses to know what must hold: `fuzz/src/` does, one file per target, and is
 //! included here as it is. The target `server` is replayed beside its body, in `src/server/tests/fuzz.rs`.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 // Public, so that it is linted as it is in its own crate.
 #[path = "../fuzz/src/lib.rs"]
 pub mod fuzz;
 
-fn folder(kind: &str, target: &str) -> std::path::PathBuf {
+fn folder(kind: &str, target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(kind).join(target)
 }
 
