@@ -7,9 +7,16 @@
 use std::{
     env, fs,
     io::{self, Error, Read},
+    panic, process,
 };
 
 fn main() -> io::Result<()> {
+    // A fuzzer that feeds a program looks for signals, and not at exit codes.
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        tell(panic);
+        process::abort();
+    }));
     let mut arguments = env::args().skip(1);
     let name = arguments.next().unwrap_or_default();
     let Some((_, body)) = wirehook_fuzz::TARGETS.into_iter().find(|(it, _)| *it == name) else {
