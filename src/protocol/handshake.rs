@@ -165,9 +165,7 @@ impl Scan {
         loop {
             let text = text_len(&within[position..]);
             #[cfg(any(test, fuzzing))]
-            {
-                self.looked_at += text + usize::from(position + text < within.len());
-            }
+            self.count_looks(text, &within[position..]);
             if text > 0 && self.after_carriage_return {
                 return Err(HandshakeError::NotHttp);
             }
@@ -188,6 +186,12 @@ impl Scan {
             }
         }
         if within.len() < piece.len() { Err(HandshakeError::HeadTooBig) } else { Ok(None) }
+    }
+
+    /// Notes that `text` bytes of `rest` were looked at, and the control byte behind them if there is one.
+    #[cfg(any(test, fuzzing))]
+    fn count_looks(&mut self, text: usize, rest: &[u8]) {
+        self.looked_at += text + usize::from(text < rest.len());
     }
 
     /// Whether the line that ends here is the empty one behind the headers.

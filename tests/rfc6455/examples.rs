@@ -1,7 +1,8 @@
 //! §5.7 and §1.3: the RFC's own bytes. Those that it shows unmasked are what a server sends, never what it takes.
 
 use wirehook::protocol::{
-    Limits, Message, OpCode, ProtocolError, Request, RequestReader, Response, Sender, accept_key,
+    Limits, Message, OpCode, ProtocolError, Request, RequestReader, Response, Sender, accept_digest,
+    accept_key, decode_key,
 };
 
 use crate::{Case, check, failed, pong, sent_close, text};
@@ -91,7 +92,14 @@ fn unmasked_frames_of_the_rfc_fail_a_servers_connection() {
 #[test]
 fn accept_key_of_the_rfc_is_computed() {
     // §1.3: the key, the GUID, the SHA-1 and its base64; the same in §4.2.2.
-    assert_eq!(accept_key("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let key = "dGhlIHNhbXBsZSBub25jZQ==";
+    assert_eq!(decode_key(key.as_bytes()).as_ref(), Some(b"the sample nonce"));
+    let digest = [
+        0xb3, 0x7a, 0x4f, 0x2c, 0xc0, 0x62, 0x4f, 0x16, 0x90, 0xf6, 0x46, 0x06, 0xcf, 0x38, 0x59, 0x45, 0xb2,
+        0xbe, 0xc4, 0xea,
+    ];
+    assert_eq!(accept_digest(key), digest);
+    assert_eq!(accept_key(key), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
 #[test]
