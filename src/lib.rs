@@ -76,7 +76,6 @@ pub mod explain;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handler;
-mod observer;
 mod peers;
 pub mod protocol;
 mod server;
@@ -88,8 +87,7 @@ pub use cause::Cause;
 pub use config::{Backpressure, Config};
 pub use connections::Connections;
 pub use handler::{Closed, Handler, Hooks, Upgrade};
-pub use observer::Observer;
-pub use peers::{BroadcastStatus, ConnId, SendStatus, TimerId};
+pub use peers::{BroadcastStatus, ConnId, Observer, SendStatus, TimerId};
 pub use protocol::{CloseCode, Limits, Message};
 pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;

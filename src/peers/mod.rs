@@ -7,6 +7,7 @@
 //! - `closing.rs`: how a connection ends, and that its hook is told once.
 //! - `writing.rs`: the cork, the backlog, the socket.
 //! - `keepalive.rs`: what time does to a connection.
+//! - `observer.rs`: who watches the bytes go by.
 //! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `stream.rs`: the parts.
 
 mod admission;
@@ -15,6 +16,7 @@ mod closing;
 mod deadlines;
 mod keepalive;
 mod meter;
+mod observer;
 mod peer;
 mod registry;
 #[cfg(any(test, fuzzing))]
@@ -31,6 +33,8 @@ use std::{collections::VecDeque, io, mem};
 use mio::Token;
 
 pub(crate) use deadlines::Millis;
+pub use observer::Observer;
+pub(crate) use observer::Watch;
 pub(crate) use peer::{Ending, Peer, Stage};
 pub use registry::ConnId;
 pub use sending::{BroadcastStatus, SendStatus};
@@ -40,7 +44,6 @@ pub(crate) use timers::Timers;
 
 use crate::{
     config::Config,
-    observer::Watch,
     protocol::{HandshakeError, Response},
     stats::Stats,
 };

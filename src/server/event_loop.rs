@@ -35,8 +35,7 @@ use crate::{
     cause::Cause,
     config::Config,
     handler::{Closed, Handler},
-    observer::Watch,
-    peers::{ConnId, Millis, Peer, Peers, ROOM, Stage, Stream, Task, Timers},
+    peers::{ConnId, Millis, Peer, Peers, ROOM, Stage, Stream, Task, Timers, Watch},
     protocol::{CloseCode, Response},
 };
 

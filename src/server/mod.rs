@@ -27,8 +27,7 @@ use crate::{
     config::Config,
     connections::Connections,
     handler::{Closed, Handler, Hooks, Upgrade},
-    observer::{Observer, Watch},
-    peers::{Millis, Peers, Task, Timers},
+    peers::{Millis, Observer, Peers, Task, Timers, Watch},
     protocol::{Message, Request, Response},
     websocket::WebSocket,
 };

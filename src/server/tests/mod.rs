@@ -52,8 +52,7 @@ use super::{
 };
 use crate::{
     Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Observer, Stats, Upgrade, WebSocket,
-    observer::Watch,
-    peers::{Millis, Stream, Timers, script::Script},
+    peers::{Millis, Stream, Timers, Watch, script::Script},
     protocol::Request,
 };
 

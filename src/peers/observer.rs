@@ -11,7 +11,7 @@ use std::{
 
 use log::error;
 
-use crate::peers::ConnId;
+use super::ConnId;
 
 /// Watches the bytes of every connection, as they cross the wire.
 ///
