@@ -322,7 +322,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     fn let_in(&mut self, clock: impl Fn() -> Millis) {
         // Their time begins now, and not when the turn did: else it would end too early.
-        if self.door.iter().chain(&self.watchers).any(Door::is_pending) {
+        let may_let_in = |door: &Door<L>| door.is_pending() || door.retry_at().is_some();
+        if self.door.iter().chain(&self.watchers).any(may_let_in) {
             self.peers.now = clock();
         }
         let now = self.peers.now;
