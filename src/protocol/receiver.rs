@@ -109,12 +109,6 @@ struct ControlPayload {
     len: u8,
 }
 
-/// An event whose bytes lie in the input, or the kind of one whose bytes were put together.
-enum Ready<'a> {
-    Whole(Event<'a>),
-    Assembled(Kind),
-}
-
 impl Receiver {
     /// A receiver that awaits the first frame.
     pub fn new(limits: &Limits) -> Self {
@@ -150,10 +144,10 @@ impl Receiver {
         &'s mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Event<'s>>, ProtocolError> {
-        match self.advance(input) {
-            Ok(None) => Ok(None),
-            Ok(Some(Ready::Whole(event))) => Ok(Some(event)),
-            Ok(Some(Ready::Assembled(kind))) => self.assembled(kind).map(Some),
+        self.release();
+        match self.take_whole_frame(input) {
+            Ok(None) => self.put_together(input),
+            Ok(Some(event)) => Ok(Some(event)),
             Err(error) => {
                 self.discard();
                 Err(error)
@@ -194,6 +188,7 @@ impl Receiver {
     /// assert_eq!(receiver.memory(), 0);
     /// # Ok::<(), wirehook::protocol::ProtocolError>(())
     /// ```
+    #[inline]
     pub fn release(&mut self) {
         let State::Delivered(kind) = self.state else { return };
         match kind {
@@ -224,19 +219,57 @@ impl Receiver {
         self.message.as_deref().map_or(0, Body::capacity)
     }
 
-    /// The loop over states, up to an event or the end of the input. Returns nothing that borrows `self`, so
-    /// that a failure can still change it.
+    /// The event of a frame that is its whole message and lies whole in the input, as nearly all do: nothing is
+    /// copied. Of any other frame nothing is taken here.
     #[inline]
-    fn advance<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Ready<'a>>, ProtocolError> {
+    fn take_whole_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
+        if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) {
+            return Ok(None);
+        }
+        let Some((header, header_len)) = FrameHeader::decode(input)? else { return Ok(None) };
+        self.judge(&header)?;
+        let is_whole_message = header.fin && header.opcode != OpCode::Continuation;
+        if !is_whole_message || header.payload_len > (input.len() - header_len) as u64 {
+            return Ok(None);
+        }
+        split_off_front(input, header_len);
+        let payload = split_off_front(input, header.payload_len as usize);
+        apply_mask(payload, masking_key(&header));
+        let payload = &*payload;
+        Ok(Some(match header.opcode {
+            OpCode::Text => Event::Message(Message::Text(text(payload)?)),
+            OpCode::Binary => Event::Message(Message::Binary(payload)),
+            OpCode::Ping => Event::Ping(payload),
+            OpCode::Pong => Event::Pong(payload),
+            OpCode::Close => {
+                self.state = State::CloseReceived;
+                Event::Close(CloseFrame::decode(payload)?)
+            }
+            OpCode::Continuation => return Ok(None),
+        }))
+    }
+
+    /// The next event, if it has to be put together and its last byte is there.
+    #[inline(never)]
+    fn put_together(&mut self, input: &mut &mut [u8]) -> Result<Option<Event<'_>>, ProtocolError> {
+        match self.advance(input) {
+            Ok(None) => Ok(None),
+            Ok(Some(kind)) => self.assembled(kind).map(Some),
+            Err(error) => {
+                self.discard();
+                Err(error)
+            }
+        }
+    }
+
+    /// The loop over states, up to the end of the input or of what an event is put together from.
+    fn advance(&mut self, input: &mut &mut [u8]) -> Result<Option<Kind>, ProtocolError> {
         loop {
             match &mut self.state {
                 State::Header(partial) => {
                     let Some(header) = partial.take_header(input)? else { return Ok(None) };
-                    let key = self.judge(&header)?;
-                    match self.take_whole_frame(&header, key, input)? {
-                        Some(event) => return Ok(Some(Ready::Whole(event))),
-                        None => self.begin(&header, key),
-                    }
+                    self.judge(&header)?;
+                    self.begin(&header);
                 }
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
@@ -248,7 +281,8 @@ impl Receiver {
                         return Ok(None);
                     }
                     if fin {
-                        return self.finish(kind).map(Some);
+                        self.finish(kind)?;
+                        return Ok(Some(kind));
                     }
                     self.state = State::Header(PartialHeader::default());
                 }
@@ -265,16 +299,18 @@ impl Receiver {
     }
 
     /// Holds a header against the rules that depend on the peer's role and on earlier frames, before a byte of
-    /// its payload is looked at. Returns the masking key.
+    /// its payload is looked at.
     #[inline]
-    fn judge(&self, header: &FrameHeader) -> Result<[u8; 4], ProtocolError> {
+    fn judge(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
         // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines
         // meanings for non-zero values".
         if header.rsv != 0 {
             return Err(ProtocolError::ReservedBits);
         }
         // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
-        let Some(key) = header.masking_key else { return Err(ProtocolError::UnmaskedFrame) };
+        if header.masking_key.is_none() {
+            return Err(ProtocolError::UnmaskedFrame);
+        }
         // §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
         // another message"; §5.5 allows control frames there.
         let begun = match (header.opcode, self.message.as_deref()) {
@@ -282,45 +318,17 @@ impl Receiver {
             (OpCode::Text | OpCode::Binary, Some(_)) => return Err(ProtocolError::MessageNotFinished),
             (OpCode::Continuation, Some(message)) => message.len(),
             (OpCode::Text | OpCode::Binary, None) => 0,
-            (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(key),
+            (OpCode::Close | OpCode::Ping | OpCode::Pong, _) => return Ok(()),
         };
         // §10.4: a limit on "the total message size after reassembly from multiple frames".
         match header.payload_len.checked_add(begun as u64) {
-            Some(len) if len <= self.max_message_size as u64 => Ok(key),
+            Some(len) if len <= self.max_message_size as u64 => Ok(()),
             _ => Err(ProtocolError::MessageTooBig),
         }
     }
 
-    /// The event of a frame that is its whole message and lies whole in the input, with nothing copied.
-    #[inline]
-    fn take_whole_frame<'a>(
-        &mut self,
-        header: &FrameHeader,
-        key: [u8; 4],
-        input: &mut &'a mut [u8],
-    ) -> Result<Option<Event<'a>>, ProtocolError> {
-        let is_whole_message = header.fin && header.opcode != OpCode::Continuation;
-        if !is_whole_message || header.payload_len > input.len() as u64 {
-            return Ok(None);
-        }
-        let payload = split_off_front(input, header.payload_len as usize);
-        apply_mask(payload, key);
-        let payload = &*payload;
-        Ok(Some(match header.opcode {
-            OpCode::Text => Event::Message(Message::Text(text(payload)?)),
-            OpCode::Binary => Event::Message(Message::Binary(payload)),
-            OpCode::Ping => Event::Ping(payload),
-            OpCode::Pong => Event::Pong(payload),
-            OpCode::Close => {
-                self.state = State::CloseReceived;
-                Event::Close(CloseFrame::decode(payload)?)
-            }
-            OpCode::Continuation => return Ok(None),
-        }))
-    }
-
     /// Prepares for a payload that must be put together.
-    fn begin(&mut self, header: &FrameHeader, key: [u8; 4]) {
+    fn begin(&mut self, header: &FrameHeader) {
         let kind = match header.opcode {
             OpCode::Continuation => Kind::Data,
             OpCode::Text => {
@@ -335,7 +343,8 @@ impl Receiver {
             OpCode::Ping => Kind::Ping,
             OpCode::Pong => Kind::Pong,
         };
-        self.state = State::Payload(Payload { kind, fin: header.fin, key, remaining: header.payload_len });
+        let (fin, key, remaining) = (header.fin, masking_key(header), header.payload_len);
+        self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
     /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte.
@@ -360,7 +369,7 @@ impl Receiver {
     }
 
     /// The last frame of a message, or a control frame, is complete.
-    fn finish(&mut self, kind: Kind) -> Result<Ready<'static>, ProtocolError> {
+    fn finish(&mut self, kind: Kind) -> Result<(), ProtocolError> {
         // §8.1: a message must not end inside a character.
         if kind == Kind::Data
             && let Some(Body::Text(text)) = self.message.as_deref()
@@ -372,7 +381,7 @@ impl Receiver {
             Kind::Close => State::CloseReceived,
             _ => State::Delivered(kind),
         };
-        Ok(Ready::Assembled(kind))
+        Ok(())
     }
 
     /// The event whose bytes were put together. Nothing was, where the payload is empty.
@@ -490,6 +499,12 @@ fn make_room(bytes: &mut Vec<u8>, piece: usize, to_come: u64) {
         let ahead = to_come.min(arrived as u64) as usize;
         bytes.reserve_exact(piece + ahead);
     }
+}
+
+/// The key of a header that was judged, and so has one.
+#[inline]
+fn masking_key(header: &FrameHeader) -> [u8; 4] {
+    header.masking_key.unwrap_or_default()
 }
 
 #[inline]
