@@ -37,11 +37,6 @@ pub(crate) struct Slices<'a> {
 }
 
 impl<'a> Slices<'a> {
-    /// The only part, which an ordinary write can take.
-    pub(crate) fn only(&self) -> Option<&[u8]> {
-        if self.len == 1 { Some(&self.slices[0]) } else { None }
-    }
-
     pub(crate) fn as_slice(&self) -> &[IoSlice<'a>] {
         &self.slices[..self.len]
     }
@@ -90,11 +85,13 @@ impl Backlog {
     }
 
     /// Appends a copy of `bytes`.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.push_with(|out| out.extend_from_slice(bytes));
     }
 
     /// Appends what `write` appends to the buffer that it is given.
+    #[inline]
     pub(crate) fn push_with<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if self.tail.len() >= CHUNK_LEN {
             self.close_tail();
@@ -108,6 +105,7 @@ impl Backlog {
     }
 
     /// Appends bytes that other peers are sent as well.
+    #[inline]
     pub(crate) fn push_shared(&mut self, frame: &Rc<SharedFrame>) {
         if frame.bytes().len() < SHARE_LEN {
             return self.push(frame.bytes());
@@ -122,15 +120,25 @@ impl Backlog {
         self.tail.capacity() <= SMALL_LEN && self.chunks.capacity() == 0
     }
 
+    /// The bytes that wait, if they lie in one piece, which an ordinary write can take.
+    #[inline]
+    pub(crate) fn only_part(&self) -> Option<&[u8]> {
+        if self.chunks.is_empty() { Some(&self.tail[self.taken..]) } else { None }
+    }
+
+    /// The bytes that wait, piece by piece.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
+        let mut skip = self.taken;
+        let parts = self.chunks.iter().map(Chunk::bytes).chain([&self.tail[..]]);
+        parts.map(move |part| &part[mem::take(&mut skip)..])
+    }
+
     /// The bytes that wait, as far as one vectored write may take them.
     pub(crate) fn slices(&self) -> Slices<'_> {
         let mut slices = Slices { slices: [IoSlice::new(&[]); SLICES], len: 0 };
-        let mut skip = self.taken;
-        let parts = self.chunks.iter().map(Chunk::bytes).chain([&self.tail[..]]);
-        for (slice, part) in slices.slices.iter_mut().zip(parts) {
-            *slice = IoSlice::new(&part[skip..]);
+        for (slice, part) in slices.slices.iter_mut().zip(self.parts()) {
+            *slice = IoSlice::new(part);
             slices.len += 1;
-            skip = 0;
         }
         slices
     }

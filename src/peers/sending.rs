@@ -150,13 +150,15 @@ impl<S> Peers<S> {
 
     /// Sends an encoded message.
     fn send_frame(&mut self, id: ConnId, frame: &Rc<SharedFrame>) -> SendStatus {
-        if !self.is_open(id) {
+        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
+        if peer.stage != Stage::Open {
             return SendStatus::Gone;
         }
+        let is_corked = self.cork.owner == Some(id) && !peer.blocked;
         if trace::is_on() {
             trace::sent(id, frame.bytes());
         }
-        if self.is_corked(id) {
+        if is_corked {
             self.stats.sent_messages += 1;
             return self.add_to_cork(id, frame.bytes());
         }
@@ -164,20 +166,15 @@ impl<S> Peers<S> {
     }
 
     /// Adds a message of `len` bytes to a backlog, if it may wait there.
+    #[inline]
     fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
-        let is_admitted = self.admits(id, len);
-        if !self.is_open(id) {
-            // The socket has failed meanwhile, or the peer was too slow for too long.
-            return if is_admitted { SendStatus::Gone } else { SendStatus::Dropped };
+        if !self.fits(id, len)
+            && let Err(status) = self.make_room(id, len)
+        {
+            return status;
         }
-        if is_admitted {
-            self.stats.sent_messages += 1;
-            self.queue(id, len, push)
-        } else {
-            trace!("connection {id}: too slow, dropped");
-            self.stats.dropped_messages += 1;
-            SendStatus::Dropped
-        }
+        self.stats.sent_messages += 1;
+        self.queue(id, len, push)
     }
 
     /// Sends a ping (§5.5.2).
@@ -203,31 +200,39 @@ impl<S> Peers<S> {
         });
     }
 
-    /// Whether `len` more bytes, which another connection's hook sends, may wait for this peer.
+    /// Whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the limit.
     ///
-    /// They may if nothing waits, or if the sum stays within the limit. The peer's own hooks are never refused:
-    /// instead the peer is no longer read from.
-    pub(super) fn admits(&mut self, id: ConnId, len: usize) -> bool {
-        if self.cork.owner == Some(id) {
-            return true;
-        }
-        let limit = self.config.max_backpressure;
-        let is_over = |peer: &Peer<S>| peer.buffered() > 0 && peer.buffered() + len > limit;
-        if !self.get(id).is_some_and(is_over) {
-            return true;
-        }
+    /// The peer's own hooks are never refused: instead the peer is no longer read from.
+    #[inline]
+    fn fits(&self, id: ConnId, len: usize) -> bool {
+        let buffered = self.table.get(id).map_or(0, Peer::buffered);
+        buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.owner == Some(id)
+    }
+
+    /// Writes what waits, so that `len` more bytes may; or says what has become of them.
+    #[cold]
+    fn make_room(&mut self, id: ConnId, len: usize) -> Result<(), SendStatus> {
         // What was queued in this turn may not have met the socket yet. One that is full says so when it has room.
         if self.get(id).is_some_and(|peer| !peer.blocked) {
             self.flush(id);
-            if !self.get(id).is_some_and(is_over) {
-                return true;
+            if !self.is_open(id) {
+                return Err(SendStatus::Gone);
+            }
+            if self.fits(id, len) {
+                return Ok(());
             }
         }
-        if self.config.backpressure == Backpressure::Close {
-            debug!("connection {id}: too slow for what others send it");
-            let reason = "too slow to receive";
-            self.fail(id, CloseCode::POLICY_VIOLATION, reason, Cause::Backpressure);
+        match self.config.backpressure {
+            Backpressure::Close => {
+                debug!("connection {id}: too slow for what others send it");
+                let reason = "too slow to receive";
+                self.fail(id, CloseCode::POLICY_VIOLATION, reason, Cause::Backpressure);
+            }
+            Backpressure::Drop => {
+                trace!("connection {id}: too slow, dropped");
+                self.stats.dropped_messages += 1;
+            }
         }
-        false
+        Err(SendStatus::Dropped)
     }
 }

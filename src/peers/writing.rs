@@ -52,12 +52,6 @@ impl<S> Peers<S> {
         self.linger_if_flushed(id);
     }
 
-    /// Whether what is sent to `id` is collected now.
-    #[inline]
-    pub(super) fn is_corked(&self, id: ConnId) -> bool {
-        self.cork.owner == Some(id) && self.get(id).is_some_and(|peer| !peer.blocked)
-    }
-
     /// Collects bytes, or writes them at once behind what was collected if they are too many to be copied.
     #[inline]
     pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
@@ -191,17 +185,15 @@ impl<S> Peers<S> {
                 self.flushed(id);
                 continue;
             }
-            let slices = waiting.backlog.slices();
-            let result = match slices.only() {
+            let result = match waiting.backlog.only_part() {
                 Some(bytes) => peer.stream.write(bytes),
-                None => peer.stream.write_vectored(slices.as_slice()),
+                None => peer.stream.write_vectored(waiting.backlog.slices().as_slice()),
             };
             match result {
                 // A stream that takes nothing and doesn't say why would be tried for ever.
                 Ok(0) => return self.lose_socket(id, &ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    let parts = slices.as_slice().iter().map(|part| &**part);
-                    self.watch.tell_sent(id, peer.watching, parts, written);
+                    self.watch.tell_sent(id, peer.watching, waiting.backlog.parts(), written);
                     self.taken(id, written);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
