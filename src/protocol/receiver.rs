@@ -145,6 +145,9 @@ impl Receiver {
         input: &mut &'a mut [u8],
     ) -> Result<Option<Event<'s>>, ProtocolError> {
         self.release();
+        if input.is_empty() {
+            return Ok(None);
+        }
         match self.take_whole_frame(input) {
             Ok(None) => self.put_together(input),
             Ok(Some(event)) => Ok(Some(event)),
@@ -188,14 +191,20 @@ impl Receiver {
     /// assert_eq!(receiver.memory(), 0);
     /// # Ok::<(), wirehook::protocol::ProtocolError>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn release(&mut self) {
-        let State::Delivered(kind) = self.state else { return };
-        match kind {
-            Kind::Data => self.message = None,
-            Kind::Close | Kind::Ping | Kind::Pong => self.control = None,
+        match self.state {
+            State::Delivered(kind) => {
+                match kind {
+                    Kind::Data => self.message = None,
+                    Kind::Close | Kind::Ping | Kind::Pong => self.control = None,
+                }
+                self.state = State::Header(PartialHeader::default());
+            }
+            // Nothing more is to come of a message under way.
+            State::CloseReceived | State::Discard => (self.control, self.message) = (None, None),
+            State::Header(_) | State::Payload(_) => {}
         }
-        self.state = State::Header(PartialHeader::default());
     }
 
     /// Whether the peer's Close has arrived.
@@ -290,8 +299,6 @@ impl Receiver {
                 // §5.5.1: after a Close nothing more is to come, and §7.1.7: after a failure nothing is processed.
                 State::CloseReceived | State::Discard => {
                     *input = &mut [];
-                    self.control = None;
-                    self.message = None;
                     return Ok(None);
                 }
             }

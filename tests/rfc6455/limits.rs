@@ -384,6 +384,8 @@ fn close_throws_away_the_message_it_interrupts() {
     let mut client = Client::new(&Limits::default());
     client.deliver(&frame(0x02, b"abc"));
     client.deliver(&frame(0x88, b""));
+    // At once, and not when more has come, for perhaps nothing will.
+    assert_eq!((client.connection.recv.buffered(), client.connection.recv.memory()), (0, 0));
     client.deliver(b"more");
     assert_eq!(client.connection.recv.buffered(), 0);
 }
