@@ -113,7 +113,7 @@ fn run<H: Handler>(mut server: Server<H>, metrics: Option<&str>, mode: &str) -> 
         };
     }
     let outcome = server.local_addr().and_then(|address| {
-        signals::shut_down_on_signal(server.handle())?;
+        let server = signals::shut_down_on_signal(server)?;
         print(&format!("wirehook {} {mode}://{address}\n", env!("CARGO_PKG_VERSION")));
         if let Some(address) = server.watchers_addr() {
             ::log::info!("figures on http://{address}/metrics");

@@ -30,6 +30,7 @@ use super::{
     drain::Drain,
     guard,
     handle::{Shutdown, Wish},
+    stop::Stop,
 };
 use crate::{
     cause::Cause,
@@ -43,6 +44,7 @@ use crate::{
 pub(super) const LISTENER: Token = Token(usize::MAX);
 pub(super) const WAKER: Token = Token(usize::MAX - 1);
 pub(super) const WATCHERS: Token = Token(usize::MAX - 2);
+pub(super) const STOP: Token = Token(usize::MAX - 3);
 
 /// All connections are read into one buffer of this length, one after the other: a connection that is silent
 /// owns none. It also bounds what one connection can have done in one turn.
@@ -63,6 +65,7 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     clients_inherit_nodelay: bool,
     /// Where those come in who watch the server; open to the end.
     watchers: Option<Door<L>>,
+    stop: Option<Stop>,
     handle: Handle,
     handler: H,
     peers: Peers<H::State>,
@@ -114,6 +117,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             clients_inherit_nodelay,
             door: Some(Door::new(listener)),
             watchers: watchers.map(Door::new),
+            stop: None,
             handle,
             handler,
             peers,
@@ -128,6 +132,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Has somebody watch the bytes of clients go by.
     pub(super) fn watched_by(mut self, watch: Watch) -> Self {
         self.peers.watch = watch;
+        self
+    }
+
+    /// Has the end of a pipe end the server.
+    pub(super) fn stopped_by(mut self, stop: Option<Stop>) -> Self {
+        self.stop = stop;
         self
     }
 
@@ -163,6 +173,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 LISTENER => self.door.iter_mut().for_each(Door::knocked),
                 WATCHERS => self.watchers.iter_mut().for_each(Door::knocked),
                 WAKER => self.fulfil_wishes(),
+                STOP => self.listen_to_stop(),
                 Token(index) => self.react(index, ready),
             }
         }
@@ -421,6 +432,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     }
 
     // --- The end ---------------------------------------------------------------------------------------
+
+    /// The pipe has spoken, or says that it might have.
+    fn listen_to_stop(&self) {
+        if self.stop.as_ref().is_some_and(Stop::is_asked_for) {
+            self.handle.shutdown();
+        }
+    }
 
     pub(super) fn is_over(&self) -> bool {
         self.drain.is_some() && self.peers.len() == 0

@@ -10,6 +10,7 @@ mod event_loop;
 mod figures;
 mod guard;
 mod handle;
+mod stop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 
@@ -31,7 +32,10 @@ use crate::{
     protocol::{Message, Request, Response},
     websocket::WebSocket,
 };
+#[cfg(unix)]
+use event_loop::STOP;
 use event_loop::{EventLoop, LISTENER, WAKER, WATCHERS};
+use stop::Stop;
 
 /// A WebSocket server on one address, on one thread.
 ///
@@ -82,6 +86,7 @@ pub struct Server<H: Handler = Hooks<()>> {
     poll: Poll,
     listener: TcpListener,
     watchers: Option<TcpListener>,
+    stop: Option<Stop>,
     timers: Timers<Task<H::State>>,
     handle: Handle,
     config: Config,
@@ -114,6 +119,7 @@ impl Server {
             poll,
             listener,
             watchers: None,
+            stop: None,
             timers: Timers::default(),
             handle,
             config: Config::default(),
@@ -297,8 +303,8 @@ impl<H: Handler> Server<H> {
     /// dropped: they are those of another state. Example: [`Handler`].
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
-        let Self { poll, listener, watchers, timers: _, handle, config, watch, handler: _ } = self;
-        Server { poll, listener, watchers, timers: Timers::default(), handle, config, watch, handler }
+        let Self { poll, listener, watchers, stop, timers: _, handle, config, watch, handler: _ } = self;
+        Server { poll, listener, watchers, stop, timers: Timers::default(), handle, config, watch, handler }
     }
 
     /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.
@@ -366,6 +372,31 @@ impl<H: Handler> Server<H> {
         self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
+    /// Shuts down, as [`Handle::shutdown`] does, once something can be read from `pipe` or its other end is closed;
+    /// a later one takes the place of an earlier.
+    ///
+    /// It is watched by the loop itself: no thread has to wait for it. So a signal can end the server, if its
+    /// handler writes into the other end, and so can the end of whoever holds that.
+    ///
+    /// ```
+    /// # use std::{os::unix::net::UnixStream, thread};
+    /// # use wirehook::Server;
+    /// let (ours, theirs) = UnixStream::pair()?;
+    /// let server = Server::bind("127.0.0.1:0")?.stopped_by(ours)?;
+    /// thread::spawn(move || drop(theirs));
+    /// server.run()?; // returns when it is closed
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The operating system refuses to watch it.
+    #[cfg(unix)]
+    pub fn stopped_by(mut self, pipe: std::os::unix::net::UnixStream) -> io::Result<Self> {
+        self.stop = Some(Stop::new(pipe, self.poll.registry(), STOP)?);
+        Ok(self)
+    }
+
     /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier. Example:
     /// [`Observer`].
     #[must_use]
@@ -416,8 +447,9 @@ impl<H: Handler> Server<H> {
     ///
     /// The operating system refuses to poll. Nothing that a client does ends the server.
     pub fn run(self) -> io::Result<()> {
-        let Self { poll, listener, watchers, timers, handle, config, watch, handler } = self;
-        EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?.watched_by(watch).run()
+        let Self { poll, listener, watchers, stop, timers, handle, config, watch, handler } = self;
+        let event_loop = EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?;
+        event_loop.watched_by(watch).stopped_by(stop).run()
     }
 
     /// [`run`](Self::run) under the name that Swoole gives it. Example: [`Server`].

@@ -118,6 +118,33 @@ fn a_shutdown_tells_everybody_over_a_time_and_ends_at_its_deadline() {
     assert!(ends.iter().all(|end| end.cause == Cause::Local), "{ends:?}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_pipe_that_is_written_to_or_closed_ends_the_server_in_order() {
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    for is_written_to in [true, false] {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let server = serve(|server, _| {
+            let server = server.stopped_by(ours).unwrap();
+            server.on_message(|ws, message| drop(ws.send(message)))
+        });
+        let mut client = Client::open(server.address);
+        client.send_text("still there?");
+        // While it says nothing, nothing happens.
+        client.expect_text("still there?");
+        if is_written_to {
+            theirs.write_all(b"!").unwrap();
+        } else {
+            drop(theirs);
+        }
+        client.expect_close(1001, "server is shutting down");
+        client.send_close(1001, "");
+        client.expect_end();
+        assert!(server.closed().1.clean);
+    }
+}
+
 #[test]
 fn timers_run_on_the_loop_and_reach_everybody() {
     let server = serve(|server, log| {
