@@ -215,8 +215,7 @@ fn flood_with_fragments(server: &Server, count: usize) -> io::Result<(u64, Durat
     client.say(FIN | PING, b"through?")?;
     client.expect(&Heard::Pong(b"through?".to_vec()))?;
     most = most.max(vitals::resident(server.pid())?);
-    thread::sleep(Duration::from_millis(50));
-    let cpu = vitals::cpu(server.pid())? - cpu;
+    let cpu = cpu_at_rest(server.pid())? - cpu;
     client.say(FIN | CONTINUATION, b"")?;
     let is_whole = client.expect(&Heard::Message(BINARY, Vec::new())).is_ok();
     Ok((most - before, cpu, is_whole))
@@ -247,6 +246,22 @@ fn unread_pongs(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     has_lived(table, &mut server)
 }
 
+/// The processor time that a server has had once it does nothing more: two looks see the same.
+fn cpu_at_rest(pid: u32) -> io::Result<Duration> {
+    const BETWEEN: Duration = Duration::from_millis(20);
+    const LOOKS: u32 = 500;
+    let mut last = vitals::cpu(pid)?;
+    for _ in 0..LOOKS {
+        thread::sleep(BETWEEN);
+        let cpu = vitals::cpu(pid)?;
+        if cpu == last {
+            return Ok(cpu);
+        }
+        last = cpu;
+    }
+    Err(io::Error::other("the server does not come to rest"))
+}
+
 /// A thousand who are open and silent.
 fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     const COUNT: usize = 1000;
@@ -255,10 +270,9 @@ fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     let before = vitals::resident(server.pid())?;
     let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
     let open = let_in(&mut swarm, COUNT, None)?;
-    thread::sleep(Duration::from_millis(500));
+    let cpu = cpu_at_rest(server.pid())?;
     let per_client = (vitals::resident(server.pid())? - before) as f64 / COUNT as f64;
     // Pings are due 20 s after the last word, so none falls into this time.
-    let cpu = vitals::cpu(server.pid())?;
     thread::sleep(TIME);
     let share = (vitals::cpu(server.pid())? - cpu).as_secs_f64() / TIME.as_secs_f64() * 100.0;
     table.tell("1,000 idle connections", format!("{open}"));
