@@ -127,7 +127,9 @@ fn a_pipe_that_is_written_to_or_closed_ends_the_server_in_order() {
         let (ours, mut theirs) = UnixStream::pair().unwrap();
         let server = serve(|server, _| {
             let server = server.stopped_by(ours).unwrap();
-            server.on_message(|ws, message| drop(ws.send(message)))
+            server.on_message(|ws, message| {
+                ws.send(message);
+            })
         });
         let mut client = Client::open(server.address);
         client.send_text("still there?");
