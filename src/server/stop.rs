@@ -44,8 +44,9 @@ mod unix {
 
         /// Whether something was said, or the other end is closed.
         pub(in crate::server) fn is_asked_for(&self) -> bool {
-            let heard = { &self.0 }.read(&mut [0; 64]);
-            !heard.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted))
+            // The event comes once, so a signal that interrupts the read must not lose it: this reads again.
+            let heard = { &self.0 }.read_exact(&mut [0]);
+            !heard.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Those who come in: accepts that fail, storms, caps.
+//! Those who come in: accepts that fail, storms, caps. And the pipe that ends the server.
 
 use super::*;
 
@@ -199,4 +199,20 @@ fn clients_inherit_nodelay_from_the_listener() {
         };
         assert_eq!(socket.nodelay().unwrap(), nodelay);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_asks_for_the_end_once_it_is_written_to_or_closed_and_not_before() {
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    let poll = Poll::new().unwrap();
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let stop = crate::server::stop::Stop::new(ours, poll.registry(), Token(0)).unwrap();
+    assert!(!stop.is_asked_for());
+    theirs.write_all(b"!").unwrap();
+    assert!(stop.is_asked_for());
+    assert!(!stop.is_asked_for(), "what was said has been heard");
+    drop(theirs);
+    assert!(stop.is_asked_for());
 }
