@@ -390,6 +390,18 @@ fn close_throws_away_the_message_it_interrupts() {
     assert_eq!(client.connection.recv.buffered(), 0);
 }
 
+#[test]
+fn bad_close_that_was_put_together_throws_away_the_message_it_interrupts() {
+    // §10.4, §5.5.1: a body of one byte, which shows only when it is complete.
+    let mut client = Client::new(&Limits::default());
+    client.deliver(&frame(0x02, b"abc"));
+    for byte in frame(0x88, b"\x03") {
+        client.deliver(&[byte]);
+    }
+    assert!(client.connection.recv.is_discarding());
+    assert_eq!((client.connection.recv.buffered(), client.connection.recv.memory()), (0, 0));
+}
+
 /// A request head of `len` bytes, padded in its target.
 fn head_of(len: usize) -> Vec<u8> {
     let (before, after) = ("GET /", " HTTP/1.1\r\nHost: a\r\n\r\n");
