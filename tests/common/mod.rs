@@ -14,7 +14,7 @@ use std::{
     fmt,
     io::{self, BufRead, BufReader, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// How long a test waits for what must come.
@@ -174,7 +174,7 @@ impl Client {
     pub(crate) fn leave_unread(&mut self) {
         assert!(self.stream.buffer().is_empty(), "nothing else is on its way");
         self.send(PING, b"");
-        let arrived = self.socket().peek(&mut [0]).expect("a pong comes");
+        let arrived = uninterrupted(|| self.socket().peek(&mut [0])).expect("a pong comes");
         assert_eq!(arrived, 1, "the server is still there");
     }
 
@@ -229,14 +229,8 @@ impl Client {
         Ok(Some(Frame { first, payload }))
     }
 
-    /// Waits for a byte or the end. A process that was stopped and goes on has its waits interrupted.
     fn is_at_end(&mut self) -> io::Result<bool> {
-        loop {
-            match self.stream.fill_buf() {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                result => return result.map(|bytes| bytes.is_empty()),
-            }
-        }
+        uninterrupted(|| self.stream.fill_buf().map(<[u8]>::is_empty))
     }
 
     pub(crate) fn frame(&mut self) -> Frame {
@@ -258,19 +252,36 @@ impl Client {
 
     /// Whether anything comes within `time`, be it the end.
     pub(crate) fn hears_within(&mut self, time: Duration) -> bool {
-        self.socket().set_read_timeout(Some(time)).unwrap();
-        let heard = match self.stream.fill_buf() {
-            Err(error) if is_timeout(&error) => false,
-            result => result.is_ok(),
-        };
+        let end = Instant::now() + time;
+        let heard = uninterrupted(|| {
+            // A time limit of zero would be none.
+            let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.socket().set_read_timeout(Some(left))?;
+            self.stream.fill_buf().map(|_| ())
+        });
         self.socket().set_read_timeout(Some(PATIENCE)).unwrap();
-        heard
+        match heard {
+            Err(error) if is_timeout(&error) => false,
+            // The end, whether in order or not.
+            _ => true,
+        }
     }
 
     fn bytes<const N: usize>(&mut self) -> io::Result<[u8; N]> {
         let mut bytes = [0; N];
         self.stream.read_exact(&mut bytes)?;
         Ok(bytes)
+    }
+}
+
+/// Waits again when a signal ends a wait: where a time limit is set, this is what comes of a process that was stopped
+/// and goes on.
+pub(crate) fn uninterrupted<T>(mut wait: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match wait() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
 

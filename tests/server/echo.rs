@@ -1,6 +1,9 @@
 //! Messages and control frames in their ordinary course, spoken by an independent client.
 
-use std::net::TcpStream;
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+};
 
 use tungstenite::{
     Error, Message, WebSocket,
@@ -15,17 +18,36 @@ use tungstenite::{
 use wirehook::{Cause, protocol::ProtocolError};
 
 use crate::{
-    common::PATIENCE,
+    common::{PATIENCE, uninterrupted},
     harness::{End, Running, echo, serve},
 };
 
 const MIB: usize = 1024 * 1024;
 
-fn connect(server: &Running) -> WebSocket<TcpStream> {
+/// A socket that is not bothered by signals; the independent client would take them for failures.
+struct Steady(TcpStream);
+
+impl Read for Steady {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.read(bytes))
+    }
+}
+
+impl Write for Steady {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        uninterrupted(|| self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+fn connect(server: &Running) -> WebSocket<Steady> {
     let stream = TcpStream::connect(server.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
-    let (client, _) = tungstenite::client(format!("ws://{}/", server.address), stream).unwrap();
+    let (client, _) = tungstenite::client(format!("ws://{}/", server.address), Steady(stream)).unwrap();
     client
 }
 

@@ -29,22 +29,27 @@ fn payload(number: u32, len: usize) -> Vec<u8> {
     payload
 }
 
-/// Writes numbered messages of one length, and reports once if the other side stops taking them.
+/// Writes numbered messages of one length, and reports while the other side doesn't take them.
 fn write_messages(mut stream: TcpStream, count: u32, len: usize, stalled: &Sender<usize>) {
-    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    const STALL: Duration = Duration::from_millis(500);
+
+    stream.set_write_timeout(Some(STALL / 10)).unwrap();
     let began = Instant::now();
-    let mut written = 0;
+    let (mut written, mut last) = (0, began);
     for number in 0..count {
         let bytes = frame(BINARY, &payload(number, len));
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             match stream.write(rest) {
                 Ok(taken) => {
-                    written += taken;
+                    (written, last) = (written + taken, Instant::now());
                     rest = &rest[taken..];
                 }
-                Err(error) if is_timeout(&error) => {
-                    let _ = stalled.send(written);
+                // A process that was stopped and goes on has its waits interrupted.
+                Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {
+                    if last.elapsed() >= STALL {
+                        let _ = stalled.send(written);
+                    }
                     assert!(began.elapsed() < PATIENCE * 3, "the server never goes on");
                 }
                 Err(error) => panic!("after {written} bytes: {error}"),

@@ -69,9 +69,12 @@ impl Client {
                 Some(heard) => return Ok(heard),
                 None => {}
             }
-            match self.stream.read(&mut buffer)? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                len => self.incoming.push(&buffer[..len]),
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(len) => self.incoming.push(&buffer[..len]),
+                // With a time limit, a wait does not outlast that the process is stopped and goes on.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }
