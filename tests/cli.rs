@@ -9,11 +9,12 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
 use common::{
-    BINARY, Client, Frame, GRAIN, PING, REQUEST, header,
+    BINARY, Client, Frame, GRAIN, PATIENCE, PING, REQUEST, frame, header,
     process::{BINARY_PATH, Process, command, run},
     request,
 };
@@ -249,7 +250,7 @@ fn decode_reads_hex_base64_files_and_standard_input() {
 #[test]
 fn decode_knows_a_handshake_by_its_first_bytes() {
     // §4.2
-    let frame = common::frame(0x81, b"Hello");
+    let frame = frame(0x81, b"Hello");
     let (text, status) = pipe(&["decode"], &[REQUEST.as_bytes(), &frame].concat());
     assert_eq!(status, Some(0));
     assert!(
@@ -599,6 +600,50 @@ fn cpu_seconds(pid: u32) -> Option<f64> {
     let ticks: Vec<f64> =
         stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
     Some(ticks.iter().sum::<f64>() / 100.0)
+}
+
+/// How much memory a process has, in KiB.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn resident(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
+// What becomes of freed memory depends on the allocator.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn most_of_the_memory_of_large_messages_returns_to_the_system_when_they_have_gone() {
+    const LEN: u64 = 8 << 20;
+    const MIB: u64 = 1024;
+
+    let (process, address) = Process::start(&["--max-message-size", "8M"]);
+    let before = resident(process.id());
+    let until = |is_it: &dyn Fn(u64) -> bool| {
+        let began = Instant::now();
+        while !is_it(resident(process.id())) {
+            assert!(began.elapsed() < PATIENCE, "{} KiB, {before} before", resident(process.id()));
+            thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let payload = vec![0; LEN as usize];
+    let mut clients = [(); 4].map(|()| Client::open(address));
+    let message = frame(BINARY, &payload);
+    let (last, rest) = message.split_last().unwrap();
+    for client in &mut clients {
+        client.write(rest);
+    }
+    until(&|now| now > before + 24 * MIB);
+    for client in &mut clients {
+        client.write(&[*last]);
+        assert!(client.frame() == Frame { first: BINARY, payload: payload.clone() });
+    }
+    until(&|now| now < before + 16 * MIB);
+    // Nobody has gone.
+    for client in &mut clients {
+        client.send_text("Hello");
+        client.expect_text("Hello");
+    }
 }
 
 #[test]

@@ -241,10 +241,22 @@ impl<S> Peers<S> {
         }
     }
 
+    /// Gives back what is only kept to be used again.
+    pub(crate) fn tidy(&mut self) {
+        self.waiting_room.clear();
+        self.cork.bytes = Vec::new();
+    }
+
+    /// Bytes that are held for all connections together.
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        self.meter.held()
+    }
+
     /// Whether more is held for all connections together than may be.
     #[inline]
     pub(crate) fn is_over_budget(&self) -> bool {
-        self.meter.held() > self.config.max_buffered_bytes
+        self.held() > self.config.max_buffered_bytes
     }
 
     /// The connections that hold most, as many as must go so that an eighth of what may be held is free again.

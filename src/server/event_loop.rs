@@ -30,6 +30,7 @@ use super::{
     drain::Drain,
     guard,
     handle::{Shutdown, Wish},
+    heap::Heap,
     stop::Stop,
 };
 use crate::{
@@ -74,6 +75,7 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     buffer: Box<[u8]>,
     /// Connections that probably have more to read, whose turn comes again after all others had theirs.
     more: Vec<ConnId>,
+    heap: Heap,
     drain: Option<Drain>,
     started: Instant,
 }
@@ -124,6 +126,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             conversations: Vec::with_capacity(ROOM),
             buffer: vec![0; READ_BUFFER_LEN].into(),
             more: Vec::new(),
+            heap: Heap::default(),
             drain: None,
             started: Instant::now(),
         })
@@ -143,7 +146,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// Turns until the server has drained.
     pub(super) fn run(mut self) -> io::Result<()> {
-        keep_freed_memory();
+        Heap::keep_freed_memory();
         let mut events = Events::with_capacity(EVENTS);
         let mut end = Duration::ZERO;
         while !self.is_over() {
@@ -187,6 +190,10 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self.run_timers();
         self.go_on_draining();
         self.settle();
+        if self.heap.is_time(self.peers.held(), self.peers.now) {
+            self.peers.tidy();
+            Heap::give_back();
+        }
     }
 
     /// How long the poll may wait, seen from `now`; `None` is for ever.
@@ -197,7 +204,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
         let retry = doors().filter_map(Door::retry_at).min();
         let drain = self.drain.as_ref().map(Drain::wake_at);
-        [self.peers.next_deadline(), self.peers.timers.next_due(), retry, drain]
+        [self.peers.next_deadline(), self.peers.timers.next_due(), retry, drain, self.heap.look_at()]
             .into_iter()
             .flatten()
             .min()
@@ -476,16 +483,6 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
         }
     }
-}
-
-/// Has the allocator keep a few MiB that large messages have given back, for the next ones.
-///
-/// glibc returns free memory at the end of the heap to the system as soon as it is more than 128 KiB, and takes
-/// it again, page by page, for the next large message: that was a third of the cost of a 1 MiB echo. It learns
-/// from the first large block that is freed, so it is given one, untouched. Other allocators don't care.
-fn keep_freed_memory() {
-    const FREED: usize = 4 * 1024 * 1024;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(FREED)));
 }
 
 impl<H: Handler, L: Listener> Drop for EventLoop<H, L> {

@@ -10,6 +10,7 @@ mod event_loop;
 mod figures;
 mod guard;
 mod handle;
+mod heap;
 mod stop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;

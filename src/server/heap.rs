@@ -1,0 +1,91 @@
+//! What becomes of memory that large messages have given back.
+//!
+//! This file knows the habits of one allocator, glibc's, and speaks to it in the only words there are: by what it
+//! allocates and frees. It refuses to know what memory is taken for. Other allocators take no harm from it.
+//!
+//! glibc returns what is free at the end of its heap to the system, and takes it again, page by page, for the next large
+//! message: that was half of the cost of an echo of 4 MiB. It keeps more once it has seen a large block come back, twice
+//! as much as the largest. So it is shown one, and a server that is busy has its memory at hand; and a second later it
+//! is shown more than it keeps, so that it returns all that lies above what is still in use.
+
+use std::{hint::black_box, time::Duration};
+
+use crate::peers::Millis;
+
+/// The block that glibc learns from. It keeps twice as much; it would learn nothing from one over 32 MiB.
+const LESSON: usize = 24 * 1024 * 1024;
+/// With so many of them it has more than it ever keeps, also if others have taught it to keep the most, 64 MiB.
+const MORE_THAN_KEPT: usize = 3;
+/// Where this much at most is held at once, too little comes back to care.
+const LITTLE: usize = 4 * 1024 * 1024;
+/// How long memory is kept for the next large message.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+
+/// The memory that was given back and is kept.
+#[derive(Debug, Default)]
+pub(super) struct Heap {
+    give_back_at: Option<Millis>,
+}
+
+impl Heap {
+    /// Has the allocator keep what is given back from here on.
+    pub(super) fn keep_freed_memory() {
+        drop(untouched_blocks(1));
+    }
+
+    /// Takes note of how much is held after a turn; whether it is time to give back what was kept.
+    #[inline]
+    pub(super) fn is_time(&mut self, held: usize, now: Millis) -> bool {
+        match self.give_back_at {
+            Some(at) if at <= now => {
+                self.give_back_at = None;
+                true
+            }
+            None if held > LITTLE => {
+                self.give_back_at = Some(now + KEPT_FOR);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Has the allocator return all that it can.
+    pub(super) fn give_back() {
+        drop(untouched_blocks(MORE_THAN_KEPT));
+    }
+
+    /// When to look next, whatever happens until then.
+    pub(super) const fn look_at(&self) -> Option<Millis> {
+        self.give_back_at
+    }
+}
+
+/// Blocks that nobody writes to: address space, and no memory. Fewer where there is no more of it.
+fn untouched_blocks(count: usize) -> Vec<Vec<u8>> {
+    let block = || {
+        let mut block = Vec::new();
+        block.try_reserve_exact(LESSON).ok().map(|()| black_box(block))
+    };
+    (0..count).map_while(|_| block()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_after_much_was_held_it_is_time_to_give_it_back_and_not_before() {
+        let mut heap = Heap::default();
+        assert!(!heap.is_time(LITTLE, Millis(5)));
+        assert_eq!(heap.look_at(), None);
+        assert!(!heap.is_time(LITTLE + 1, Millis(7)));
+        assert_eq!(heap.look_at(), Some(Millis(1007)));
+        // What comes meanwhile does not put it off.
+        assert!(!heap.is_time(2 * LITTLE, Millis(1006)));
+        assert!(heap.is_time(0, Millis(1007)));
+        assert_eq!(heap.look_at(), None);
+        // As long as much is held, there will be more to give back.
+        assert!(!heap.is_time(2 * LITTLE, Millis(1008)));
+        assert_eq!(heap.look_at(), Some(Millis(2008)));
+    }
+}
