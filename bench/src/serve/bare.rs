@@ -38,7 +38,11 @@ pub(super) fn run(service: Service, bytes_in: usize, bytes_out: usize) -> Result
         answers: vec![0; bytes_out * (READ_BUFFER / bytes_in + 2)],
     };
     loop {
-        poll.poll(&mut events, None)?;
+        match poll.poll(&mut events, None) {
+            // A process that was stopped and goes on.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            result => result?,
+        }
         for event in &events {
             match event.token() {
                 LISTENER => server.accept(&listener, poll.registry())?,
