@@ -147,6 +147,30 @@ fn a_pipe_that_is_written_to_or_closed_ends_the_server_in_order() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_later_pipe_takes_the_place_of_an_earlier() {
+    use std::{io::Write, os::unix::net::UnixStream};
+
+    let [(first, mut earlier), (second, later)] = [(); 2].map(|()| UnixStream::pair().unwrap());
+    let server = serve(|server, _| {
+        let server = server.stopped_by(first).unwrap().stopped_by(second).unwrap();
+        server.on_message(|ws, message| {
+            ws.send(message);
+        })
+    });
+    let mut client = Client::open(server.address);
+    assert!(earlier.write_all(b"!").is_err(), "nobody holds its other end any more");
+    drop(earlier);
+    client.send_text("still there?");
+    client.expect_text("still there?");
+    drop(later);
+    client.expect_close(1001, "server is shutting down");
+    client.send_close(1001, "");
+    client.expect_end();
+    assert!(server.closed().1.clean);
+}
+
 #[test]
 fn timers_run_on_the_loop_and_reach_everybody() {
     let server = serve(|server, log| {
