@@ -20,6 +20,9 @@ use super::{
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
+/// A message that outgrows its buffer gets one of so many times the bytes that have arrived.
+const GROWTH: usize = 4;
+
 /// The receiving half of a server's connection.
 ///
 /// ```text
@@ -222,8 +225,8 @@ impl Receiver {
         self.message.as_deref().map_or(0, Body::len)
     }
 
-    /// Bytes of memory that are taken for a message that is not complete: a buffer grows in steps, so this can
-    /// be up to twice as much as [`buffered`](Self::buffered).
+    /// Bytes of memory that are taken for a message that is not complete: a buffer grows in steps, so this can be up
+    /// to four times as much as [`buffered`](Self::buffered), but never over the message limit.
     pub fn memory(&self) -> usize {
         self.message.as_deref().map_or(0, Body::capacity)
     }
@@ -283,9 +286,12 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    // Once a second frame has come, nobody knows how many more will.
-                    let to_come = if fin || self.buffered() == 0 { remaining } else { u64::MAX };
-                    self.append(kind, piece, to_come)?;
+                    let most = match self.buffered() {
+                        before if fin || before == 0 => before + piece.len() + remaining as usize,
+                        // More frames are to follow, and nobody knows how many.
+                        _ => self.max_message_size,
+                    };
+                    self.append(kind, piece, most)?;
                     if remaining > 0 {
                         return Ok(None);
                     }
@@ -354,16 +360,14 @@ impl Receiver {
         self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
-    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte.
-    fn append(&mut self, kind: Kind, piece: &[u8], to_come: u64) -> Result<(), ProtocolError> {
+    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte. `most` is what
+    /// a message can become.
+    fn append(&mut self, kind: Kind, piece: &[u8], most: usize) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
                 // §8.1: the connection fails as soon as the text can't become valid any more.
-                Some(Body::Text(text)) => text.push(piece).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
-                Some(Body::Binary(bytes)) => {
-                    make_room(bytes, piece.len(), to_come);
-                    bytes.extend_from_slice(piece);
-                    Ok(())
+                Some(message) => {
+                    message.append(piece, most).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
                 }
                 None => Err(ProtocolError::NothingToContinue),
             },
@@ -469,6 +473,30 @@ impl Body {
         }
     }
 
+    /// Adds a piece. `most` is what the message can become.
+    fn append(&mut self, piece: &[u8], most: usize) -> Result<(), InvalidUtf8> {
+        let arrived = self.len() + piece.len();
+        if self.capacity() < arrived {
+            // To grow may be to move, so it should be seldom; and the last few bytes shouldn't double a large one.
+            self.grow_to(arrived.saturating_mul(GROWTH).min(most));
+        }
+        match self {
+            Self::Text(text) => text.push(piece),
+            Self::Binary(bytes) => {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes memory for so many bytes in all.
+    fn grow_to(&mut self, capacity: usize) {
+        match self {
+            Self::Text(text) => text.grow_to(capacity),
+            Self::Binary(bytes) => bytes.reserve_exact(capacity - bytes.len()),
+        }
+    }
+
     fn message(&self) -> Message<'_> {
         match self {
             Self::Text(text) => Message::Text(text.as_str()),
@@ -495,16 +523,6 @@ impl ControlPayload {
 impl Default for ControlPayload {
     fn default() -> Self {
         Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 }
-    }
-}
-
-/// Makes room for a piece, and for as much again as has arrived, but not for more than is to come: the last few
-/// bytes of a large message shall not double its buffer.
-fn make_room(bytes: &mut Vec<u8>, piece: usize, to_come: u64) {
-    if bytes.capacity() - bytes.len() < piece {
-        let arrived = bytes.len() + piece;
-        let ahead = to_come.min(arrived as u64) as usize;
-        bytes.reserve_exact(piece + ahead);
     }
 }
 

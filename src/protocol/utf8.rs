@@ -79,6 +79,11 @@ impl TextBuffer {
         self.text.capacity()
     }
 
+    /// Takes memory for so many bytes in all.
+    pub(super) fn grow_to(&mut self, capacity: usize) {
+        self.text.reserve_exact(capacity - self.text.len());
+    }
+
     /// Whether nothing was pushed yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

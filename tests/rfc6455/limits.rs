@@ -281,8 +281,8 @@ fn what_is_held_is_what_has_arrived_and_goes_with_its_event() {
 type Growth<'a> = (&'a [u8], usize);
 
 #[track_caller]
-fn check_memory(steps: &[Growth<'_>]) {
-    let mut client = Client::new(&Limits::default());
+fn check_memory(limits: &Limits, steps: &[Growth<'_>]) {
+    let mut client = Client::new(limits);
     for (at, (piece, memory)) in steps.iter().enumerate() {
         client.deliver(piece);
         assert_eq!(client.connection.recv.memory(), *memory, "step {at}");
@@ -292,41 +292,63 @@ fn check_memory(steps: &[Growth<'_>]) {
 
 #[test]
 fn memory_grows_with_what_arrives_and_never_past_the_end_of_the_last_frame() {
-    // §10.4: room for as much again as has arrived, but not for more than is to come.
-    let whole = frame(0x82, &[b'x'; 1_001]);
+    // §10.4: room for four times as much as has arrived, but not for more than is to come.
+    for first in [0x81, 0x82] {
+        let whole = frame(first, &[b'x'; 2_001]);
+        let (header, payload) = whole.split_at(8);
+        check_memory(
+            &Limits::default(),
+            &[
+                (header, 0),
+                (&payload[..400], 1_600),
+                (&payload[400..1_600], 1_600),
+                (&payload[1_600..1_601], 2_001),
+                (&payload[1_601..2_000], 2_001),
+            ],
+        );
+    }
+}
+
+#[test]
+fn memory_for_text_counts_a_character_that_is_cut() {
+    // §10.4, §8.1: each piece ends inside one, which must not make the memory grow past the end.
+    let whole = frame(0x81, "ü".repeat(1_001).as_bytes());
     let (header, payload) = whole.split_at(8);
-    check_memory(&[
-        (header, 0),
-        (&payload[..400], 800),
-        (&payload[400..800], 800),
-        (&payload[800..801], 1_001),
-        (&payload[801..1_000], 1_001),
-    ]);
+    check_memory(
+        &Limits::default(),
+        &[(header, 0), (&payload[..1], 4), (&payload[1..501], 2_002), (&payload[501..2_001], 2_002)],
+    );
 }
 
 #[test]
 fn memory_for_a_fragment_is_that_of_the_fragment_until_another_follows() {
     // §10.4, §5.4: once a second one has come, nobody knows how many more will.
-    check_memory(&[
-        (&frame(0x02, b"0123456789"), 10),
-        (&frame(0x00, b"abcd"), 28),
-        (&frame(0x00, b"efghijklmnopqr"), 28),
-        // Ten bytes in the last fragment, of which one has arrived.
-        (&frame(0x80, b"0123456789")[..7], 38),
-    ]);
+    for first in [0x01, 0x02] {
+        check_memory(
+            &Limits::default(),
+            &[
+                (&frame(first, b"0123456789"), 10),
+                (&frame(0x00, b"abcd"), 56),
+                (&frame(0x00, b"efghijklmnopqr"), 56),
+                // Forty bytes in the last fragment, of which thirty have arrived.
+                (&frame(0x80, &[b'x'; 40])[..36], 68),
+            ],
+        );
+    }
 }
 
 #[test]
-fn memory_for_text_is_at_most_twice_what_has_arrived() {
+fn memory_for_fragments_never_grows_past_the_limit() {
     // §10.4
-    let whole = frame(0x81, &[b'x'; 1_001]);
-    let mut client = Client::new(&Limits::default());
-    client.deliver(&whole[..8]);
-    assert_eq!(client.connection.recv.memory(), 0);
-    for (piece, arrived) in [(&whole[8..408], 400), (&whole[408..409], 401), (&whole[409..1_008], 1_000)] {
-        client.deliver(piece);
-        let memory = client.connection.recv.memory();
-        assert!((arrived..=2 * arrived).contains(&memory), "{memory} for {arrived}");
+    for first in [0x01, 0x02] {
+        check_memory(
+            &messages_up_to(100),
+            &[
+                (&frame(first, b"0123456789"), 10),
+                (&frame(0x00, &[b'x'; 20]), 100),
+                (&frame(0x00, &[b'x'; 70]), 100),
+            ],
+        );
     }
 }
 
