@@ -241,12 +241,6 @@ impl<S> Peers<S> {
         }
     }
 
-    /// Gives back what is only kept to be used again.
-    pub(crate) fn tidy(&mut self) {
-        self.waiting_room.clear();
-        self.cork.bytes = Vec::new();
-    }
-
     /// Bytes that are held for all connections together.
     #[inline]
     pub(crate) fn held(&self) -> usize {

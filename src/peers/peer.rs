@@ -129,11 +129,6 @@ impl WaitingRoom {
         })
     }
 
-    /// Keeps none.
-    pub(crate) fn clear(&mut self) {
-        self.empty = Vec::new();
-    }
-
     /// Takes a place back from which everything has gone out.
     pub(crate) fn give_back(&mut self, mut waiting: Box<Waiting>) {
         if self.empty.len() < Self::KEPT && waiting.backlog.is_small() {

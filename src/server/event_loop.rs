@@ -124,7 +124,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             handler,
             peers,
             conversations: Vec::with_capacity(ROOM),
-            buffer: vec![0; READ_BUFFER_LEN].into(),
+            buffer: Heap::prepare(|| vec![0; READ_BUFFER_LEN].into()),
             more: Vec::new(),
             heap: Heap::default(),
             drain: None,
@@ -146,7 +146,6 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// Turns until the server has drained.
     pub(super) fn run(mut self) -> io::Result<()> {
-        Heap::keep_freed_memory();
         let mut events = Events::with_capacity(EVENTS);
         let mut end = Duration::ZERO;
         while !self.is_over() {
@@ -191,7 +190,6 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self.go_on_draining();
         self.settle();
         if self.heap.is_time(self.peers.held(), self.peers.now) {
-            self.peers.tidy();
             Heap::give_back();
         }
     }

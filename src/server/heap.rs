@@ -6,7 +6,9 @@
 //! glibc returns what is free at the end of its heap to the system, and takes it again, page by page, for the next large
 //! message: that was half of the cost of an echo of 4 MiB. It keeps more once it has seen a large block come back, twice
 //! as much as the largest. So it is shown one, and a server that is busy has its memory at hand; and a second later it
-//! is shown more than it keeps, so that it returns all that lies above what is still in use.
+//! is shown more than it keeps, so that it returns all that lies above what is in use. A small thing that lies there,
+//! be it one that is free again and set aside for the next of its size, would keep all the rest from being returned:
+//! therefore a gap is left for small things where the heap begins.
 
 use std::{hint::black_box, time::Duration};
 
@@ -16,6 +18,8 @@ use crate::peers::Millis;
 const LESSON: usize = 24 * 1024 * 1024;
 /// With so many of them it has more than it ever keeps, also if others have taught it to keep the most, 64 MiB.
 const MORE_THAN_KEPT: usize = 3;
+/// What is left for small things where the heap begins.
+const GAP: usize = 256 * 1024;
 /// Where this much at most is held at once, too little comes back to care.
 const LITTLE: usize = 4 * 1024 * 1024;
 /// How long memory is kept for the next large message.
@@ -28,9 +32,14 @@ pub(super) struct Heap {
 }
 
 impl Heap {
-    /// Has the allocator keep what is given back from here on.
-    pub(super) fn keep_freed_memory() {
-        drop(untouched_blocks(1));
+    /// Has the allocator keep what is given back from here on. Returns what `allocate` does, which lies above the gap
+    /// for small things, and must stay there and be larger than the gap.
+    pub(super) fn prepare<T>(allocate: impl FnOnce() -> T) -> T {
+        drop(untouched(LESSON));
+        let gap = untouched(GAP);
+        let allocated = allocate();
+        drop(gap);
+        allocated
     }
 
     /// Takes note of how much is held after a turn; whether it is time to give back what was kept.
@@ -51,7 +60,7 @@ impl Heap {
 
     /// Has the allocator return all that it can.
     pub(super) fn give_back() {
-        drop(untouched_blocks(MORE_THAN_KEPT));
+        drop([(); MORE_THAN_KEPT].map(|()| untouched(LESSON)));
     }
 
     /// When to look next, whatever happens until then.
@@ -60,13 +69,12 @@ impl Heap {
     }
 }
 
-/// Blocks that nobody writes to: address space, and no memory. Fewer where there is no more of it.
-fn untouched_blocks(count: usize) -> Vec<Vec<u8>> {
-    let block = || {
-        let mut block = Vec::new();
-        block.try_reserve_exact(LESSON).ok().map(|()| black_box(block))
-    };
-    (0..count).map_while(|_| block()).collect()
+/// A block that nobody writes to: address space, and no memory. Nothing, where there is no more of it.
+fn untouched(len: usize) -> Vec<u8> {
+    let mut block = Vec::new();
+    // Whether it is to be had makes no difference but to what is kept.
+    let _ = block.try_reserve_exact(len);
+    black_box(block)
 }
 
 #[cfg(test)]
