@@ -638,7 +638,7 @@ fn most_of_the_memory_of_large_messages_returns_to_the_system_when_they_have_gon
         client.write(&[*last]);
         assert!(client.frame() == Frame { first: BINARY, payload: payload.clone() });
     }
-    until(&|now| now < before + 8 * MIB);
+    until(&|now| now < before + 16 * MIB);
     // Nobody has gone.
     for client in &mut clients {
         client.send_text("Hello");

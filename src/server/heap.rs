@@ -16,8 +16,9 @@ use crate::peers::Millis;
 
 /// The block that glibc learns from. It keeps twice as much; it would learn nothing from one over 32 MiB.
 const LESSON: usize = 24 * 1024 * 1024;
-/// With so many of them it has more than it ever keeps, also if others have taught it to keep the most, 64 MiB.
-const MORE_THAN_KEPT: usize = 3;
+/// With so many blocks of this length it has more than it ever keeps, also if others have taught it to keep the most,
+/// 64 MiB. The heap of a thread ends at 64 MiB, so it is not a few large ones: nearly all must fit there.
+const MORE_THAN_KEPT: (usize, usize) = (17, 4 * 1024 * 1024);
 /// What is left for small things where the heap begins.
 const GAP: usize = 256 * 1024;
 /// Where this much at most is held at once, too little comes back to care.
@@ -60,7 +61,8 @@ impl Heap {
 
     /// Has the allocator return all that it can.
     pub(super) fn give_back() {
-        drop([(); MORE_THAN_KEPT].map(|()| untouched(LESSON)));
+        let (count, len) = MORE_THAN_KEPT;
+        drop(Vec::from_iter((0..count).map(|_| untouched(len))));
     }
 
     /// When to look next, whatever happens until then.
