@@ -20,8 +20,10 @@ use super::{
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
-/// A message that outgrows its buffer gets one of so many times the bytes that have arrived.
+/// A message that outgrows its buffer gets one of so many times the bytes that have arrived: while its length is known …
 const GROWTH: usize = 4;
+/// … and while more frames are to follow.
+const BLIND_GROWTH: usize = 2;
 
 /// The receiving half of a server's connection.
 ///
@@ -286,12 +288,15 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    let most = match self.buffered() {
-                        before if fin || before == 0 => before + piece.len() + remaining as usize,
+                    let before = self.buffered();
+                    let arrived = before + piece.len();
+                    let room = if fin || before == 0 {
+                        arrived.saturating_mul(GROWTH).min(arrived + remaining as usize)
+                    } else {
                         // More frames are to follow, and nobody knows how many.
-                        _ => self.max_message_size,
+                        arrived.saturating_mul(BLIND_GROWTH).min(self.max_message_size)
                     };
-                    self.append(kind, piece, most)?;
+                    self.append(kind, piece, room)?;
                     if remaining > 0 {
                         return Ok(None);
                     }
@@ -360,14 +365,14 @@ impl Receiver {
         self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
-    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte. `most` is what
-    /// a message can become.
-    fn append(&mut self, kind: Kind, piece: &[u8], most: usize) -> Result<(), ProtocolError> {
+    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte. `room` is what
+    /// a message's buffer grows to if it must.
+    fn append(&mut self, kind: Kind, piece: &[u8], room: usize) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
                 // §8.1: the connection fails as soon as the text can't become valid any more.
                 Some(message) => {
-                    message.append(piece, most).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
+                    message.append(piece, room).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
                 }
                 None => Err(ProtocolError::NothingToContinue),
             },
@@ -473,12 +478,10 @@ impl Body {
         }
     }
 
-    /// Adds a piece. `most` is what the message can become.
-    fn append(&mut self, piece: &[u8], most: usize) -> Result<(), InvalidUtf8> {
-        let arrived = self.len() + piece.len();
-        if self.capacity() < arrived {
-            // To grow may be to move, so it should be seldom; and the last few bytes shouldn't double a large one.
-            self.grow_to(arrived.saturating_mul(GROWTH).min(most));
+    /// Adds a piece. `room` is what the buffer grows to if it must.
+    fn append(&mut self, piece: &[u8], room: usize) -> Result<(), InvalidUtf8> {
+        if self.capacity() < self.len() + piece.len() {
+            self.grow_to(room);
         }
         match self {
             Self::Text(text) => text.push(piece),

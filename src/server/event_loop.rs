@@ -124,9 +124,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             handler,
             peers,
             conversations: Vec::with_capacity(ROOM),
-            buffer: Heap::prepare(|| vec![0; READ_BUFFER_LEN].into()),
+            buffer: vec![0; READ_BUFFER_LEN].into(),
             more: Vec::new(),
-            heap: Heap::default(),
+            heap: Heap::prepare(),
             drain: None,
             started: Instant::now(),
         })

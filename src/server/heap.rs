@@ -27,20 +27,22 @@ const LITTLE: usize = 4 * 1024 * 1024;
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// The memory that was given back and is kept.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Heap {
+    /// What large things lie above, and small things below.
+    _floor: Vec<u8>,
     give_back_at: Option<Millis>,
 }
 
 impl Heap {
-    /// Has the allocator keep what is given back from here on. Returns what `allocate` does, which lies above the gap
-    /// for small things, and must stay there and be larger than the gap.
-    pub(super) fn prepare<T>(allocate: impl FnOnce() -> T) -> T {
+    /// Has the allocator keep what is given back from here on, and leaves the gap for small things.
+    pub(super) fn prepare() -> Self {
         drop(untouched(LESSON));
         let gap = untouched(GAP);
-        let allocated = allocate();
+        // Too large for any hole that there may be below the gap.
+        let floor = untouched(GAP);
         drop(gap);
-        allocated
+        Self { _floor: floor, give_back_at: None }
     }
 
     /// Takes note of how much is held after a turn; whether it is time to give back what was kept.
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_second_after_much_was_held_it_is_time_to_give_it_back_and_not_before() {
-        let mut heap = Heap::default();
+        let mut heap = Heap::prepare();
         assert!(!heap.is_time(LITTLE, Millis(5)));
         assert_eq!(heap.look_at(), None);
         assert!(!heap.is_time(LITTLE + 1, Millis(7)));
