@@ -4,7 +4,7 @@
 //! allocates and frees. It refuses to know what memory is taken for. Other allocators take no harm from it.
 //!
 //! glibc returns what is free at the end of its heap to the system, and takes it again, page by page, for the next large
-//! message: that was half of the cost of an echo of 4 MiB. It keeps more once it has seen a large block come back, twice
+//! message: that was a third of the cost of an echo of 4 MiB. It keeps more once it has seen a large block come back, twice
 //! as much as the largest. So it is shown one, and a server that is busy has its memory at hand; and a second later it
 //! is shown more than it keeps, so that it returns all that lies above what is in use. A small thing that lies there,
 //! be it one that is free again and set aside for the next of its size, would keep all the rest from being returned:

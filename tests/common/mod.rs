@@ -262,8 +262,10 @@ impl Client {
         self.socket().set_read_timeout(Some(PATIENCE)).unwrap();
         match heard {
             Err(error) if is_timeout(&error) => false,
-            // The end, whether in order or not.
-            _ => true,
+            result => {
+                result.expect("the end is no reset");
+                true
+            }
         }
     }
 
