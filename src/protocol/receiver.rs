@@ -288,15 +288,9 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    let before = self.buffered();
-                    let arrived = before + piece.len();
-                    let room = if fin || before == 0 {
-                        arrived.saturating_mul(GROWTH).min(arrived + remaining as usize)
-                    } else {
-                        // More frames are to follow, and nobody knows how many.
-                        arrived.saturating_mul(BLIND_GROWTH).min(self.max_message_size)
-                    };
-                    self.append(kind, piece, room)?;
+                    // Once a message goes on in more frames, nobody knows how many.
+                    let to_come = (fin || self.buffered() == 0).then_some(remaining as usize);
+                    self.append(kind, piece, to_come)?;
                     if remaining > 0 {
                         return Ok(None);
                     }
@@ -365,15 +359,15 @@ impl Receiver {
         self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
-    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte. `room` is what
-    /// a message's buffer grows to if it must.
-    fn append(&mut self, kind: Kind, piece: &[u8], room: usize) -> Result<(), ProtocolError> {
+    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte. `to_come` is
+    /// what follows of the message, if that is known.
+    fn append(&mut self, kind: Kind, piece: &[u8], to_come: Option<usize>) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
                 // §8.1: the connection fails as soon as the text can't become valid any more.
-                Some(message) => {
-                    message.append(piece, room).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
-                }
+                Some(message) => message
+                    .append(piece, to_come, self.max_message_size)
+                    .map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
                 None => Err(ProtocolError::NothingToContinue),
             },
             Kind::Close => close::check_prefix(self.control().append(piece)),
@@ -478,10 +472,19 @@ impl Body {
         }
     }
 
-    /// Adds a piece. `room` is what the buffer grows to if it must.
-    fn append(&mut self, piece: &[u8], room: usize) -> Result<(), InvalidUtf8> {
-        if self.capacity() < self.len() + piece.len() {
-            self.grow_to(room);
+    /// Adds a piece, for which the buffer grows if it must: never past what the message can become.
+    fn append(
+        &mut self,
+        piece: &[u8],
+        to_come: Option<usize>,
+        max_message_size: usize,
+    ) -> Result<(), InvalidUtf8> {
+        let arrived = self.len() + piece.len();
+        if self.capacity() < arrived {
+            self.grow_to(match to_come {
+                Some(rest) => arrived.saturating_mul(GROWTH).min(arrived + rest),
+                None => arrived.saturating_mul(BLIND_GROWTH).min(max_message_size),
+            });
         }
         match self {
             Self::Text(text) => text.push(piece),
