@@ -178,6 +178,7 @@ impl<S> Peers<S> {
             peer.waiting = None;
             self.doomed.push(id);
         }
+        self.look_at_owner();
         self.schedule(id);
     }
 }

@@ -70,23 +70,31 @@ pub struct BroadcastStatus {
 
 impl<S> Peers<S> {
     /// Sends a message to its own hook's connection or to another.
-    #[inline]
+    // In line with the hook, so that the parts of the message stay in registers.
+    #[inline(always)]
     pub(crate) fn send(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
+        if !self.is_unhindered(id) {
+            return self.send_past_cork(id, message);
+        }
+        if trace::is_on() {
+            trace::message(id, message);
+        }
+        self.stats.sent_messages += 1;
+        FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut self.cork.bytes);
+        self.add_to_cork(id, message.as_bytes())
+    }
+
+    /// The same for a message that is to another, or has to wait.
+    fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
         let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
         if peer.stage != Stage::Open {
             return SendStatus::Gone;
         }
         let Ok(header) = peer.sender.message_header(message) else { return SendStatus::Gone };
-        let is_corked = self.cork.owner == Some(id) && !peer.blocked;
-        let payload = message.as_bytes();
         if trace::is_on() {
             trace::message(id, message);
         }
-        if is_corked {
-            self.stats.sent_messages += 1;
-            header.encode(&mut self.cork.bytes);
-            return self.add_to_cork(id, payload);
-        }
+        let payload = message.as_bytes();
         self.queue_message(id, header.encoded_len() + payload.len(), |backlog| {
             backlog.push_with(|out| header.encode(out));
             backlog.push(payload);
@@ -154,11 +162,10 @@ impl<S> Peers<S> {
         if peer.stage != Stage::Open {
             return SendStatus::Gone;
         }
-        let is_corked = self.cork.owner == Some(id) && !peer.blocked;
         if trace::is_on() {
             trace::sent(id, frame.bytes());
         }
-        if is_corked {
+        if self.is_unhindered(id) {
             self.stats.sent_messages += 1;
             return self.add_to_cork(id, frame.bytes());
         }

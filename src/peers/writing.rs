@@ -31,6 +31,8 @@ const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Cork {
     pub(super) owner: Option<ConnId>,
+    /// The owner, while it is open and its socket has refused nothing: a message to it needs no other look at it.
+    unhindered: Option<ConnId>,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -39,6 +41,30 @@ impl<S> Peers<S> {
     #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
         self.cork.owner = Some(id);
+        self.look_at_owner();
+    }
+
+    /// Whether the connection has the cork, and nothing stands in the way of what it is sent: it is open then.
+    #[inline]
+    pub(crate) fn is_unhindered(&self, id: ConnId) -> bool {
+        debug_assert_eq!(
+            self.cork.unhindered,
+            self.unhindered_owner(),
+            "who changes a connection looks at the owner"
+        );
+        self.cork.unhindered == Some(id)
+    }
+
+    /// To be called after every change to a connection's stage, and to whether it is blocked.
+    #[inline]
+    pub(super) fn look_at_owner(&mut self) {
+        self.cork.unhindered = self.unhindered_owner();
+    }
+
+    #[inline]
+    fn unhindered_owner(&self) -> Option<ConnId> {
+        let is_unhindered = |peer: &Peer<S>| peer.stage == Stage::Open && !peer.blocked;
+        self.cork.owner.filter(|&id| self.get(id).is_some_and(is_unhindered))
     }
 
     /// Writes what was collected.
@@ -48,8 +74,12 @@ impl<S> Peers<S> {
         if !self.cork.bytes.is_empty() {
             self.write_cork(id, &[]);
         }
-        self.cork.owner = None;
-        self.linger_if_flushed(id);
+        let is_unhindered = self.is_unhindered(id);
+        (self.cork.owner, self.cork.unhindered) = (None, None);
+        // Who is open doesn't linger.
+        if !is_unhindered {
+            self.linger_if_flushed(id);
+        }
     }
 
     /// Collects bytes, or writes them at once behind what was collected if they are too many to be copied.
@@ -233,6 +263,7 @@ impl<S> Peers<S> {
             self.waiting_room.give_back(waiting);
         }
         if mem::replace(&mut peer.blocked, false) {
+            self.look_at_owner();
             self.drained.push(id);
         }
     }
@@ -257,6 +288,7 @@ impl<S> Peers<S> {
     pub(super) fn block(&mut self, id: ConnId) {
         let Some(peer) = self.table.get_mut(id) else { return };
         peer.blocked = true;
+        self.look_at_owner();
         self.pause_if_too_much_waits(id);
         let Some(peer) = self.table.get_mut(id) else { return };
         if !mem::replace(&mut peer.write_interest, true)
