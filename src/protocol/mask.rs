@@ -4,10 +4,6 @@
 //! and which frames owe one. A payload that arrives in pieces is unmasked piece by piece: the key is turned, so
 //! that it always starts at the byte that comes next.
 
-/// How many bytes are masked in one go: wide enough for the vector registers of today's machines, which the
-/// compiler fills by itself.
-const STRIDE: usize = 32;
-
 /// Masks or unmasks `payload` in place: "transformed-octet-i = original-octet-i XOR
 /// masking-key-octet-(i MOD 4)" (§5.3).
 ///
@@ -20,22 +16,29 @@ const STRIDE: usize = 32;
 /// ```
 #[inline]
 pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
-    let word = u32::from_ne_bytes(key);
-    let (strides, rest) = payload.as_chunks_mut::<STRIDE>();
-    for stride in strides {
-        let (words, _) = stride.as_chunks_mut::<4>();
-        for bytes in words {
-            *bytes = (u32::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-        }
-    }
-    // A stride is a multiple of the key's length, and so is a word: the key never has to be turned here.
-    let (words, rest) = rest.as_chunks_mut::<4>();
-    for bytes in words {
-        *bytes = (u32::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
-    }
+    // Each is a multiple of the key's length: the key never has to be turned here. The first is wide enough for the
+    // vector registers of today's machines, which the compiler fills by itself; of the others there is one at most,
+    // so that a short payload is written in few pieces, which is what makes it quick to read again.
+    let rest = mask_chunks::<32>(payload, key);
+    let rest = mask_chunks::<16>(rest, key);
+    let rest = mask_chunks::<8>(rest, key);
+    let rest = mask_chunks::<4>(rest, key);
     for (byte, key) in rest.iter_mut().zip(key) {
         *byte ^= key;
     }
+}
+
+/// Masks as many chunks of `LEN` bytes as there are, and returns the rest.
+#[inline]
+fn mask_chunks<const LEN: usize>(payload: &mut [u8], key: [u8; 4]) -> &mut [u8] {
+    let (chunks, rest) = payload.as_chunks_mut::<LEN>();
+    for chunk in chunks {
+        let (words, _) = chunk.as_chunks_mut();
+        for word in words {
+            *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+        }
+    }
+    rest
 }
 
 /// The key for what follows, after `len` bytes of the payload were unmasked with `key`.
