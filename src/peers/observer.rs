@@ -73,12 +73,18 @@ impl Watch {
     /// Tells the observer something.
     #[inline]
     pub(crate) fn tell(&mut self, what: impl FnOnce(&mut dyn Observer)) {
-        if let Some(observer) = &mut self.0 {
-            let told = catch_unwind(AssertUnwindSafe(|| what(observer.as_mut())));
-            if told.is_err() {
-                error!("the observer has panicked and is not told anything more");
-                self.0 = None;
-            }
+        if self.0.is_some() {
+            self.tell_observer(what);
+        }
+    }
+
+    /// The same where somebody watches.
+    #[cold]
+    fn tell_observer(&mut self, what: impl FnOnce(&mut dyn Observer)) {
+        let Some(observer) = &mut self.0 else { return };
+        if catch_unwind(AssertUnwindSafe(|| what(observer.as_mut()))).is_err() {
+            error!("the observer has panicked and is not told anything more");
+            self.0 = None;
         }
     }
 

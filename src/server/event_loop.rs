@@ -315,9 +315,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Closes the connections that hold most, if too much is held.
     #[inline]
     fn shed(&mut self) {
-        if !self.peers.is_over_budget() {
-            return;
+        if self.peers.is_over_budget() {
+            self.shed_heaviest();
         }
+    }
+
+    #[cold]
+    fn shed_heaviest(&mut self) {
         // What leaves at once is held by nobody.
         self.peers.flush_dirty();
         // More than once, for those that share a large frame give nothing back until the last of them goes.
