@@ -33,7 +33,8 @@ impl Add<Duration> for Millis {
 
     fn add(self, duration: Duration) -> Self {
         // Rounded up, so that a deadline is never looked at too early and then once more.
-        let millis = u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        let part = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
+        let millis = duration.as_secs().saturating_mul(1000).saturating_add(part);
         Self(self.0.saturating_add(millis))
     }
 }
