@@ -10,16 +10,12 @@ use log::LevelFilter;
 /// `verbosity` counts `-v` against `-q`; without either, `RUST_LOG` decides, and without that, `info`.
 pub(super) fn init(verbosity: Option<i8>) {
     let mut builder = Builder::new();
-    builder.filter_level(LevelFilter::Info);
+    let level = verbosity.map_or(LevelFilter::Info, level);
+    builder.filter_level(level);
     // What the poll library traces tells a reader of frames nothing.
-    builder.filter_module("mio", LevelFilter::Info);
-    match verbosity {
-        None => {
-            builder.parse_default_env();
-        }
-        Some(verbosity) => {
-            builder.filter_level(level(verbosity));
-        }
+    builder.filter_module("mio", level.min(LevelFilter::Info));
+    if verbosity.is_none() {
+        builder.parse_default_env();
     }
     let started = Instant::now();
     builder.format(move |out, record| {
