@@ -41,6 +41,34 @@ fn mask_chunks<const LEN: usize>(payload: &mut [u8], key: [u8; 4]) -> &mut [u8] 
     rest
 }
 
+/// A piece of a payload that is still masked, and the key, which starts at its first byte.
+pub(super) struct MaskedPiece<'a> {
+    pub(super) bytes: &'a mut [u8],
+    pub(super) key: [u8; 4],
+}
+
+impl<'a> MaskedPiece<'a> {
+    /// Unmasks it where it lies.
+    pub(super) fn unmask(self) -> &'a [u8] {
+        apply_mask(self.bytes, self.key);
+        self.bytes
+    }
+
+    /// Unmasks it on its way to `out`: a mask and a copy after it would touch each byte twice.
+    pub(super) fn append_to(self, out: &mut Vec<u8>) {
+        out.reserve(self.bytes.len());
+        let (blocks, rest) = self.bytes.as_chunks::<64>();
+        for block in blocks {
+            let mut block = *block;
+            apply_mask(&mut block, self.key);
+            out.extend_from_slice(&block);
+        }
+        let begin = out.len();
+        out.extend_from_slice(rest);
+        apply_mask(&mut out[begin..], self.key);
+    }
+}
+
 /// The key for what follows, after `len` bytes of the payload were unmasked with `key`.
 ///
 /// ```

@@ -15,7 +15,7 @@ use super::{
     config::Limits,
     error::ProtocolError,
     frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
-    mask::{apply_mask, turn_key},
+    mask::{MaskedPiece, apply_mask, turn_key},
     message::{Event, Message},
     utf8::{self, InvalidUtf8, TextBuffer},
 };
@@ -127,7 +127,7 @@ impl Receiver {
 
     /// Takes bytes from the front of `input` up to the next event, if they reach that far.
     ///
-    /// The input is unmasked in place. `None` means that all of it was taken. After a
+    /// What an event borrows of the input is unmasked in place. `None` means that all of it was taken. After a
     /// [`Close`](Event::Close) or an error everything that follows is taken and thrown away.
     ///
     /// # Errors
@@ -359,9 +359,14 @@ impl Receiver {
         self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
-    /// Adds an unmasked piece to what is put together, and refuses it at the first impossible byte. `to_come` is
-    /// what follows of the message, if that is known.
-    fn append(&mut self, kind: Kind, piece: &[u8], to_come: Option<usize>) -> Result<(), ProtocolError> {
+    /// Adds a piece to what is put together, and refuses it at the first impossible byte. `to_come` is what follows
+    /// of the message, if that is known.
+    fn append(
+        &mut self,
+        kind: Kind,
+        piece: MaskedPiece<'_>,
+        to_come: Option<usize>,
+    ) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
                 // §8.1: the connection fails as soon as the text can't become valid any more.
@@ -370,9 +375,9 @@ impl Receiver {
                     .map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
                 None => Err(ProtocolError::NothingToContinue),
             },
-            Kind::Close => close::check_prefix(self.control().append(piece)),
+            Kind::Close => close::check_prefix(self.control().append(piece.unmask())),
             Kind::Ping | Kind::Pong => {
-                self.control().append(piece);
+                self.control().append(piece.unmask());
                 Ok(())
             }
         }
@@ -446,11 +451,10 @@ impl PartialHeader {
 }
 
 impl Payload {
-    /// Takes as much of the payload as `input` holds, and unmasks it.
-    fn take_piece<'a>(&mut self, input: &mut &'a mut [u8]) -> &'a [u8] {
+    /// Takes as much of the payload as `input` holds.
+    fn take_piece<'a>(&mut self, input: &mut &'a mut [u8]) -> MaskedPiece<'a> {
         let len = self.remaining.min(input.len() as u64) as usize;
-        let piece = split_off_front(input, len);
-        apply_mask(piece, self.key);
+        let piece = MaskedPiece { bytes: split_off_front(input, len), key: self.key };
         self.key = turn_key(self.key, len);
         self.remaining -= len as u64;
         piece
@@ -475,11 +479,11 @@ impl Body {
     /// Adds a piece, for which the buffer grows if it must: never past what the message can become.
     fn append(
         &mut self,
-        piece: &[u8],
+        piece: MaskedPiece<'_>,
         to_come: Option<usize>,
         max_message_size: usize,
     ) -> Result<(), InvalidUtf8> {
-        let arrived = self.len() + piece.len();
+        let arrived = self.len() + piece.bytes.len();
         if self.capacity() < arrived {
             self.grow_to(match to_come {
                 Some(rest) => arrived.saturating_mul(GROWTH).min(arrived + rest),
@@ -487,9 +491,9 @@ impl Body {
             });
         }
         match self {
-            Self::Text(text) => text.push(piece),
+            Self::Text(text) => text.push(piece.unmask()),
             Self::Binary(bytes) => {
-                bytes.extend_from_slice(piece);
+                piece.append_to(bytes);
                 Ok(())
             }
         }
