@@ -140,27 +140,28 @@ impl<S> Peers<S> {
         }
     }
 
-    /// Lets what waits go out, and nothing new after it.
+    /// Lets what waits go out, and nothing new after it; then closes TCP from our side (§7.1.1: the server does so
+    /// first).
     pub(super) fn finish(&mut self, id: ConnId) {
-        let Some(peer) = self.get(id) else { return };
-        if peer.stage.is_live() {
-            self.set_stage(id, Stage::Finishing);
-        }
-        self.linger_if_flushed(id);
-    }
-
-    /// Once all is sent, closes TCP from our side (§7.1.1: the server does so first).
-    pub(super) fn linger_if_flushed(&mut self, id: ConnId) {
         let is_corked = self.cork.owner == Some(id);
         let Some(peer) = self.get(id) else { return };
-        if peer.stage != Stage::Finishing || peer.waiting.is_some() || is_corked {
-            return;
+        let is_flushed = peer.waiting.is_none() && !is_corked;
+        match peer.stage {
+            Stage::Lingering | Stage::Doomed => {}
+            Stage::Finishing if !is_flushed => {}
+            _ if !is_flushed => self.set_stage(id, Stage::Finishing),
+            _ if peer.read_closed => self.set_stage(id, Stage::Doomed),
+            _ => {
+                peer.stream.shutdown_write();
+                self.set_stage(id, Stage::Lingering);
+            }
         }
-        if peer.read_closed {
-            self.set_stage(id, Stage::Doomed);
-        } else {
-            peer.stream.shutdown_write();
-            self.set_stage(id, Stage::Lingering);
+    }
+
+    /// Goes on with one who is finishing, once all is sent.
+    pub(super) fn linger_if_flushed(&mut self, id: ConnId) {
+        if self.get(id).is_some_and(|peer| peer.stage == Stage::Finishing) {
+            self.finish(id);
         }
     }
 
