@@ -70,10 +70,16 @@ impl Watch {
         Self(Some(Box::new(observer)))
     }
 
+    /// Whether anybody watches; whoever would have to prepare what it tells asks first.
+    #[inline]
+    pub(crate) const fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Tells the observer something.
     #[inline]
     pub(crate) fn tell(&mut self, what: impl FnOnce(&mut dyn Observer)) {
-        if self.0.is_some() {
+        if self.is_on() {
             self.tell_observer(what);
         }
     }
@@ -89,7 +95,7 @@ impl Watch {
     }
 
     /// Tells the observer that the first `len` bytes of `parts` were written, unless to one who asks for figures.
-    #[inline]
+    #[cold]
     pub(crate) fn tell_sent<'a>(
         &mut self,
         id: ConnId,

@@ -122,7 +122,9 @@ impl<S> Peers<S> {
         };
         if let Ok(written) = result {
             self.stats.sent_bytes += written as u64;
-            self.watch.tell_sent(id, peer.watching, [first, second], written);
+            if self.watch.is_on() {
+                self.watch.tell_sent(id, peer.watching, [first, second], written);
+            }
         }
         match result {
             Ok(written) if written == first.len() + second.len() => {}
@@ -223,7 +225,9 @@ impl<S> Peers<S> {
                 // A stream that takes nothing and doesn't say why would be tried for ever.
                 Ok(0) => return self.lose_socket(id, &ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    self.watch.tell_sent(id, peer.watching, waiting.backlog.parts(), written);
+                    if self.watch.is_on() {
+                        self.watch.tell_sent(id, peer.watching, waiting.backlog.parts(), written);
+                    }
                     self.taken(id, written);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
