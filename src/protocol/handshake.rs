@@ -208,18 +208,21 @@ impl Scan {
     }
 }
 
-/// How many bytes of a head are judged in one go.
-const CHUNK: usize = 8;
+/// The bytes that end a run of text: the control bytes, but for the tab.
+const ENDS_TEXT: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        ends[byte] = byte != b'\t' as usize;
+        byte += 1;
+    }
+    ends[0x7F] = true;
+    ends
+};
 
-/// How many bytes of text `piece` begins with: anything but the control bytes, and the tab is text too.
+/// How many bytes of text `piece` begins with.
 fn text_len(piece: &[u8]) -> usize {
-    let is_text = |byte: &u8| !byte.is_ascii_control() || *byte == b'\t';
-    // Judged without a branch for each byte: the compiler makes vectors of it.
-    let is_all_text = |chunk: &&[u8; CHUNK]| chunk.iter().fold(true, |all, byte| all & is_text(byte));
-    let (chunks, _) = piece.as_chunks();
-    let begin = CHUNK * chunks.iter().take_while(is_all_text).count();
-    let rest = &piece[begin..];
-    begin + rest.iter().position(|byte| !is_text(byte)).unwrap_or(rest.len())
+    piece.iter().position(|&byte| ENDS_TEXT[byte as usize]).unwrap_or(piece.len())
 }
 
 /// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`] makes one.
