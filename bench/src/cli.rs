@@ -223,11 +223,11 @@ fn parse() -> Result<Options> {
             Long("seconds") => options.timed = Duration::try_from_secs_f64(parser.value()?.parse()?)?,
             Long("peer") => {
                 let assignment = parser.value()?.string()?;
-                options.peers.push(Contestant::from_outside(&assignment, Service::Echo)?);
+                options.peers.push(Contestant::from_outside(&assignment, &[Service::Echo])?);
             }
             Long("fan-out-peer") => {
                 let assignment = parser.value()?.string()?;
-                options.peers.push(Contestant::from_outside(&assignment, Service::FanOut)?);
+                options.peers.push(Contestant::from_outside(&assignment, &[Service::FanOut])?);
             }
             Long("wirehook") => options.wirehook = Some(parser.value()?.into()),
             Long("json") => options.json = Some(parser.value()?.into()),

@@ -33,8 +33,9 @@ pub(crate) enum Origin {
     CompiledIn { services: &'static [Service] },
     /// This project's own server: its binary for echo, its library for a fan-out.
     Wirehook(PathBuf),
-    /// A command for the shell. `{port}` in it stands for a free port; without that it prints its address.
-    Shell { command: String, service: Service },
+    /// A command for the shell. `{service}` in it stands for what it has to do, and `{port}` for a free port; without that
+    /// it prints its address.
+    Shell { command: String, services: &'static [Service] },
 }
 
 const BOTH: &[Service] = &[Service::Echo, Service::FanOut];
@@ -52,43 +53,62 @@ pub(crate) fn standard(wirehook: &Path) -> Vec<Contestant> {
     ]
 }
 
-/// Servers in other languages whose scripts lie in `bench/peers`: name, what shows that they are installed, and how
-/// they are started. They only echo.
-const SCRIPTS: [(&str, &str, &str); 2] = [
-    ("node-ws", "node --input-type=module -e \"import 'ws'\"", "node node-ws.mjs {port}"),
-    (
-        "python-websockets",
-        "python3 -c 'import websockets.asyncio.server'",
-        "python3 python-websockets.py {port}",
-    ),
+/// A server in another language, whose program lies in `bench/peers`.
+struct Peer {
+    name: &'static str,
+    /// A command that succeeds where it is installed.
+    probe: &'static str,
+    command: &'static str,
+    services: &'static [Service],
+}
+
+const PEERS: [Peer; 3] = [
+    Peer {
+        name: "uwebsockets",
+        probe: "test -x uwebsockets/server",
+        command: "uwebsockets/server {service} {port}",
+        services: BOTH,
+    },
+    Peer {
+        name: "node-ws",
+        probe: "node --input-type=module -e \"import 'ws'\"",
+        command: "node node-ws.mjs {port}",
+        services: &[Service::Echo],
+    },
+    Peer {
+        name: "python-websockets",
+        probe: "python3 -c 'import websockets.asyncio.server'",
+        command: "python3 python-websockets.py {port}",
+        services: &[Service::Echo],
+    },
 ];
 
 /// Those of the servers in other languages that are installed.
-pub(crate) fn installed(peers: &Path) -> Vec<Contestant> {
-    let is_installed = |probe: &str| {
-        let mut probe_command = Command::new("/bin/sh");
-        let probe_command = probe_command.args(["-c", probe]).current_dir(peers);
-        let outcome = probe_command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+pub(crate) fn installed(directory: &Path) -> Vec<Contestant> {
+    let is_installed = |peer: &Peer| {
+        let mut probe = Command::new("/bin/sh");
+        let probe = probe.args(["-c", peer.probe]).current_dir(directory);
+        let outcome = probe.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
         outcome.is_ok_and(|status| status.success())
     };
-    let in_their_directory = |command: &str| format!("env --chdir='{}' {command}", peers.display());
-    SCRIPTS
+    let in_their_directory = |command: &str| format!("env --chdir='{}' {command}", directory.display());
+    PEERS
         .into_iter()
-        .filter(|(_, probe, _)| is_installed(probe))
-        .map(|(name, _, command)| Contestant {
-            name: name.to_owned(),
-            origin: Origin::Shell { command: in_their_directory(command), service: Service::Echo },
+        .filter(is_installed)
+        .map(|peer| Contestant {
+            name: peer.name.to_owned(),
+            origin: Origin::Shell { command: in_their_directory(peer.command), services: peer.services },
         })
         .collect()
 }
 
 impl Contestant {
     /// A server from outside, as `NAME=COMMAND`.
-    pub(crate) fn from_outside(assignment: &str, service: Service) -> Result<Self> {
+    pub(crate) fn from_outside(assignment: &str, services: &'static [Service]) -> Result<Self> {
         match assignment.split_once('=') {
             Some((name, command)) if !name.is_empty() && !command.is_empty() => Ok(Self {
                 name: name.to_owned(),
-                origin: Origin::Shell { command: command.to_owned(), service },
+                origin: Origin::Shell { command: command.to_owned(), services },
             }),
             _ => Err(format!("expected NAME=COMMAND, not {assignment:?}").into()),
         }
@@ -97,9 +117,8 @@ impl Contestant {
     /// Whether it can take part in a row.
     pub(crate) fn offers(&self, service: Service) -> bool {
         match &self.origin {
-            Origin::CompiledIn { services } => services.contains(&service),
+            Origin::CompiledIn { services } | Origin::Shell { services, .. } => services.contains(&service),
             Origin::Wirehook(_) => true,
-            Origin::Shell { service: offered, .. } => *offered == service,
         }
     }
 
@@ -148,10 +167,11 @@ impl Contestant {
                     bytes_out,
                 ])
             }
-            (Origin::Shell { command, .. }, _) => {
+            (Origin::Shell { command, .. }, service) => {
                 let port = port.map_or_else(String::new, |port| port.to_string());
                 // `exec`, so that the process that is measured is the server and not the shell.
-                let command = format!("exec {}", command.replace("{port}", &port));
+                let command =
+                    format!("exec {}", command.replace("{service}", service.name()).replace("{port}", &port));
                 Ok(vec!["/bin/sh".to_owned(), "-c".to_owned(), command])
             }
         }
