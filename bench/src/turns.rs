@@ -33,8 +33,9 @@ pub(crate) struct Sample {
 pub(crate) struct Timing {
     pub(crate) per_second: f64,
     pub(crate) latency_us: Option<Latency>,
-    /// Shares of one core. A server well below 1 was waiting for the client.
+    /// The server's share of one core. Well below 1 it was waiting for the client.
     pub(crate) server_busy: f64,
+    /// The share of the time in which there was something to do for the client, which never sleeps.
     pub(crate) client_busy: f64,
 }
 
@@ -112,22 +113,19 @@ fn timed(
     mut load: impl FnMut(Duration) -> Result<Driven>,
 ) -> Result<Measured> {
     load(WARM_UP)?;
-    let cpu_times = || -> Result<(Duration, Duration)> {
+    let cpu_time = || {
         sleep(SETTLE);
-        Ok((process::cpu_time(server.pid())?, process::cpu_time(std::process::id())?))
+        process::cpu_time(server.pid())
     };
-    let (server_before, client_before) = cpu_times()?;
+    let before = cpu_time()?;
     let driven = load(conditions.timed)?;
-    let (server_after, client_after) = cpu_times()?;
-
-    let server_cpu = (server_after - server_before).as_secs_f64();
-    let client_cpu = (client_after - client_before).as_secs_f64();
+    let server_cpu = (cpu_time()? - before).as_secs_f64();
     let elapsed = driven.elapsed.as_secs_f64();
     let timing = Timing {
         per_second: driven.count as f64 / elapsed,
         latency_us: driven.latencies.latency(),
         server_busy: server_cpu / elapsed,
-        client_busy: client_cpu / elapsed,
+        client_busy: 1.0 - driven.idle.as_secs_f64() / elapsed,
     };
     Ok((server_cpu * 1e6 / driven.count as f64, driven.count, Some(timing)))
 }

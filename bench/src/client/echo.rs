@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use mio::Events;
 
 use super::connection::{Connections, Pattern};
-use super::{Driven, Message, PATIENCE};
+use super::{Driven, Message, wait_awake};
 use crate::Result;
 use crate::stats::Histogram;
 
@@ -28,7 +28,8 @@ pub(crate) fn echo(
     }
     while echoes.outstanding > 0 {
         let then = if echoes.start.elapsed() < duration { Then::SendAnother } else { Then::Nothing };
-        echoes.collect(Some(PATIENCE), then)?;
+        echoes.wait()?;
+        echoes.collect(then)?;
     }
     echoes.end(streams)
 }
@@ -51,10 +52,12 @@ pub(crate) fn paced(
             echoes.send(turn.next().unwrap_or_default(), 1)?;
             due += interval;
         }
-        echoes.collect(Some(Duration::ZERO), Then::Nothing)?;
+        echoes.look()?;
+        echoes.collect(Then::Nothing)?;
     }
     while echoes.outstanding > 0 {
-        echoes.collect(Some(PATIENCE), Then::Nothing)?;
+        echoes.wait()?;
+        echoes.collect(Then::Nothing)?;
     }
     echoes.end(streams)
 }
@@ -77,6 +80,7 @@ struct Echoes {
     departures: Vec<VecDeque<u64>>,
     latencies: Histogram,
     start: Instant,
+    idle: Duration,
     outstanding: usize,
     count: u64,
 }
@@ -91,6 +95,7 @@ impl Echoes {
             answer: message.answer(0).len(),
             latencies: Histogram::new(),
             start: Instant::now(),
+            idle: Duration::ZERO,
             outstanding: 0,
             count: 0,
         })
@@ -104,12 +109,22 @@ impl Echoes {
         Ok(())
     }
 
-    /// Waits for answers so long, and takes in those that are there.
-    fn collect(&mut self, patience: Option<Duration>, then: Then) -> Result<()> {
-        self.connections.poll.poll(&mut self.events, patience)?;
-        if self.events.is_empty() && patience == Some(PATIENCE) {
+    /// Waits for answers.
+    fn wait(&mut self) -> Result<()> {
+        self.idle += wait_awake(&mut self.connections.poll, &mut self.events)?;
+        if self.events.is_empty() {
             return Err(format!("{} messages were never answered", self.outstanding).into());
         }
+        Ok(())
+    }
+
+    /// Looks whether there are any.
+    fn look(&mut self) -> Result<()> {
+        Ok(self.connections.poll.poll(&mut self.events, Some(Duration::ZERO))?)
+    }
+
+    /// Takes in what is there.
+    fn collect(&mut self, then: Then) -> Result<()> {
         for event in &self.events {
             let index = event.token().0;
             let connection = &mut self.connections.all[index];
@@ -144,6 +159,6 @@ impl Echoes {
     fn end(self, streams: &mut Vec<TcpStream>) -> Result<Driven> {
         let elapsed = self.start.elapsed();
         *streams = self.connections.into_streams()?;
-        Ok(Driven { count: self.count, elapsed, latencies: self.latencies })
+        Ok(Driven { count: self.count, elapsed, idle: self.idle, latencies: self.latencies })
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mio::Events;
 
 use super::connection::{Connections, Pattern};
-use super::{Driven, Message, PATIENCE};
+use super::{Driven, Message, wait_awake};
 use crate::Result;
 use crate::stats::Histogram;
 
@@ -29,8 +29,9 @@ pub(crate) fn fan_out(
     connections.all[0].send(in_flight, &pattern)?;
     let mut departures = vec![start; in_flight];
     let mut sent = in_flight;
+    let mut idle = Duration::ZERO;
     while window.complete < sent {
-        connections.poll.poll(&mut events, Some(PATIENCE))?;
+        idle += wait_awake(&mut connections.poll, &mut events)?;
         if events.is_empty() {
             return Err(
                 format!("{} of {sent} messages did not reach everyone", sent - window.complete).into()
@@ -59,7 +60,7 @@ pub(crate) fn fan_out(
     }
     let elapsed = start.elapsed();
     *streams = connections.into_streams()?;
-    Ok(Driven { count: (sent * receivers) as u64, elapsed, latencies })
+    Ok(Driven { count: (sent * receivers) as u64, elapsed, idle, latencies })
 }
 
 /// Who has received what, of the messages in flight.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
-use super::{Driven, PATIENCE, REQUEST, check_upgrade, is_complete};
+use super::{Driven, REQUEST, check_upgrade, is_complete, wait_awake};
 use crate::Result;
 use crate::stats::Histogram;
 
@@ -26,10 +26,11 @@ pub(crate) fn handshakes(address: SocketAddr, concurrent: usize, duration: Durat
     for index in 0..concurrent {
         attempts.push(Some(Attempt::start(address, &poll, Token(index))?));
     }
+    let mut idle = Duration::ZERO;
     let mut outstanding = concurrent;
     let mut started = concurrent as u64;
     while outstanding > 0 {
-        poll.poll(&mut events, Some(PATIENCE))?;
+        idle += wait_awake(&mut poll, &mut events)?;
         if events.is_empty() {
             return Err(format!("{outstanding} handshakes were never answered").into());
         }
@@ -50,7 +51,7 @@ pub(crate) fn handshakes(address: SocketAddr, concurrent: usize, duration: Durat
             }
         }
     }
-    Ok(Driven { count: started, elapsed: start.elapsed(), latencies })
+    Ok(Driven { count: started, elapsed: start.elapsed(), idle, latencies })
 }
 
 struct Attempt {

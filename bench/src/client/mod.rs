@@ -5,6 +5,9 @@
 //! after it, on the same connections, with [`exchange`]. An answer of the wrong length shows there too: everything after it
 //! is shifted.
 //!
+//! A timed part never sleeps: a client that does is woken by the server's send, and on the server's time. A peer on another
+//! machine never costs a server that, and here it would depend on which of the two happens to be the faster one.
+//!
 //! The load treats all contestants alike and knows none of them.
 
 mod connection;
@@ -15,7 +18,9 @@ mod message;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use mio::{Events, Poll};
 
 pub(crate) use echo::{echo, paced};
 pub(crate) use fan_out::fan_out;
@@ -42,7 +47,24 @@ pub(crate) struct Driven {
     /// Echoes, deliveries or handshakes.
     pub(crate) count: u64,
     pub(crate) elapsed: Duration,
+    /// How long there was nothing to do for the client.
+    pub(crate) idle: Duration,
     pub(crate) latencies: Histogram,
+}
+
+/// Looks for events until there are some, or patience is at an end; returns how long there were none.
+fn wait_awake(poll: &mut Poll, events: &mut Events) -> Result<Duration> {
+    poll.poll(events, Some(Duration::ZERO))?;
+    if !events.is_empty() {
+        return Ok(Duration::ZERO);
+    }
+    let since = Instant::now();
+    while events.is_empty() && since.elapsed() < PATIENCE {
+        // Where the server has no core of its own, it has to get this one.
+        std::thread::yield_now();
+        poll.poll(events, Some(Duration::ZERO))?;
+    }
+    Ok(since.elapsed())
 }
 
 /// Opens a connection and upgrades it.
