@@ -31,6 +31,7 @@ use super::{
     guard,
     handle::{Shutdown, Wish},
     heap::Heap,
+    read_buffer::ReadBuffer,
     stop::Stop,
 };
 use crate::{
@@ -47,9 +48,6 @@ pub(super) const WAKER: Token = Token(usize::MAX - 1);
 pub(super) const WATCHERS: Token = Token(usize::MAX - 2);
 pub(super) const STOP: Token = Token(usize::MAX - 3);
 
-/// All connections are read into one buffer of this length, one after the other: a connection that is silent
-/// owns none. It also bounds what one connection can have done in one turn.
-const READ_BUFFER_LEN: usize = 512 * 1024;
 /// How many events one poll brings.
 const EVENTS: usize = 1024;
 /// How many sockets there may be, beyond `max_connections`, that only wait for a proper goodbye; while there are
@@ -72,7 +70,7 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     peers: Peers<H::State>,
     /// The receiving sides, at the same places as the sending sides in `peers`.
     conversations: Vec<Conversation>,
-    buffer: Box<[u8]>,
+    buffer: ReadBuffer,
     /// Connections that probably have more to read, whose turn comes again after all others had theirs.
     more: Vec<ConnId>,
     heap: Heap,
@@ -124,7 +122,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             handler,
             peers,
             conversations: Vec::with_capacity(ROOM),
-            buffer: vec![0; READ_BUFFER_LEN].into(),
+            buffer: ReadBuffer::new(),
             more: Vec::new(),
             heap: Heap::prepare(),
             drain: None,
@@ -251,17 +249,18 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
         let Some(peer) = self.peers.get(id) else { return };
         let asks_for_figures = peer.watching;
-        match peer.stream.read(&mut self.buffer) {
+        let buffer = self.buffer.bytes();
+        match peer.stream.read(buffer) {
             Ok(0) => self.peers.end_of_input(id),
             Ok(len) => {
                 self.peers.stats.received_bytes += len as u64;
                 if !asks_for_figures {
-                    self.peers.watch.tell(|observer| observer.received(id, &self.buffer[..len]));
+                    self.peers.watch.tell(|observer| observer.received(id, &buffer[..len]));
                 }
                 self.peers.alive(id);
                 let conversation = &mut self.conversations[id.index as usize];
-                conversation.receive(id, &mut self.buffer[..len], &mut self.handler, &mut self.peers);
-                if len == self.buffer.len() || conversation.hang_up {
+                conversation.receive(id, &mut buffer[..len], &mut self.handler, &mut self.peers);
+                if len == buffer.len() || conversation.hang_up {
                     self.come_back_to(id);
                 }
                 self.shed();

@@ -11,6 +11,7 @@ mod figures;
 mod guard;
 mod handle;
 mod heap;
+mod read_buffer;
 mod stop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
