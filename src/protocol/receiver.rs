@@ -20,9 +20,10 @@ use super::{
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
-/// A message that outgrows its buffer gets one of so many times the bytes that have arrived: while its length is known …
+/// A message that outgrows its buffer gets one of up to so many times the bytes that have arrived, if so many are known to
+/// come …
 const GROWTH: usize = 4;
-/// … and while more frames are to follow.
+/// … and of so many times at least, while nobody knows how many frames are to follow.
 const BLIND_GROWTH: usize = 2;
 
 /// The receiving half of a server's connection.
@@ -98,6 +99,15 @@ enum Kind {
     Close,
     Ping,
     Pong,
+}
+
+/// What follows of a message, as far as anybody can know. Of input that is there already most will be of this message.
+#[derive(Clone, Copy, Debug)]
+enum ToCome {
+    /// So many bytes.
+    Bytes(usize),
+    /// So many bytes, and more frames.
+    Frames(usize),
 }
 
 /// A message under way.
@@ -288,8 +298,11 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    // Once a message goes on in more frames, nobody knows how many.
-                    let to_come = (fin || self.buffered() == 0).then_some(remaining as usize);
+                    let to_come = match (fin, self.buffered()) {
+                        (true, _) => ToCome::Bytes(remaining as usize),
+                        (false, 0) => ToCome::Bytes(remaining as usize + input.len()),
+                        (false, _) => ToCome::Frames(remaining as usize + input.len()),
+                    };
                     self.append(kind, piece, to_come)?;
                     if remaining > 0 {
                         return Ok(None);
@@ -359,14 +372,8 @@ impl Receiver {
         self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
-    /// Adds a piece to what is put together, and refuses it at the first impossible byte. `to_come` is what follows
-    /// of the message, if that is known.
-    fn append(
-        &mut self,
-        kind: Kind,
-        piece: MaskedPiece<'_>,
-        to_come: Option<usize>,
-    ) -> Result<(), ProtocolError> {
+    /// Adds a piece to what is put together, and refuses it at the first impossible byte.
+    fn append(&mut self, kind: Kind, piece: MaskedPiece<'_>, to_come: ToCome) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
                 // §8.1: the connection fails as soon as the text can't become valid any more.
@@ -480,15 +487,16 @@ impl Body {
     fn append(
         &mut self,
         piece: MaskedPiece<'_>,
-        to_come: Option<usize>,
+        to_come: ToCome,
         max_message_size: usize,
     ) -> Result<(), InvalidUtf8> {
         let arrived = self.len() + piece.bytes.len();
         if self.capacity() < arrived {
-            self.grow_to(match to_come {
-                Some(rest) => arrived.saturating_mul(GROWTH).min(arrived + rest),
-                None => arrived.saturating_mul(BLIND_GROWTH).min(max_message_size),
-            });
+            let wanted = match to_come {
+                ToCome::Bytes(rest) => arrived + rest,
+                ToCome::Frames(rest) => (arrived + rest).max(arrived.saturating_mul(BLIND_GROWTH)),
+            };
+            self.grow_to(wanted.min(arrived.saturating_mul(GROWTH)).min(max_message_size));
         }
         match self {
             Self::Text(text) => text.push(piece.unmask()),

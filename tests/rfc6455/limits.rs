@@ -338,6 +338,26 @@ fn memory_for_a_fragment_is_that_of_the_fragment_until_another_follows() {
 }
 
 #[test]
+fn memory_for_a_fragment_counts_the_input_that_is_there_already() {
+    // §10.4, §5.4: most of it will be of the same message; a header of six bytes stands before each payload.
+    for first in [0x01, 0x02] {
+        check_memory(
+            &Limits::default(),
+            &[
+                (&[frame(first, b"0123456789"), frame(0x00, b"abcdefghi")].concat(), 10 + 6 + 9),
+                (&[frame(0x00, &[b'x'; 10]), frame(0x00, &[b'x'; 74])].concat(), 19 + 10 + 6 + 74),
+                (&[frame(0x00, &[b'x'; 10]), frame(0x00, b"")].concat(), 2 * (103 + 10)),
+            ],
+        );
+        // The limit holds here too, and the fourfold of what has arrived.
+        let much = [frame(first, b"0123456789"), frame(0x00, &[b'x'; 21])].concat();
+        check_memory(&messages_up_to(35), &[(&much, 35)]);
+        let more = [frame(first, b"0123456789"), frame(0x00, &[b'x'; 30]), frame(0x00, b"")].concat();
+        check_memory(&Limits::default(), &[(&more, 40)]);
+    }
+}
+
+#[test]
 fn memory_for_fragments_never_grows_past_the_limit() {
     // §10.4
     for first in [0x01, 0x02] {
@@ -362,7 +382,7 @@ fn what_was_put_together_can_be_given_back_before_more_arrives() {
     let mut input = &mut bytes[..];
     let event = connection.recv.next_event(&mut input).unwrap();
     assert_eq!(event, Some(Event::Message(Message::Binary(b"abcdef"))));
-    assert_eq!(held(&connection), (6, 6));
+    assert_eq!(held(&connection), (6, 12)); // four times "abc", for as much lay there
     connection.recv.release();
     assert_eq!(held(&connection), (0, 0));
     let event = connection.recv.next_event(&mut input).unwrap();
