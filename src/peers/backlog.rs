@@ -6,6 +6,7 @@
 use std::{collections::VecDeque, io::IoSlice, mem, rc::Rc};
 
 use super::meter::{Meter, SharedFrame};
+use crate::protocol::append;
 
 /// A tail that has reached this length is not added to any more; a new one begins behind it.
 const CHUNK_LEN: usize = 64 * 1024;
@@ -87,7 +88,7 @@ impl Backlog {
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
-        self.push_with(|out| out.extend_from_slice(bytes));
+        self.push_with(|out| append(out, bytes));
     }
 
     /// Appends what `write` appends to the buffer that it is given.

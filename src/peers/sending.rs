@@ -11,7 +11,7 @@ use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, meter::SharedFrame};
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{CloseCode, Event, FrameHeader, Message, SendError},
+    protocol::{CloseCode, Event, FrameHeader, Message, SendError, append},
     trace,
 };
 
@@ -126,7 +126,7 @@ impl<S> Peers<S> {
             self.open().filter(|(id, peer)| filter(*id, &peer.state)).map(|(id, _)| id).collect();
         let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
         FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
-        frame.extend_from_slice(message.as_bytes());
+        append(&mut frame, message.as_bytes());
         self.send_to_all(&receivers, frame)
     }
 

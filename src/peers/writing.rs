@@ -19,7 +19,10 @@ use std::{
 use mio::Token;
 
 use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, sending::SendStatus};
-use crate::{protocol::Event, trace};
+use crate::{
+    protocol::{Event, append},
+    trace,
+};
 
 /// How many bytes are collected before they are written, although the batch goes on.
 pub(super) const CORK_LEN: usize = 128 * 1024;
@@ -86,7 +89,7 @@ impl<S> Peers<S> {
     #[inline]
     pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
         if self.cork.bytes.len() + bytes.len() < CORK_LEN {
-            self.cork.bytes.extend_from_slice(bytes);
+            append(&mut self.cork.bytes, bytes);
             return SendStatus::Sent;
         }
         self.write_cork(id, bytes);

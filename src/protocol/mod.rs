@@ -62,6 +62,7 @@
 mod close;
 mod config;
 mod connection;
+mod copy;
 mod error;
 mod frame;
 mod handshake;
@@ -74,6 +75,7 @@ mod utf8;
 pub use close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
 pub use config::Limits;
 pub use connection::{Connection, ConnectionState};
+pub(crate) use copy::append;
 pub use error::{HandshakeError, ProtocolError};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
 pub use handshake::{

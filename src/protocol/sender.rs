@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::{
     close::{CloseCode, CloseFrame},
+    copy::append,
     error::ProtocolError,
     frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
     message::{Event, Message},
@@ -91,7 +92,7 @@ impl Sender {
     #[inline]
     pub fn message(&self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
         self.message_header(message)?.encode(out);
-        out.extend_from_slice(message.as_bytes());
+        append(out, message.as_bytes());
         Ok(())
     }
 
@@ -126,7 +127,7 @@ impl Sender {
             // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
             let fin = behind.is_empty();
             FrameHeader { fin, ..FrameHeader::server(opcode, fragment.len() as u64) }.encode(out);
-            out.extend_from_slice(fragment);
+            append(out, fragment);
             if fin {
                 return Ok(());
             }

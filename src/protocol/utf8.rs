@@ -7,6 +7,8 @@
 
 use std::str;
 
+use super::copy::append_text;
+
 /// The bytes can't be, or become, UTF-8.
 ///
 /// ```
@@ -50,7 +52,7 @@ impl TextBuffer {
     pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
         let piece = self.complete_open_character(piece)?;
         let (complete, open) = piece.split_at(piece.len() - open_suffix(piece));
-        self.text.push_str(validate(complete)?);
+        append_text(&mut self.text, validate(complete)?);
         if !open.is_empty() {
             check_prefix(open)?;
             self.open[..open.len()].copy_from_slice(open);
