@@ -101,8 +101,19 @@ impl<T> Registry<T> {
     /// Who has the slot now.
     #[inline]
     pub(crate) fn id_at(&self, index: usize) -> Option<ConnId> {
-        let (serial, _) = self.slots.get(index)?.as_ref()?;
-        Some(ConnId { index: index as u32, serial: *serial })
+        self.entry_at(index).map(|(id, _)| id)
+    }
+
+    /// Who has the slot now, and what is kept for it.
+    #[inline]
+    pub(crate) fn entry_at(&self, index: usize) -> Option<(ConnId, &T)> {
+        let (serial, entry) = self.slots.get(index)?.as_ref()?;
+        Some((ConnId { index: index as u32, serial: *serial }, entry))
+    }
+
+    /// How many slots there are, taken or free.
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &T)> {

@@ -122,24 +122,29 @@ impl<S> Peers<S> {
         message: Message<'_>,
         mut filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        let receivers: Vec<ConnId> =
-            self.open().filter(|(id, peer)| filter(*id, &peer.state)).map(|(id, _)| id).collect();
         let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
         FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
         append(&mut frame, message.as_bytes());
-        self.send_to_all(&receivers, frame)
+        self.send_to_all(frame, |id, peer| filter(id, &peer.state))
     }
 
     /// The same for a message that is encoded already.
     pub(crate) fn broadcast_encoded(&mut self, frame: Vec<u8>) {
-        let receivers: Vec<ConnId> = self.open().map(|(id, _)| id).collect();
-        self.send_to_all(&receivers, frame);
+        self.send_to_all(frame, |_, _| true);
     }
 
-    fn send_to_all(&mut self, receivers: &[ConnId], frame: Vec<u8>) -> BroadcastStatus {
+    fn send_to_all(
+        &mut self,
+        frame: Vec<u8>,
+        mut filter: impl FnMut(ConnId, &Peer<S>) -> bool,
+    ) -> BroadcastStatus {
         let frame = SharedFrame::new(frame, &self.meter);
         let mut status = BroadcastStatus::default();
-        for &id in receivers {
+        // By its place, for what one is sent may end another.
+        for index in 0..self.table.places() {
+            let is_receiver =
+                |(id, peer): &(ConnId, &Peer<S>)| peer.stage == Stage::Open && filter(*id, peer);
+            let Some((id, _)) = self.table.entry_at(index).filter(is_receiver) else { continue };
             match self.send_frame(id, &frame) {
                 SendStatus::Sent => status.sent += 1,
                 SendStatus::Queued(_) => status.queued += 1,
@@ -157,31 +162,38 @@ impl<S> Peers<S> {
     }
 
     /// Sends an encoded message.
+    #[inline]
     fn send_frame(&mut self, id: ConnId, frame: &Rc<SharedFrame>) -> SendStatus {
-        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
-        if peer.stage != Stage::Open {
-            return SendStatus::Gone;
+        if !self.is_unhindered(id) {
+            return self.queue_message(id, frame.bytes().len(), |backlog| {
+                if trace::is_on() {
+                    trace::sent(id, frame.bytes());
+                }
+                backlog.push_shared(frame);
+            });
         }
         if trace::is_on() {
             trace::sent(id, frame.bytes());
         }
-        if self.is_unhindered(id) {
-            self.stats.sent_messages += 1;
-            return self.add_to_cork(id, frame.bytes());
-        }
-        self.queue_message(id, frame.bytes().len(), |backlog| backlog.push_shared(frame))
+        self.stats.sent_messages += 1;
+        self.add_to_cork(id, frame.bytes())
     }
 
     /// Adds a message of `len` bytes to a backlog, if it may wait there.
     #[inline]
     fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
-        if !self.fits(id, len)
+        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
+        if peer.stage != Stage::Open {
+            return SendStatus::Gone;
+        }
+        if !self.fits(id, peer.buffered(), len)
             && let Err(status) = self.make_room(id, len)
         {
             return status;
         }
+        let status = self.queue(id, len, push);
         self.stats.sent_messages += 1;
-        self.queue(id, len, push)
+        status
     }
 
     /// Sends a ping (§5.5.2).
@@ -211,8 +223,7 @@ impl<S> Peers<S> {
     ///
     /// The peer's own hooks are never refused: instead the peer is no longer read from.
     #[inline]
-    fn fits(&self, id: ConnId, len: usize) -> bool {
-        let buffered = self.table.get(id).map_or(0, Peer::buffered);
+    fn fits(&self, id: ConnId, buffered: usize, len: usize) -> bool {
         buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.owner == Some(id)
     }
 
@@ -225,7 +236,7 @@ impl<S> Peers<S> {
             if !self.is_open(id) {
                 return Err(SendStatus::Gone);
             }
-            if self.fits(id, len) {
+            if self.fits(id, self.get(id).map_or(0, Peer::buffered), len) {
                 return Ok(());
             }
         }
