@@ -225,6 +225,13 @@ impl FrameHeader {
     }
 }
 
+/// Whether `bytes` begin with a frame that is a whole message, or a control frame: it neither goes on nor has begun in
+/// another one (§5.4).
+#[inline]
+pub(super) fn is_whole_message(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first & FIN != 0 && first & OPCODE != OpCode::Continuation as u8)
+}
+
 /// The payload length that `short_len` and the bytes behind it spell, and what is left of those.
 #[inline]
 fn decode_length(short_len: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {

@@ -14,7 +14,7 @@ use super::{
     close::{self, CloseFrame},
     config::Limits,
     error::ProtocolError,
-    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
+    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, is_whole_message},
     mask::{MaskedPiece, apply_mask, turn_key},
     message::{Event, Message},
     utf8::{self, InvalidUtf8, TextBuffer},
@@ -247,13 +247,12 @@ impl Receiver {
     /// copied. Of any other frame nothing is taken here.
     #[inline]
     fn take_whole_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
-        if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) {
+        if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) || !is_whole_message(input) {
             return Ok(None);
         }
         let Some((header, header_len)) = FrameHeader::decode(input)? else { return Ok(None) };
         self.judge(&header)?;
-        let is_whole_message = header.fin && header.opcode != OpCode::Continuation;
-        if !is_whole_message || header.payload_len > (input.len() - header_len) as u64 {
+        if header.payload_len > (input.len() - header_len) as u64 {
             return Ok(None);
         }
         split_off_front(input, header_len);
