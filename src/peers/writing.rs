@@ -1,8 +1,8 @@
 //! How bytes leave: the cork, the backlog, the socket.
 //!
 //! - While a batch of one connection's input is worked through, what is sent to *that* connection is collected
-//!   in the cork and leaves in one write when the batch ends. What doesn't fit goes out from where it lies,
-//!   together with the cork, in one vectored write.
+//!   in the cork and leaves in one write when the batch ends. What doesn't fit, and what is long and answers the
+//!   batch's last event, goes out from where it lies, together with the cork, in one vectored write.
 //! - What is sent to *other* connections is added to their backlogs. Each of them is flushed once at the end of
 //!   the turn, so that many messages to one peer leave together.
 //! - What a socket refuses stays in the backlog until the loop hears that there is room. Order is always kept:
@@ -27,6 +27,9 @@ use crate::{
 /// How many bytes are collected before they are written, although the batch goes on.
 pub(super) const CORK_LEN: usize = 128 * 1024;
 
+/// From this length on nothing is collected with which nothing else would leave: the copy would save no write.
+const DIRECT_LEN: usize = 32 * 1024;
+
 /// How many bytes may be queued for all others before they are flushed, although the turn goes on.
 const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
 
@@ -36,6 +39,8 @@ pub(super) struct Cork {
     pub(super) owner: Option<ConnId>,
     /// The owner, while it is open and its socket has refused nothing: a message to it needs no other look at it.
     unhindered: Option<ConnId>,
+    /// What is heard now is the last of the batch.
+    at_end: bool,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -44,7 +49,14 @@ impl<S> Peers<S> {
     #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
         self.cork.owner = Some(id);
+        self.cork.at_end = false;
         self.look_at_owner();
+    }
+
+    /// Notes whether what is heard next is the last of the batch.
+    #[inline]
+    pub(crate) fn note_end_of_batch(&mut self, at_end: bool) {
+        self.cork.at_end = at_end;
     }
 
     /// Whether the connection has the cork, and nothing stands in the way of what it is sent: it is open then.
@@ -85,10 +97,12 @@ impl<S> Peers<S> {
         }
     }
 
-    /// Collects bytes, or writes them at once behind what was collected if they are too many to be copied.
+    /// Collects bytes, or writes them at once behind what was collected if they are too many to be copied, or if
+    /// that would be for nothing.
     #[inline]
     pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
-        if self.cork.bytes.len() + bytes.len() < CORK_LEN {
+        let leaves_alone = self.cork.at_end && bytes.len() >= DIRECT_LEN;
+        if !leaves_alone && self.cork.bytes.len() + bytes.len() < CORK_LEN {
             append(&mut self.cork.bytes, bytes);
             return SendStatus::Sent;
         }

@@ -128,8 +128,10 @@ impl Conversation {
                 self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
                 return;
             }
+            let event = receiver.next_event(&mut input);
+            peers.note_end_of_batch(input.is_empty());
             // Looked at where it lies: no event is moved on its way to the hook.
-            match &receiver.next_event(&mut input) {
+            match &event {
                 Ok(Some(event)) => hear(id, event, is_unhindered || peers.is_open(id), handler, peers),
                 Ok(None) => return,
                 Err(error) => peers.fail_protocol(id, *error),

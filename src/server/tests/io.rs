@@ -14,6 +14,9 @@ const OUTPUTS: &[Output] = &[
     ("echoes of one batch", World::open, |world, client| {
         world.sends(client, &[frame(0x81, b"a"), frame(0x82, &[7; 300]), frame(0x81, b"")].concat());
     }),
+    ("an echo that is long, and the last", World::open, |world, client| {
+        world.sends(client, &[frame(0x81, b"before"), frame(0x82, &[8; 40_000])].concat());
+    }),
     ("an echo that is too large for the cork", World::open, |world, client| {
         world.sends(client, &[frame(0x81, b"before"), frame(0x82, &[8; 140_000])].concat());
     }),
@@ -77,6 +80,33 @@ fn what_one_batch_of_input_causes_leaves_in_one_write() {
     assert_eq!(client.script.take_written(), b"\x81\x01a\x8a\x01b\x82\x01c\x88\x02\x03\xe8");
     assert_eq!(client.script.write_calls() - before, 1);
     world.finish();
+}
+
+#[test]
+fn a_long_answer_to_the_end_of_a_batch_is_written_from_where_it_lies() {
+    // Each message is answered twice: what is collected leaves in one write, what is not in one each.
+    let long = [b'x'; 32 * 1024];
+    let short = &long[1..];
+    for (batch, writes) in [
+        (vec![&long[..]], 2),
+        (vec![b"a", &long], 2),
+        (vec![short], 1),
+        (vec![&long, b"a"], 1),
+        (vec![b"a", short], 1),
+    ] {
+        let mut world = World::new(|_| {});
+        let client = world.open();
+        world.on_message(|ws, message| {
+            ws.send(message);
+            ws.send(message);
+        });
+        let before = client.script.write_calls();
+        world.sends(&client, &batch.iter().flat_map(|payload| frame(0x82, payload)).collect::<Vec<_>>());
+        let answers = batch.iter().flat_map(|payload| served(0x82, payload).repeat(2));
+        assert!(client.script.take_written().into_iter().eq(answers));
+        assert_eq!(client.script.write_calls() - before, writes, "{:?}", batch.iter().map(|it| it.len()));
+        world.finish();
+    }
 }
 
 #[test]
