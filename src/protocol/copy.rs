@@ -6,7 +6,7 @@
 //! refuses to know what the bytes are.
 
 /// How many bytes are copied in one go: fewer than any C library leaves to that instruction.
-const PIECE: usize = 2 * 1024;
+const PIECE: usize = 2048;
 
 /// Appends `bytes` to `out`.
 #[inline]
@@ -25,12 +25,11 @@ fn append_many(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Appends `text` to `out`.
 pub(super) fn append_text(out: &mut String, mut text: &str) {
     out.reserve(text.len());
-    while text.len() > PIECE {
+    while !text.is_empty() {
         let (piece, rest) = text.split_at(text.floor_char_boundary(PIECE));
         out.push_str(piece);
         text = rest;
     }
-    out.push_str(text);
 }
 
 #[cfg(test)]
