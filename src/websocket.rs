@@ -213,6 +213,8 @@ impl<'a, S> WebSocket<'a, S> {
 
     /// Sends a message to every open connection that `filter` picks by its id and state.
     ///
+    /// It goes from one connection to the next: if `filter` panics, those before have the message.
+    ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;

@@ -27,7 +27,7 @@ use crate::{
 /// How many bytes are collected before they are written, although the batch goes on.
 pub(super) const CORK_LEN: usize = 128 * 1024;
 
-/// From this length on nothing is collected with which nothing else would leave: the copy would save no write.
+/// From this length on what answers the end of a batch is not collected: nothing would leave with it that doesn't anyway.
 const DIRECT_LEN: usize = 32 * 1024;
 
 /// How many bytes may be queued for all others before they are flushed, although the turn goes on.

@@ -297,6 +297,7 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
+                    // Once a message goes on in more frames, nobody knows how many.
                     let to_come = match (fin, self.buffered()) {
                         (true, _) => ToCome::Bytes(remaining as usize),
                         (false, 0) => ToCome::Bytes(remaining as usize + input.len()),

@@ -14,7 +14,7 @@ use mio::Waker;
 
 use crate::{
     peers::ConnId,
-    protocol::{CloseCode, FrameHeader, Message},
+    protocol::{CloseCode, FrameHeader, Message, append},
     stats::Stats,
 };
 
@@ -267,7 +267,7 @@ impl Wish {
 fn encode(message: Message<'_>) -> Vec<u8> {
     let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
     FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
-    frame.extend_from_slice(message.as_bytes());
+    append(&mut frame, message.as_bytes());
     frame
 }
 

@@ -11,8 +11,8 @@ cd "$(dirname "$0")"
 COMMIT=66dcff3dd48f0c19dd1703426365d062039321d0
 
 sources=${1:-sources}
-if [ $# -eq 0 ] && [ ! -d "$sources" ]; then
-    git clone --quiet https://github.com/uNetworking/uWebSockets "$sources"
+if [ $# -eq 0 ]; then
+    [ -d "$sources" ] || git clone --quiet https://github.com/uNetworking/uWebSockets "$sources"
     git -C "$sources" checkout --quiet "$COMMIT"
     git -C "$sources" submodule --quiet update --init uSockets
 fi
