@@ -12,6 +12,8 @@ use super::registry::ConnId;
 pub(crate) struct Millis(pub(crate) u64);
 
 impl Millis {
+    /// When the loop began: never later than now.
+    pub(crate) const AT_ONCE: Self = Self(0);
     /// Later than every deadline.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 
@@ -55,14 +57,17 @@ impl Deadlines {
         self.heap.push(Reverse((at, id)));
     }
 
-    /// The earliest deadline.
-    pub(crate) fn next(&self) -> Option<Millis> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+    /// The earliest deadline; [`Millis::NEVER`] if there is none.
+    #[inline]
+    pub(crate) fn next(&self) -> Millis {
+        self.heap.peek().map_or(Millis::NEVER, |Reverse((at, _))| *at)
     }
 
     /// Removes and returns the earliest deadline if it is not after `now`.
     pub(crate) fn pop_due(&mut self, now: Millis) -> Option<(Millis, ConnId)> {
-        self.next().filter(|at| *at <= now)?;
+        if self.next() > now {
+            return None;
+        }
         self.heap.pop().map(|Reverse(entry)| entry)
     }
 }
@@ -82,7 +87,9 @@ mod tests {
         assert_eq!(deadlines.pop_due(Millis(25)), Some((Millis(10), id(10))));
         assert_eq!(deadlines.pop_due(Millis(25)), Some((Millis(20), id(20))));
         assert_eq!(deadlines.pop_due(Millis(25)), None);
-        assert_eq!(deadlines.next(), Some(Millis(30)));
+        assert_eq!(deadlines.next(), Millis(30));
+        assert_eq!(deadlines.pop_due(Millis(30)), Some((Millis(30), id(30))));
+        assert_eq!((deadlines.next(), deadlines.pop_due(Millis(30))), (Millis::NEVER, None));
     }
 
     #[test]

@@ -19,8 +19,8 @@ impl<S> Peers<S> {
         }
     }
 
-    /// The earliest time at which [`expire`](Self::expire) has something to do.
-    pub(crate) fn next_deadline(&self) -> Option<Millis> {
+    /// The earliest time at which [`expire`](Self::expire) has something to do; [`Millis::NEVER`] if it has nothing.
+    pub(crate) fn next_deadline(&self) -> Millis {
         self.deadlines.next()
     }
 

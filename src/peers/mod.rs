@@ -305,6 +305,11 @@ impl<S> Peers<S> {
         mem::take(&mut self.drained)
     }
 
+    /// Whether there are connections to remove.
+    pub(crate) const fn has_doomed(&self) -> bool {
+        !self.doomed.is_empty()
+    }
+
     /// Removes the connections that are over, and returns who they were; their sockets close.
     pub(crate) fn remove_doomed(&mut self) -> Vec<ConnId> {
         let doomed = mem::take(&mut self.doomed);

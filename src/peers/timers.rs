@@ -55,7 +55,8 @@ impl<T> Timers<T> {
         self.table.remove(id.0).is_some()
     }
 
-    pub(crate) fn next_due(&self) -> Option<Millis> {
+    /// When the next timer is due; [`Millis::NEVER`] if there is none.
+    pub(crate) fn next_due(&self) -> Millis {
         self.deadlines.next()
     }
 
@@ -112,9 +113,9 @@ mod tests {
         assert_eq!(run_at(&mut timers, 10), "e");
         assert_eq!(run_at(&mut timers, 20), "e");
         assert_eq!(run_at(&mut timers, 30), "ae");
-        assert_eq!(timers.next_due(), Some(Millis(40)));
+        assert_eq!(timers.next_due(), Millis(40));
         assert_eq!(run_at(&mut timers, 95), "e", "what the loop was too busy for is skipped");
-        assert_eq!(timers.next_due(), Some(Millis(96)));
+        assert_eq!(timers.next_due(), Millis(96));
         assert_eq!(timers.table.len(), 1);
     }
 

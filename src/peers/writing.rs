@@ -290,7 +290,14 @@ impl<S> Peers<S> {
     }
 
     /// Flushes everybody who was sent something in this turn.
+    #[inline]
     pub(crate) fn flush_dirty(&mut self) {
+        if !self.dirty.is_empty() {
+            self.flush_all_dirty();
+        }
+    }
+
+    fn flush_all_dirty(&mut self) {
         self.unflushed = 0;
         let mut dirty = mem::take(&mut self.dirty);
         for id in dirty.drain(..) {

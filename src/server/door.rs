@@ -79,16 +79,17 @@ impl<L: Listener> Door<L> {
         }
     }
 
-    /// Whether to come back in the next turn, without waiting for the poll.
-    pub(super) const fn is_pending(&self) -> bool {
-        matches!(self.state, State::Pending)
+    /// Whether there is nothing to try until the poll says so.
+    pub(super) const fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
     }
 
     /// When to come back although the poll says nothing.
-    pub(super) const fn retry_at(&self) -> Option<Millis> {
+    pub(super) const fn wake_at(&self) -> Millis {
         match self.state {
-            State::PausedUntil(at) => Some(at),
-            State::Idle | State::Pending => None,
+            State::Idle => Millis::NEVER,
+            State::Pending => Millis::AT_ONCE,
+            State::PausedUntil(at) => at,
         }
     }
 

@@ -156,17 +156,25 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
             let begin = self.started.elapsed();
             let started = self.started;
-            self.turn(|| Millis::from(started.elapsed()), events.iter().map(Ready::of));
+            let clock = || Millis::from(started.elapsed());
+            self.turn(Millis::from(begin), clock, events.iter().map(Ready::of));
             end = self.started.elapsed();
             self.peers.stats.count_turn(end.saturating_sub(begin));
-            self.handle.publish(self.peers.current_stats());
+            if self.handle.is_shared() {
+                self.handle.publish(self.peers.current_stats());
+            }
         }
         Ok(())
     }
 
-    /// One turn: everything that is ready now, and everything that is due now.
-    pub(super) fn turn(&mut self, clock: impl Fn() -> Millis, ready: impl Iterator<Item = Ready>) {
-        self.peers.now = clock();
+    /// One turn, which begins `now`: everything that is ready, and everything that is due.
+    pub(super) fn turn(
+        &mut self,
+        now: Millis,
+        clock: impl Fn() -> Millis,
+        ready: impl Iterator<Item = Ready>,
+    ) {
+        self.peers.now = now;
         let more = mem::take(&mut self.more);
         for ready in ready {
             match ready.token {
@@ -194,17 +202,17 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// How long the poll may wait, seen from `now`; `None` is for ever.
     pub(super) fn poll_timeout(&self, now: Millis) -> Option<Duration> {
-        let doors = || self.door.iter().chain(&self.watchers);
-        if !self.more.is_empty() || self.peers.has_drained() || doors().any(Door::is_pending) {
+        if !self.more.is_empty() || self.peers.has_drained() {
             return Some(Duration::ZERO);
         }
-        let retry = doors().filter_map(Door::retry_at).min();
-        let drain = self.drain.as_ref().map(Drain::wake_at);
-        [self.peers.next_deadline(), self.peers.timers.next_due(), retry, drain, self.heap.look_at()]
-            .into_iter()
-            .flatten()
-            .min()
-            .map(|at| at.since(now))
+        let mut at = self.peers.next_deadline().min(self.peers.timers.next_due()).min(self.heap.wake_at());
+        for door in self.door.iter().chain(&self.watchers) {
+            at = at.min(door.wake_at());
+        }
+        if let Some(drain) = &self.drain {
+            at = at.min(drain.wake_at());
+        }
+        (at != Millis::NEVER).then(|| at.since(now))
     }
 
     // --- Connections -----------------------------------------------------------------------------------
@@ -274,13 +282,15 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn settle(&mut self) {
         self.peers.flush_dirty();
         self.shed();
-        for id in self.peers.take_drained() {
-            self.drained(id);
+        if self.peers.has_drained() {
+            for id in self.peers.take_drained() {
+                self.drained(id);
+            }
+            for id in self.peers.take_resumable() {
+                self.resume(id);
+            }
+            self.peers.flush_dirty();
         }
-        for id in self.peers.take_resumable() {
-            self.resume(id);
-        }
-        self.peers.flush_dirty();
         // A hook may end others, which have hooks in turn; each connection ends once, so this ends too. Nothing
         // may be sent after it: whoever ends is removed below and must have been told before.
         while let Some((id, ending)) = self.peers.next_ending() {
@@ -289,9 +299,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             guard::call(id, &mut self.peers, |ws| self.handler.on_close(ws, &close));
             self.peers.flush_dirty();
         }
-        for id in self.peers.remove_doomed() {
-            // What was held of its input goes now, and not when the place is used again.
-            self.conversations[id.index as usize] = Conversation::default();
+        if self.peers.has_doomed() {
+            for id in self.peers.remove_doomed() {
+                // What was held of its input goes now, and not when the place is used again.
+                self.conversations[id.index as usize] = Conversation::default();
+            }
         }
     }
 
@@ -340,11 +352,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     // --- Those who come in -----------------------------------------------------------------------------
 
     fn let_in(&mut self, clock: impl Fn() -> Millis) {
-        // Their time begins now, and not when the turn did: else it would end too early.
-        let may_let_in = |door: &Door<L>| door.is_pending() || door.retry_at().is_some();
-        if self.door.iter().chain(&self.watchers).any(may_let_in) {
-            self.peers.now = clock();
+        if self.door.iter().chain(&self.watchers).all(Door::is_idle) {
+            return;
         }
+        // Their time begins now, and not when the turn did: else it would end too early.
+        self.peers.now = clock();
         let now = self.peers.now;
         for (stream, address) in self.door.as_mut().map(|door| door.let_in(now)).unwrap_or_default() {
             self.welcome(stream, address);

@@ -248,6 +248,12 @@ impl Handle {
         *queue = Queue { stopped: true, ..Queue::default() };
     }
 
+    /// Whether anybody else has a handle: who has none can't get one any more.
+    #[inline]
+    pub(super) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
     pub(super) fn publish(&self, stats: Stats) {
         *lock(&self.shared.stats) = stats;
     }

@@ -31,7 +31,8 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 pub(super) struct Heap {
     /// What large things lie above, and small things below.
     _floor: Vec<u8>,
-    give_back_at: Option<Millis>,
+    /// [`Millis::NEVER`] if nothing is.
+    give_back_at: Millis,
 }
 
 impl Heap {
@@ -42,23 +43,20 @@ impl Heap {
         // Too large for any hole that there may be below the gap.
         let floor = untouched(GAP);
         drop(gap);
-        Self { _floor: floor, give_back_at: None }
+        Self { _floor: floor, give_back_at: Millis::NEVER }
     }
 
     /// Takes note of how much is held after a turn; whether it is time to give back what was kept.
     #[inline]
     pub(super) fn is_time(&mut self, held: usize, now: Millis) -> bool {
-        match self.give_back_at {
-            Some(at) if at <= now => {
-                self.give_back_at = None;
-                true
-            }
-            None if held > LITTLE => {
-                self.give_back_at = Some(now + KEPT_FOR);
-                false
-            }
-            _ => false,
+        if self.give_back_at <= now {
+            self.give_back_at = Millis::NEVER;
+            return true;
         }
+        if held > LITTLE && self.give_back_at == Millis::NEVER {
+            self.give_back_at = now + KEPT_FOR;
+        }
+        false
     }
 
     /// Has the allocator return all that it can.
@@ -67,8 +65,8 @@ impl Heap {
         drop(Vec::from_iter((0..count).map(|_| untouched(len))));
     }
 
-    /// When to look next, whatever happens until then.
-    pub(super) const fn look_at(&self) -> Option<Millis> {
+    /// When to look next, whatever happens until then; [`Millis::NEVER`] if that makes no difference.
+    pub(super) const fn wake_at(&self) -> Millis {
         self.give_back_at
     }
 }
@@ -89,15 +87,15 @@ mod tests {
     fn a_second_after_much_was_held_it_is_time_to_give_it_back_and_not_before() {
         let mut heap = Heap::prepare();
         assert!(!heap.is_time(LITTLE, Millis(5)));
-        assert_eq!(heap.look_at(), None);
+        assert_eq!(heap.wake_at(), Millis::NEVER);
         assert!(!heap.is_time(LITTLE + 1, Millis(7)));
-        assert_eq!(heap.look_at(), Some(Millis(1007)));
+        assert_eq!(heap.wake_at(), Millis(1007));
         // What comes meanwhile does not put it off.
         assert!(!heap.is_time(2 * LITTLE, Millis(1006)));
         assert!(heap.is_time(0, Millis(1007)));
-        assert_eq!(heap.look_at(), None);
+        assert_eq!(heap.wake_at(), Millis::NEVER);
         // As long as much is held, there will be more to give back.
         assert!(!heap.is_time(2 * LITTLE, Millis(1008)));
-        assert_eq!(heap.look_at(), Some(Millis(2008)));
+        assert_eq!(heap.wake_at(), Millis(2008));
     }
 }

@@ -258,7 +258,7 @@ impl World {
 
     fn turn(&mut self, ready: &[Ready]) {
         let now = Millis(self.now);
-        self.event_loop.turn(|| now, ready.iter().copied());
+        self.event_loop.turn(now, || now, ready.iter().copied());
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
