@@ -77,6 +77,11 @@ impl Conversation {
             }
     }
 
+    /// Whether a message is under way of which more than `len` bytes have arrived.
+    pub(super) fn has_more_of_a_message_than(&self, len: usize) -> bool {
+        matches!(&self.inbound, Inbound::Frames(receiver) if receiver.buffered() > len)
+    }
+
     /// Gives back all that is held, and hears nothing more.
     pub(super) fn forget(&mut self) {
         (self.inbound, self.stash) = (Inbound::Nothing, None);

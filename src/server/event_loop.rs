@@ -13,6 +13,7 @@
 //! data, which no WebSocket peer sends, also ends a read early; who sends it waits for its next event.
 
 use std::{
+    collections::VecDeque,
     io::{self, ErrorKind},
     mem,
     net::SocketAddr,
@@ -71,8 +72,8 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     /// The receiving sides, at the same places as the sending sides in `peers`.
     conversations: Vec<Conversation>,
     buffer: ReadBuffer,
-    /// Connections that probably have more to read, whose turn comes again after all others had theirs.
-    more: Vec<ConnId>,
+    /// Connections that probably have more to read, in the order in which they come again.
+    more: VecDeque<ConnId>,
     heap: Heap,
     drain: Option<Drain>,
     started: Instant,
@@ -123,7 +124,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             peers,
             conversations: Vec::with_capacity(ROOM),
             buffer: ReadBuffer::new(),
-            more: Vec::new(),
+            more: VecDeque::new(),
             heap: Heap::prepare(),
             drain: None,
             started: Instant::now(),
@@ -175,7 +176,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         ready: impl Iterator<Item = Ready>,
     ) {
         self.peers.now = now;
-        let more = mem::take(&mut self.more);
+        let had_more = self.more.len();
         for ready in ready {
             match ready.token {
                 LISTENER => self.door.iter_mut().for_each(Door::knocked),
@@ -185,9 +186,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 Token(index) => self.react(index, ready),
             }
         }
-        for id in more {
-            self.read_more(id);
-        }
+        self.read_more(had_more);
         self.let_in(clock);
         while let Some(id) = self.peers.expire() {
             conversation::expire(id, &mut self.peers);
@@ -233,29 +232,42 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
     }
 
-    /// The connection's turn comes again after all others had theirs.
+    /// The connection is read from again, after all others that are to be.
     fn come_back_to(&mut self, id: ConnId) {
         if !mem::replace(&mut self.conversations[id.index as usize].has_more, true) {
-            self.more.push(id);
+            self.more.push_back(id);
         }
     }
 
-    /// The connection's turn has come again.
-    fn read_more(&mut self, id: ConnId) {
-        if self.peers.get(id).is_some() {
+    /// Reads from the first `count` of those that have more, until one of them fills the buffer again. The others wait for
+    /// the next turn: before it the poll says who else has something, and that may be small.
+    fn read_more(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(id) = self.more.pop_front() else { return };
+            if self.peers.get(id).is_none() {
+                continue;
+            }
             self.conversations[id.index as usize].has_more = false;
-            self.read(id);
+            if self.read(id) {
+                // It is the last in the row now. A large message is read to its end before others go on, for two that
+                // come at the same time take memory for both. One that has just begun waits, and so nobody goes on
+                // for ever.
+                if self.conversations[id.index as usize].has_more_of_a_message_than(ReadBuffer::LEN) {
+                    self.more.rotate_right(1);
+                }
+                return;
+            }
         }
     }
 
-    /// Reads once, and has what came worked through.
+    /// Reads once, and has what came worked through; whether it filled the buffer.
     #[inline]
-    fn read(&mut self, id: ConnId) {
+    fn read(&mut self, id: ConnId) -> bool {
         // A peer that doesn't take what it causes; `resume` comes back to it.
         if self.peers.is_paused(id) {
-            return;
+            return false;
         }
-        let Some(peer) = self.peers.get(id) else { return };
+        let Some(peer) = self.peers.get(id) else { return false };
         let asks_for_figures = peer.watching;
         let buffer = self.buffer.bytes();
         match peer.stream.read(buffer) {
@@ -268,14 +280,17 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 self.peers.alive(id);
                 let conversation = &mut self.conversations[id.index as usize];
                 conversation.receive(id, &mut buffer[..len], &mut self.handler, &mut self.peers);
-                if len == buffer.len() || conversation.hang_up {
+                let is_full = len == buffer.len();
+                if is_full || conversation.hang_up {
                     self.come_back_to(id);
                 }
                 self.shed();
+                return is_full;
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => self.peers.lose_socket(id, &error),
         }
+        false
     }
 
     /// Brings everything that this turn has begun to its end.

@@ -6,8 +6,6 @@
 //! times slower at it where the destination lies 1 to 63 bytes behind the source, their pages left aside. What has
 //! arrived likes to begin with a page, or at a round place in one; a large block of the C library's begins 16 bytes behind one.
 
-/// How much one read takes. It also bounds what one connection can have done in one turn.
-const LEN: usize = 512 * 1024;
 /// A power of two that the size of a page is, or what nearly all of them are multiples of.
 const PAGE: usize = 4096;
 
@@ -17,8 +15,11 @@ pub(super) struct ReadBuffer {
 }
 
 impl ReadBuffer {
+    /// How much one read takes. It also bounds what one connection can have done in one turn.
+    pub(super) const LEN: usize = 512 * 1024;
+
     pub(super) fn new() -> Self {
-        let block = vec![0; PAGE + LEN].into_boxed_slice();
+        let block = vec![0; PAGE + Self::LEN].into_boxed_slice();
         // A place in a page is only a matter of speed: any would do.
         let begin = block.as_ptr().align_offset(PAGE).min(PAGE);
         Self { block, begin }
@@ -26,7 +27,7 @@ impl ReadBuffer {
 
     #[inline]
     pub(super) fn bytes(&mut self) -> &mut [u8] {
-        &mut self.block[self.begin..][..LEN]
+        &mut self.block[self.begin..][..Self::LEN]
     }
 }
 
@@ -38,6 +39,6 @@ mod tests {
     fn the_buffer_begins_with_a_page_and_has_its_whole_length() {
         let mut buffer = ReadBuffer::new();
         assert_eq!(buffer.bytes().as_ptr().addr() % PAGE, 0);
-        assert_eq!(buffer.bytes().len(), LEN);
+        assert_eq!(buffer.bytes().len(), ReadBuffer::LEN);
     }
 }

@@ -119,6 +119,58 @@ fn a_client_that_floods_has_one_read_a_turn_and_others_are_served_between() {
 }
 
 #[test]
+fn of_several_that_flood_one_is_read_in_a_turn_and_each_in_its_turn() {
+    let mut world = World::new(|_| {});
+    let flooders = [(); 3].map(|()| world.open());
+    for flooder in &flooders {
+        flooder.script.will_read(&frame(0x82, &[1; 1000]).repeat(5000));
+    }
+    world.turn(&flooders.each_ref().map(|it| ready(it.index, true, false, false)));
+    for round in 0..5 {
+        for flooder in &flooders {
+            let (heard, calls) = (world.heard(), flooder.script.read_calls());
+            world.turn(&[]);
+            assert_eq!(flooder.script.read_calls(), calls + 1, "round {round}");
+            assert!(world.heard() - heard < 530, "half a MiB, and nobody else's");
+        }
+    }
+    world.settle();
+    world.finish();
+}
+
+#[test]
+fn a_large_message_is_read_to_its_end_before_others_but_not_the_next_one_too() {
+    let mut world = World::new(|config| config.limits.max_message_size = 4_000_000);
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let it = Rc::clone(&order);
+    world.on_message(move |_, message| it.borrow_mut().push((message.as_bytes()[0], message.len())));
+    let (long, short) = (world.open(), world.open());
+    for number in [1, 3] {
+        long.script.will_read(&frame(0x82, &vec![number; 3_000_000]));
+        short.script.will_read(&frame(0x82, &vec![number + 1; 1_500_000]));
+    }
+    world.turn(&[ready(long.index, true, false, false), ready(short.index, true, false, false)]);
+    world.settle();
+    assert_eq!(*order.borrow(), [(1, 3_000_000), (2, 1_500_000), (3, 3_000_000), (4, 1_500_000)]);
+    world.finish();
+}
+
+#[test]
+fn who_has_little_more_waits_for_no_further_turn() {
+    let mut world = World::new(|_| {});
+    let clients = [(); 10].map(|()| world.open());
+    for client in &clients {
+        client.script.will_read(&frame(0x81, b"bye"));
+        client.script.will_read(b"");
+    }
+    world.turn(&clients.each_ref().map(|it| ready(it.index, true, false, true)));
+    assert_eq!((world.heard(), world.endings().len()), (10, 0), "one read each");
+    world.turn(&[]);
+    assert_eq!(world.endings().len(), 10);
+    world.finish();
+}
+
+#[test]
 fn what_others_send_is_dropped_exactly_above_max_backpressure() {
     for (len, status) in [(57, SendStatus::Queued(100)), (58, SendStatus::Dropped)] {
         let mut world = World::new(|config| config.max_backpressure = 100);
