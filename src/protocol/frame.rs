@@ -23,6 +23,13 @@ const LENGTH_IN_16_BITS: u8 = 126;
 /// The length stands in the next eight bytes.
 const LENGTH_IN_64_BITS: u8 = 127;
 
+/// The first byte of a text in one frame.
+const WHOLE_TEXT: u8 = FIN | OpCode::Text as u8;
+/// The first byte of a binary message in one frame.
+const WHOLE_BINARY: u8 = FIN | OpCode::Binary as u8;
+/// The length of a masked frame's header where the payload has up to 125 bytes.
+pub(super) const SHORT_HEADER_LEN: usize = 6;
+
 /// The longest payload of a control frame, in bytes (§5.5).
 ///
 /// ```
@@ -232,6 +239,23 @@ pub(super) fn is_whole_message(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| first & FIN != 0 && first & OPCODE != OpCode::Continuation as u8)
 }
 
+/// The opcode, the key and the payload's length of the frame that `bytes` begin with, if it looks as nearly all small
+/// messages do: whole, text or binary, no reserved bit, masked, up to 125 bytes. Its header takes
+/// [`SHORT_HEADER_LEN`] bytes.
+///
+/// No rule is decided here. Whatever looks different is for [`FrameHeader::decode`].
+#[inline]
+pub(super) fn short_message(bytes: &[u8]) -> Option<(OpCode, [u8; 4], usize)> {
+    let [first, second, key @ ..] = bytes.first_chunk::<SHORT_HEADER_LEN>()?;
+    let opcode = match *first {
+        WHOLE_TEXT => OpCode::Text,
+        WHOLE_BINARY => OpCode::Binary,
+        _ => return None,
+    };
+    let len = second & LENGTH;
+    (second & MASK != 0 && len < LENGTH_IN_16_BITS).then_some((opcode, *key, len as usize))
+}
+
 /// The payload length that `short_len` and the bytes behind it spell, and what is left of those.
 #[inline]
 fn decode_length(short_len: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
@@ -258,5 +282,30 @@ fn decode_length(short_len: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, Pro
             Ok(Some((len, rest)))
         }
         len => Ok(Some((len.into(), rest))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_message_is_what_decode_says_of_the_same_bytes_for_all_first_two_bytes() {
+        for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
+            let bytes = [first, second, 1, 2, 3, 4, 5];
+            let decoded = match FrameHeader::decode(&bytes) {
+                Ok(Some((header, SHORT_HEADER_LEN)))
+                    if header.fin
+                        && header.rsv == 0
+                        && matches!(header.opcode, OpCode::Text | OpCode::Binary)
+                        && header.payload_len <= 125 =>
+                {
+                    header.masking_key.map(|key| (header.opcode, key, header.payload_len as usize))
+                }
+                _ => None,
+            };
+            assert_eq!(short_message(&bytes), decoded, "{first:#04x} {second:#04x}");
+            assert_eq!(short_message(&bytes[..5]), None, "its key is cut off");
+        }
     }
 }

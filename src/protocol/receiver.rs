@@ -14,7 +14,7 @@ use super::{
     close::{self, CloseFrame},
     config::Limits,
     error::ProtocolError,
-    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, is_whole_message},
+    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, SHORT_HEADER_LEN, is_whole_message, short_message},
     mask::{MaskedPiece, apply_mask, turn_key},
     message::{Event, Message},
     utf8::{self, InvalidUtf8, TextBuffer},
@@ -247,7 +247,19 @@ impl Receiver {
     /// copied. Of any other frame nothing is taken here.
     #[inline]
     fn take_whole_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
-        if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) || !is_whole_message(input) {
+        if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) {
+            return Ok(None);
+        }
+        // Nearly all small messages look like this: of the rules only those on earlier frames and on size are left.
+        if let Some((opcode, key, len)) = short_message(input)
+            && self.message.is_none()
+            && len <= self.max_message_size
+            && len <= input.len() - SHORT_HEADER_LEN
+        {
+            split_off_front(input, SHORT_HEADER_LEN);
+            return self.whole_frame(opcode, key, split_off_front(input, len)).map(Some);
+        }
+        if !is_whole_message(input) {
             return Ok(None);
         }
         let Some((header, header_len)) = FrameHeader::decode(input)? else { return Ok(None) };
@@ -257,9 +269,20 @@ impl Receiver {
         }
         split_off_front(input, header_len);
         let payload = split_off_front(input, header.payload_len as usize);
-        apply_mask(payload, masking_key(&header));
+        self.whole_frame(header.opcode, masking_key(&header), payload).map(Some)
+    }
+
+    /// The event of a frame that is its whole message.
+    #[inline(always)]
+    fn whole_frame<'a>(
+        &mut self,
+        opcode: OpCode,
+        key: [u8; 4],
+        payload: &'a mut [u8],
+    ) -> Result<Event<'a>, ProtocolError> {
+        apply_mask(payload, key);
         let payload = &*payload;
-        Ok(Some(match header.opcode {
+        Ok(match opcode {
             OpCode::Text => Event::Message(Message::Text(text(payload)?)),
             OpCode::Binary => Event::Message(Message::Binary(payload)),
             OpCode::Ping => Event::Ping(payload),
@@ -268,8 +291,9 @@ impl Receiver {
                 self.state = State::CloseReceived;
                 Event::Close(CloseFrame::decode(payload)?)
             }
-            OpCode::Continuation => return Ok(None),
-        }))
+            // Never whole: it goes on with something.
+            OpCode::Continuation => return Err(ProtocolError::NothingToContinue),
+        })
     }
 
     /// The next event, if it has to be put together and its last byte is there.
