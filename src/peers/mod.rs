@@ -305,9 +305,9 @@ impl<S> Peers<S> {
         mem::take(&mut self.drained)
     }
 
-    /// Whether there are connections to remove.
-    pub(crate) const fn has_doomed(&self) -> bool {
-        !self.doomed.is_empty()
+    /// Whether there are hooks to be told that a connection has ended, or connections to remove.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.endings.is_empty() || !self.doomed.is_empty()
     }
 
     /// Removes the connections that are over, and returns who they were; their sockets close.

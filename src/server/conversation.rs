@@ -104,26 +104,8 @@ impl Conversation {
         if !peers.is_unhindered(id) && !peers.get(id).is_some_and(|peer| peer.stage.is_live()) {
             self.inbound = Inbound::Nothing;
         }
-        if let Inbound::Request(reader) = &mut self.inbound {
-            let is_open = match reader.next_request(&mut input, &peers.config.limits) {
-                Ok(None) => return,
-                Ok(Some(request)) => upgrade(id, &request, handler, peers),
-                Err(error) => {
-                    refuse(id, error, peers);
-                    false
-                }
-            };
-            self.inbound =
-                if is_open { Inbound::Frames(Receiver::new(&peers.config.limits)) } else { Inbound::Nothing };
-        }
-        if let Inbound::Figures(reader) = &mut self.inbound {
-            let response = match reader.next_request(&mut input, &peers.config.limits) {
-                Ok(None) => return,
-                Ok(Some(request)) => figures::page(&request, &peers.current_stats(), peers.is_draining),
-                Err(error) => Response::refusal(error),
-            };
-            peers.respond(id, &response);
-            self.inbound = Inbound::Nothing;
+        if !matches!(self.inbound, Inbound::Frames(_)) {
+            self.hear_request(id, &mut input, handler, peers);
         }
         let Inbound::Frames(receiver) = &mut self.inbound else { return };
         loop {
@@ -141,6 +123,39 @@ impl Conversation {
                 Ok(None) => return,
                 Err(error) => peers.fail_protocol(id, *error),
             }
+        }
+    }
+
+    /// Takes a request from the front of the input, if one is awaited and has come whole, and answers it.
+    // Once for each connection: kept aside from what is done for each message.
+    #[inline(never)]
+    fn hear_request<H: Handler>(
+        &mut self,
+        id: ConnId,
+        input: &mut &mut [u8],
+        handler: &mut H,
+        peers: &mut Peers<H::State>,
+    ) {
+        if let Inbound::Request(reader) = &mut self.inbound {
+            let is_open = match reader.next_request(input, &peers.config.limits) {
+                Ok(None) => return,
+                Ok(Some(request)) => upgrade(id, &request, handler, peers),
+                Err(error) => {
+                    refuse(id, error, peers);
+                    false
+                }
+            };
+            self.inbound =
+                if is_open { Inbound::Frames(Receiver::new(&peers.config.limits)) } else { Inbound::Nothing };
+        }
+        if let Inbound::Figures(reader) = &mut self.inbound {
+            let response = match reader.next_request(input, &peers.config.limits) {
+                Ok(None) => return,
+                Ok(Some(request)) => figures::page(&request, &peers.current_stats(), peers.is_draining),
+                Err(error) => Response::refusal(error),
+            };
+            peers.respond(id, &response);
+            self.inbound = Inbound::Nothing;
         }
     }
 }

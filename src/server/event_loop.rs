@@ -187,7 +187,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
         }
         self.read_more(had_more);
-        self.let_in(clock);
+        if !self.doors().all(Door::is_idle) {
+            self.let_in(clock);
+        }
         while let Some(id) = self.peers.expire() {
             conversation::expire(id, &mut self.peers);
         }
@@ -205,7 +207,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             return Some(Duration::ZERO);
         }
         let mut at = self.peers.next_deadline().min(self.peers.timers.next_due()).min(self.heap.wake_at());
-        for door in self.door.iter().chain(&self.watchers) {
+        for door in self.doors() {
             at = at.min(door.wake_at());
         }
         if let Some(drain) = &self.drain {
@@ -263,11 +265,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Reads once, and has what came worked through; whether it filled the buffer.
     #[inline]
     fn read(&mut self, id: ConnId) -> bool {
-        // A peer that doesn't take what it causes; `resume` comes back to it.
-        if self.peers.is_paused(id) {
-            return false;
-        }
-        let Some(peer) = self.peers.get(id) else { return false };
+        // Not from a peer that doesn't take what it causes; `resume` comes back to it.
+        let Some(peer) = self.peers.get(id).filter(|peer| !peer.paused) else { return false };
         let asks_for_figures = peer.watching;
         let buffer = self.buffer.bytes();
         match peer.stream.read(buffer) {
@@ -298,14 +297,28 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self.peers.flush_dirty();
         self.shed();
         if self.peers.has_drained() {
-            for id in self.peers.take_drained() {
-                self.drained(id);
-            }
-            for id in self.peers.take_resumable() {
-                self.resume(id);
-            }
-            self.peers.flush_dirty();
+            self.go_on_with_drained();
         }
+        if self.peers.has_ended() {
+            self.take_leave();
+        }
+    }
+
+    /// Those who have caught up are served again.
+    #[inline(never)]
+    fn go_on_with_drained(&mut self) {
+        for id in self.peers.take_drained() {
+            self.drained(id);
+        }
+        for id in self.peers.take_resumable() {
+            self.resume(id);
+        }
+        self.peers.flush_dirty();
+    }
+
+    /// Tells the hooks who has ended, and then removes who is to go.
+    #[inline(never)]
+    fn take_leave(&mut self) {
         // A hook may end others, which have hooks in turn; each connection ends once, so this ends too. Nothing
         // may be sent after it: whoever ends is removed below and must have been told before.
         while let Some((id, ending)) = self.peers.next_ending() {
@@ -314,11 +327,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             guard::call(id, &mut self.peers, |ws| self.handler.on_close(ws, &close));
             self.peers.flush_dirty();
         }
-        if self.peers.has_doomed() {
-            for id in self.peers.remove_doomed() {
-                // What was held of its input goes now, and not when the place is used again.
-                self.conversations[id.index as usize] = Conversation::default();
-            }
+        for id in self.peers.remove_doomed() {
+            // What was held of its input goes now, and not when the place is used again.
+            self.conversations[id.index as usize] = Conversation::default();
         }
     }
 
@@ -366,10 +377,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     // --- Those who come in -----------------------------------------------------------------------------
 
+    /// The doors that are open.
+    fn doors(&self) -> impl Iterator<Item = &Door<L>> {
+        self.door.iter().chain(&self.watchers)
+    }
+
+    #[inline(never)]
     fn let_in(&mut self, clock: impl Fn() -> Millis) {
-        if self.door.iter().chain(&self.watchers).all(Door::is_idle) {
-            return;
-        }
         // Their time begins now, and not when the turn did: else it would end too early.
         self.peers.now = clock();
         let now = self.peers.now;
