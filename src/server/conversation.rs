@@ -77,9 +77,12 @@ impl Conversation {
             }
     }
 
-    /// Whether a message is under way of which more than `len` bytes have arrived.
-    pub(super) fn has_more_of_a_message_than(&self, len: usize) -> bool {
-        matches!(&self.inbound, Inbound::Frames(receiver) if receiver.buffered() > len)
+    /// Bytes that have arrived of the message under way.
+    pub(super) fn arrived(&self) -> usize {
+        match &self.inbound {
+            Inbound::Frames(receiver) => receiver.buffered(),
+            _ => 0,
+        }
     }
 
     /// Gives back all that is held, and hears nothing more.

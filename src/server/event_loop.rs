@@ -72,8 +72,10 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     /// The receiving sides, at the same places as the sending sides in `peers`.
     conversations: Vec<Conversation>,
     buffer: ReadBuffer,
-    /// Connections that probably have more to read, in the order in which they come again.
-    more: VecDeque<ConnId>,
+    /// Connections that have more to read, though little: each is read from in the next turn.
+    more: Vec<ConnId>,
+    /// Those that have filled the read buffer, in the order in which they are read from again.
+    bulk: VecDeque<ConnId>,
     heap: Heap,
     drain: Option<Drain>,
     started: Instant,
@@ -124,7 +126,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             peers,
             conversations: Vec::with_capacity(ROOM),
             buffer: ReadBuffer::new(),
-            more: VecDeque::new(),
+            more: Vec::new(),
+            bulk: VecDeque::new(),
             heap: Heap::prepare(),
             drain: None,
             started: Instant::now(),
@@ -176,7 +179,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         ready: impl Iterator<Item = Ready>,
     ) {
         self.peers.now = now;
-        let had_more = self.more.len();
+        let (more, bulk) = (mem::take(&mut self.more), self.bulk.len());
         for ready in ready {
             match ready.token {
                 LISTENER => self.door.iter_mut().for_each(Door::knocked),
@@ -186,7 +189,10 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 Token(index) => self.react(index, ready),
             }
         }
-        self.read_more(had_more);
+        for id in more {
+            self.read_again(id);
+        }
+        self.read_bulk(bulk);
         if !self.doors().all(Door::is_idle) {
             self.let_in(clock);
         }
@@ -203,7 +209,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// How long the poll may wait, seen from `now`; `None` is for ever.
     pub(super) fn poll_timeout(&self, now: Millis) -> Option<Duration> {
-        if !self.more.is_empty() || self.peers.has_drained() {
+        if !self.more.is_empty() || !self.bulk.is_empty() || self.peers.has_drained() {
             return Some(Duration::ZERO);
         }
         let mut at = self.peers.next_deadline().min(self.peers.timers.next_due()).min(self.heap.wake_at());
@@ -228,34 +234,44 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if ready.writable || ready.hang_up {
             self.peers.flush(id);
         }
-        // Who has more is read later in this turn, and once is enough.
+        // Who has more has its turn anyway, in this one or later, and once is enough.
         if (ready.readable || ready.hang_up) && !self.conversations[index].has_more {
             self.read(id);
         }
     }
 
-    /// The connection is read from again, after all others that are to be.
-    fn come_back_to(&mut self, id: ConnId) {
+    /// The connection is read from again in a later turn.
+    fn come_back_to(&mut self, id: ConnId, has_filled_the_buffer: bool) {
         if !mem::replace(&mut self.conversations[id.index as usize].has_more, true) {
-            self.more.push_back(id);
+            if has_filled_the_buffer {
+                self.bulk.push_back(id);
+            } else {
+                self.more.push(id);
+            }
         }
     }
 
-    /// Reads from the first `count` of those that have more, until one of them fills the buffer again. The others wait for
-    /// the next turn: before it the poll says who else has something, and that may be small.
-    fn read_more(&mut self, count: usize) {
+    /// Reads from a connection whose turn has come again; whether it filled the buffer.
+    fn read_again(&mut self, id: ConnId) -> bool {
+        if self.peers.get(id).is_none() {
+            return false;
+        }
+        self.conversations[id.index as usize].has_more = false;
+        self.read(id)
+    }
+
+    /// Reads from the first `count` of those that have filled the buffer, until one of them does so again. The others wait
+    /// for the next turn: before it the poll says who else has something, and that may be small.
+    fn read_bulk(&mut self, count: usize) {
         for _ in 0..count {
-            let Some(id) = self.more.pop_front() else { return };
-            if self.peers.get(id).is_none() {
-                continue;
-            }
-            self.conversations[id.index as usize].has_more = false;
-            if self.read(id) {
+            let Some(id) = self.bulk.pop_front() else { return };
+            let arrived = self.conversations[id.index as usize].arrived();
+            if self.read_again(id) {
                 // It is the last in the row now. A large message is read to its end before others go on, for two that
-                // come at the same time take memory for both. One that has just begun waits, and so nobody goes on
-                // for ever.
-                if self.conversations[id.index as usize].has_more_of_a_message_than(ReadBuffer::LEN) {
-                    self.more.rotate_right(1);
+                // come at the same time take memory for both. But it has to grow: nobody goes on for ever by what
+                // adds nothing to it, or by the next message.
+                if self.conversations[id.index as usize].arrived() > arrived + ReadBuffer::LEN / 2 {
+                    self.bulk.rotate_right(1);
                 }
                 return;
             }
@@ -281,7 +297,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 conversation.receive(id, &mut buffer[..len], &mut self.handler, &mut self.peers);
                 let is_full = len == buffer.len();
                 if is_full || conversation.hang_up {
-                    self.come_back_to(id);
+                    self.come_back_to(id, is_full);
                 }
                 self.shed();
                 return is_full;
@@ -296,6 +312,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn settle(&mut self) {
         self.peers.flush_dirty();
         self.shed();
+        // Who is shed before it has opened is answered.
+        self.peers.flush_dirty();
         if self.peers.has_drained() {
             self.go_on_with_drained();
         }
@@ -346,7 +364,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn resume(&mut self, id: ConnId) {
         self.conversations[id.index as usize].resume(id, &mut self.handler, &mut self.peers);
         // What came meanwhile brings no further event.
-        self.come_back_to(id);
+        self.come_back_to(id, false);
     }
 
     /// Closes the connections that hold most, if too much is held.
