@@ -157,6 +157,22 @@ fn heads_count_against_the_budget() {
 }
 
 #[test]
+fn who_is_shed_at_the_end_of_a_turn_is_answered_in_it() {
+    let mut world = World::new(|config| config.max_buffered_bytes = 100_000);
+    let slow = world.open();
+    slow.script.set_full(true);
+    let clients: Vec<Client> = (0..6).map(|_| world.connect()).collect();
+    for client in &clients {
+        world.sends(client, &[&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 15_000]].concat());
+    }
+    world.handle.broadcast(Message::Binary(&[1; 12_000])).unwrap();
+    world.turn(&[ready(WAKER.0, true, false, false)]);
+    let refused = clients.iter().filter(|it| it.script.take_written().starts_with(b"HTTP/1.1 503 ")).count();
+    assert!(refused > 0);
+    world.finish();
+}
+
+#[test]
 fn messages_that_leave_with_this_turn_cost_nobody_the_connection() {
     let mut world = World::new(|config| config.max_buffered_bytes = MIB);
     let speaker = world.open();
