@@ -51,6 +51,17 @@ impl<S> Peers<S> {
         None
     }
 
+    /// Puts off the time of an open connection that has spoken and was not read from yet; whether there was a time to put
+    /// off. One that is over at once can't be.
+    pub(crate) fn excuse(&mut self, id: ConnId) -> bool {
+        let is_excused = self.is_open(id) && self.config.ping_interval.is_some_and(|it| !it.is_zero());
+        if is_excused {
+            self.alive(id);
+            self.schedule(id);
+        }
+        is_excused
+    }
+
     /// Nothing was heard of an open connection for a while: pings it, or gives it up.
     pub(crate) fn check_alive(&mut self, id: ConnId) {
         let now = self.now;

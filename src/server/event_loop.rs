@@ -197,7 +197,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.let_in(clock);
         }
         while let Some(id) = self.peers.expire() {
-            conversation::expire(id, &mut self.peers);
+            // Whose input waits for its turn is not silent: it is we who have not listened.
+            let is_excused = self.conversations[id.index as usize].has_more && self.peers.excuse(id);
+            if !is_excused {
+                conversation::expire(id, &mut self.peers);
+            }
         }
         self.run_timers();
         self.go_on_draining();
@@ -400,6 +404,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self.door.iter().chain(&self.watchers)
     }
 
+    /// Takes in who has come, some of them if there are many.
     #[inline(never)]
     fn let_in(&mut self, clock: impl Fn() -> Millis) {
         // Their time begins now, and not when the turn did: else it would end too early.

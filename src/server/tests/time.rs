@@ -206,6 +206,47 @@ fn without_a_ping_interval_nobody_is_pinged() {
 }
 
 #[test]
+fn who_waits_to_be_read_from_is_not_taken_for_silent() {
+    let mut world = World::new(|config| {
+        config.limits.max_message_size = 4_000_000;
+        config.ping_interval = Some(Duration::from_secs(20));
+    });
+    let (first, waiting) = (world.open(), world.open());
+    for client in [&first, &waiting] {
+        client.script.will_read(&frame(0x82, &[1; 3_000_000]));
+    }
+    world.turn(&[ready(first.index, true, false, false), ready(waiting.index, true, false, false)]);
+    // The first one's message takes four more reads, each in a turn that takes 20 s.
+    for _ in 0..4 {
+        world.now += 20_000;
+        world.turn(&[]);
+    }
+    assert!(waiting.script.is_unread());
+    assert_eq!(waiting.script.take_written(), b"", "no ping");
+    world.settle();
+    assert_eq!((world.heard(), world.endings()), (2, vec![]));
+    // Once it is read from, its silence counts again.
+    waiting.script.take_written();
+    world.pass(20_000);
+    assert_eq!(waiting.script.take_written(), b"\x89\x00");
+    world.finish();
+}
+
+#[test]
+fn without_time_to_be_silent_a_client_that_waits_to_be_read_from_does_not_hold_up_the_loop() {
+    let mut world = World::new(|config| {
+        (config.ping_interval, config.pong_timeout) = (Some(Duration::ZERO), Duration::ZERO);
+    });
+    let client = world.connect();
+    client.script.will_read(REQUEST);
+    client.script.will_read(&frame(0x82, &[1; 100_000]).repeat(10));
+    world.readable(&client);
+    world.pass(1);
+    assert_eq!(world.endings().len(), 1);
+    world.finish();
+}
+
+#[test]
 fn a_client_that_comes_late_in_a_long_turn_has_its_full_time_all_the_same() {
     for accepts_fail_first in [false, true] {
         let mut world = World::new(|config| config.handshake_timeout = Duration::from_secs(4));
