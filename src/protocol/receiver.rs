@@ -20,8 +20,7 @@ use super::{
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
-/// A message that outgrows its buffer gets one of up to so many times the bytes that have arrived, if so many are known to
-/// come …
+/// A message that outgrows its buffer gets one of up to so many times the bytes that have arrived …
 const GROWTH: usize = 4;
 /// … and of so many times at least, while nobody knows how many frames are to follow.
 const BLIND_GROWTH: usize = 2;
@@ -101,12 +100,12 @@ enum Kind {
     Pong,
 }
 
-/// What follows of a message, as far as anybody can know. Of input that is there already most will be of this message.
+/// What follows of a message, as far as anybody can know.
 #[derive(Clone, Copy, Debug)]
 enum ToCome {
-    /// So many bytes.
+    /// So many bytes, and no more.
     Bytes(usize),
-    /// So many bytes, and more frames.
+    /// So many bytes, for most of the input that is there already will be of this message, and then more frames.
     Frames(usize),
 }
 
@@ -321,11 +320,10 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    // Once a message goes on in more frames, nobody knows how many.
-                    let to_come = match (fin, self.buffered()) {
-                        (true, _) => ToCome::Bytes(remaining as usize),
-                        (false, 0) => ToCome::Bytes(remaining as usize + input.len()),
-                        (false, _) => ToCome::Frames(remaining as usize + input.len()),
+                    let to_come = if fin {
+                        ToCome::Bytes(remaining as usize)
+                    } else {
+                        ToCome::Frames(remaining as usize + input.len())
                     };
                     self.append(kind, piece, to_come)?;
                     if remaining > 0 {
@@ -516,11 +514,14 @@ impl Body {
     ) -> Result<(), InvalidUtf8> {
         let arrived = self.len() + piece.bytes.len();
         if self.capacity() < arrived {
-            let wanted = match to_come {
-                ToCome::Bytes(rest) => arrived + rest,
-                ToCome::Frames(rest) => (arrived + rest).max(arrived.saturating_mul(BLIND_GROWTH)),
+            let most = arrived.saturating_mul(GROWTH);
+            let room = match to_come {
+                ToCome::Bytes(rest) => step_towards(arrived + rest, most),
+                // A first fragment may be followed by little.
+                ToCome::Frames(rest) if self.len() == 0 => most.min(arrived + rest),
+                ToCome::Frames(rest) => most.min((arrived + rest).max(arrived.saturating_mul(BLIND_GROWTH))),
             };
-            self.grow_to(wanted.min(arrived.saturating_mul(GROWTH)).min(max_message_size));
+            self.grow_to(room.min(max_message_size));
         }
         match self {
             Self::Text(text) => text.push(piece.unmask()),
@@ -566,6 +567,16 @@ impl Default for ControlPayload {
     fn default() -> Self {
         Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 }
     }
+}
+
+/// The first room of up to `most` bytes on the way to `len`: the steps are its fourth part, the fourth part of that and so
+/// on, for the last step copies most, and so it copies a quarter only.
+fn step_towards(len: usize, most: usize) -> usize {
+    let mut room = len;
+    while room > most {
+        room = room.div_ceil(GROWTH);
+    }
+    room
 }
 
 /// The key of a header that was judged, and so has one.

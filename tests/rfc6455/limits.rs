@@ -292,7 +292,7 @@ fn check_memory(limits: &Limits, steps: &[Growth<'_>]) {
 
 #[test]
 fn memory_grows_with_what_arrives_and_never_past_the_end_of_the_last_frame() {
-    // §10.4: room for four times as much as has arrived, but not for more than is to come.
+    // §10.4: room for a quarter of the frame, or a quarter of that, until a quarter of the next step has arrived.
     for first in [0x81, 0x82] {
         let whole = frame(first, &[b'x'; 2_001]);
         let (header, payload) = whole.split_at(8);
@@ -300,10 +300,14 @@ fn memory_grows_with_what_arrives_and_never_past_the_end_of_the_last_frame() {
             &Limits::default(),
             &[
                 (header, 0),
-                (&payload[..400], 1_600),
-                (&payload[400..1_600], 1_600),
-                (&payload[1_600..1_601], 2_001),
-                (&payload[1_601..2_000], 2_001),
+                (&payload[..31], 32),
+                (&payload[31..32], 32),
+                (&payload[32..33], 126),
+                (&payload[33..126], 126),
+                (&payload[126..127], 501),
+                (&payload[127..501], 501),
+                (&payload[501..502], 2_001),
+                (&payload[502..2_000], 2_001),
             ],
         );
     }
@@ -316,7 +320,7 @@ fn memory_for_text_counts_a_character_that_is_cut() {
     let (header, payload) = whole.split_at(8);
     check_memory(
         &Limits::default(),
-        &[(header, 0), (&payload[..1], 4), (&payload[1..501], 2_002), (&payload[501..2_001], 2_002)],
+        &[(header, 0), (&payload[..1], 2), (&payload[1..501], 2_002), (&payload[501..2_001], 2_002)],
     );
 }
 
