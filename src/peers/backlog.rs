@@ -5,12 +5,13 @@
 
 use std::{collections::VecDeque, io::IoSlice, mem, rc::Rc};
 
-use super::meter::{Meter, SharedFrame};
+use super::meter::{Meter, SharedFrame, SharedMessage};
 use crate::protocol::append;
 
 /// A tail that has reached this length is not added to any more; a new one begins behind it.
 const CHUNK_LEN: usize = 64 * 1024;
-/// From this length on a frame for many peers is shared by them instead of copied for each.
+/// From this length on a frame for many peers is shared by them instead of copied for each, and a message that is sent on
+/// is kept instead of copied.
 pub(crate) const SHARE_LEN: usize = 4 * 1024;
 /// A tail that has grown beyond this length is given back once it is empty, a smaller one is used again.
 const SMALL_LEN: usize = 1024;
@@ -47,6 +48,8 @@ impl<'a> Slices<'a> {
 enum Chunk {
     Own(Vec<u8>),
     Shared(Rc<SharedFrame>),
+    /// A message from this byte on.
+    Heard(Rc<SharedMessage>, usize),
 }
 
 impl Chunk {
@@ -54,14 +57,15 @@ impl Chunk {
         match self {
             Self::Own(bytes) => bytes,
             Self::Shared(frame) => frame.bytes(),
+            Self::Heard(message, from) => &message.bytes()[*from..],
         }
     }
 
-    /// The bytes that nobody else holds; a shared frame counts itself.
+    /// The bytes that nobody else holds; what is shared counts itself.
     fn own_len(&self) -> usize {
         match self {
             Self::Own(bytes) => bytes.len(),
-            Self::Shared(_) => 0,
+            Self::Shared(_) | Self::Heard(..) => 0,
         }
     }
 }
@@ -114,6 +118,13 @@ impl Backlog {
         self.close_tail();
         self.len += frame.bytes().len();
         self.chunks.push_back(Chunk::Shared(Rc::clone(frame)));
+    }
+
+    /// Appends a message from the byte `from` on, which is kept for it.
+    pub(crate) fn push_heard(&mut self, message: Rc<SharedMessage>, from: usize) {
+        self.close_tail();
+        self.len += message.bytes().len() - from;
+        self.chunks.push_back(Chunk::Heard(message, from));
     }
 
     /// Whether it has grown so little that it may be kept for another peer.
@@ -173,6 +184,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::OwnedMessage;
 
     fn drain(backlog: &mut Backlog, step: usize) -> Vec<u8> {
         let mut out = Vec::new();
@@ -211,6 +223,25 @@ mod tests {
             assert!(backlog.is_empty() && backlog.chunks.is_empty());
             assert_eq!(meter.held(), SHARE_LEN, "only the shared frame is left");
         }
+    }
+
+    #[test]
+    fn a_message_that_was_heard_waits_from_where_it_was_cut() {
+        let meter = Meter::default();
+        let bytes: Vec<u8> = (0..2 * SHARE_LEN).map(|it| it as u8).collect();
+        let heard = SharedMessage::new(OwnedMessage::Binary(bytes.clone()), &meter);
+        for from in [0, 1, SHARE_LEN, 2 * SHARE_LEN] {
+            let mut backlog = Backlog::new(&meter);
+            backlog.push(b"before");
+            backlog.push_heard(Rc::clone(&heard), from);
+            backlog.push(b"behind");
+            assert_eq!(meter.held(), bytes.len() + 12, "held once");
+            let expected = [b"before", &bytes[from..], b"behind"].concat();
+            assert_eq!((backlog.len(), drain(&mut backlog, 4095)), (expected.len(), expected), "from {from}");
+            assert_eq!(Rc::strong_count(&heard), 1);
+        }
+        drop(heard);
+        assert_eq!(meter.held(), 0);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use std::{cell::Cell, rc::Rc};
 
+use crate::protocol::OwnedMessage;
+
 /// A sum that many can add to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Meter(Rc<Cell<usize>>);
@@ -24,26 +26,36 @@ impl Meter {
     }
 }
 
-/// An encoded message that several backlogs share, held and counted once.
+/// Bytes that several backlogs share, held and counted once.
 #[derive(Debug)]
-pub(crate) struct SharedFrame {
-    bytes: Box<[u8]>,
+pub(crate) struct Shared<T: AsRef<[u8]>> {
+    content: T,
     meter: Meter,
 }
 
-impl SharedFrame {
-    pub(crate) fn new(bytes: Vec<u8>, meter: &Meter) -> Rc<Self> {
-        meter.add(bytes.len());
-        Rc::new(Self { bytes: bytes.into(), meter: meter.clone() })
+/// A message that is encoded for many.
+pub(crate) type SharedFrame = Shared<Box<[u8]>>;
+/// A message that was heard, and is sent on.
+pub(crate) type SharedMessage = Shared<OwnedMessage>;
+
+impl<T: AsRef<[u8]>> Shared<T> {
+    pub(crate) fn new(content: impl Into<T>, meter: &Meter) -> Rc<Self> {
+        let content = content.into();
+        meter.add(content.as_ref().len());
+        Rc::new(Self { content, meter: meter.clone() })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.content.as_ref()
+    }
+
+    pub(crate) const fn content(&self) -> &T {
+        &self.content
     }
 }
 
-impl Drop for SharedFrame {
+impl<T: AsRef<[u8]>> Drop for Shared<T> {
     fn drop(&mut self) {
-        self.meter.sub(self.bytes.len());
+        self.meter.sub(self.bytes().len());
     }
 }

@@ -32,6 +32,7 @@ use std::{collections::VecDeque, io, mem};
 
 use mio::Token;
 
+pub(crate) use backlog::SHARE_LEN;
 pub(crate) use deadlines::Millis;
 pub use observer::Observer;
 pub(crate) use observer::Watch;

@@ -95,9 +95,13 @@ impl<S> Peers<S> {
             trace::message(id, message);
         }
         let payload = message.as_bytes();
+        let kept = self.cork.kept_for(payload, 0);
         self.queue_message(id, header.encoded_len() + payload.len(), |backlog| {
             backlog.push_with(|out| header.encode(out));
-            backlog.push(payload);
+            match kept {
+                Some(message) => backlog.push_heard(message, 0),
+                None => backlog.push(payload),
+            }
         })
     }
 

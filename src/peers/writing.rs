@@ -6,21 +6,28 @@
 //! - What is sent to *other* connections is added to their backlogs. Each of them is flushed once at the end of
 //!   the turn, so that many messages to one peer leave together.
 //! - What a socket refuses stays in the backlog until the loop hears that there is room. Order is always kept:
-//!   while bytes wait, everything new waits behind them.
+//!   while bytes wait, everything new waits behind them. They are copied, for whoever sends only lends them; but a
+//!   long message that is sent on as it was heard is kept instead, for nobody else needs it any more.
 //!
 //! This file knows bytes and their order. It refuses to know what they mean, but for the pong that may be
 //! replaced while it waits (§5.5.3).
 
 use std::{
     io::{ErrorKind, IoSlice},
-    mem,
+    mem, ptr,
+    rc::Rc,
 };
 
 use mio::Token;
 
-use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, sending::SendStatus};
+use super::{
+    ConnId, Peer, Peers, Stage,
+    backlog::{Backlog, SHARE_LEN},
+    meter::SharedMessage,
+    sending::SendStatus,
+};
 use crate::{
-    protocol::{Event, append},
+    protocol::{Event, OwnedMessage, append},
     trace,
 };
 
@@ -42,6 +49,17 @@ pub(super) struct Cork {
     /// What is heard now is the last of the batch.
     at_end: bool,
     pub(super) bytes: Vec<u8>,
+    /// The message that a hook hears now, if it can be kept.
+    heard: Option<Rc<SharedMessage>>,
+}
+
+impl Cork {
+    /// The message that is heard, if these are its bytes and at least half of them are to wait: it is kept for them then.
+    pub(super) fn kept_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
+        let is_worth_it = bytes.len() - from >= SHARE_LEN.max(bytes.len() / 2);
+        // The same by where they lie, not by what they are.
+        self.heard.clone().filter(|heard| is_worth_it && ptr::eq(heard.bytes(), bytes))
+    }
 }
 
 impl<S> Peers<S> {
@@ -51,6 +69,19 @@ impl<S> Peers<S> {
         self.cork.owner = Some(id);
         self.cork.at_end = false;
         self.look_at_owner();
+    }
+
+    /// Has a message at hand that a hook is to hear next.
+    pub(crate) fn begin_hearing(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
+        message.shrink_to_fit();
+        let message = SharedMessage::new(message, &self.meter);
+        self.cork.heard = Some(Rc::clone(&message));
+        message
+    }
+
+    /// The hook has heard it.
+    pub(crate) fn end_hearing(&mut self) {
+        self.cork.heard = None;
     }
 
     /// Notes whether what is heard next is the last of the batch.
@@ -129,7 +160,7 @@ impl<S> Peers<S> {
             return;
         }
         if peer.waiting.is_some() {
-            self.queue_rest(id, first, second);
+            self.queue_rest(id, first, second, 0);
             return self.flush(id);
         }
         let result = if second.is_empty() {
@@ -147,24 +178,28 @@ impl<S> Peers<S> {
             Ok(written) if written == first.len() + second.len() => {}
             Ok(written) => {
                 let first_written = written.min(first.len());
-                self.queue_rest(id, &first[first_written..], &second[written - first_written..]);
+                self.queue_rest(id, &first[first_written..], second, written - first_written);
                 // The socket is to be tried until it says that it would block: only then does it
                 // tell the loop when it has room.
                 self.flush(id);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.queue_rest(id, first, second);
+                self.queue_rest(id, first, second, 0);
                 self.block(id);
             }
             Err(error) => self.lose_socket(id, &error),
         }
     }
 
-    pub(super) fn queue_rest(&mut self, id: ConnId, first: &[u8], second: &[u8]) {
+    /// Has `first` wait, and `second` from the byte `from` on.
+    pub(super) fn queue_rest(&mut self, id: ConnId, first: &[u8], second: &[u8], from: usize) {
         if let Some(peer) = self.table.get_mut(id) {
             let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
             waiting.backlog.push(first);
-            waiting.backlog.push(second);
+            match self.cork.kept_for(second, from) {
+                Some(message) => waiting.backlog.push_heard(message, from),
+                None => waiting.backlog.push(&second[from..]),
+            }
         }
     }
 

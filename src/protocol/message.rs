@@ -1,6 +1,7 @@
 //! §5.6 What a peer has to say: messages, and the events that a receiver makes of frames.
 //!
-//! This file knows two plain enums that borrow their bytes. It refuses to know where those bytes lie.
+//! This file knows plain enums, two that borrow their bytes and one that owns them. It refuses to know where those
+//! bytes come from.
 
 use super::{close::CloseFrame, frame::OpCode};
 
@@ -99,6 +100,64 @@ impl<'a, const N: usize> From<&'a [u8; N]> for Message<'a> {
 impl<'a> From<&'a Vec<u8>> for Message<'a> {
     fn from(bytes: &'a Vec<u8>) -> Self {
         Self::Binary(bytes)
+    }
+}
+
+impl<'a> From<&'a OwnedMessage> for Message<'a> {
+    fn from(message: &'a OwnedMessage) -> Self {
+        message.as_message()
+    }
+}
+
+/// A message that owns its bytes (§5.6), and can be kept.
+///
+/// ```
+/// use wirehook::protocol::{Message, OwnedMessage};
+///
+/// let kept: Vec<OwnedMessage> = [Message::Text("hi"), Message::Binary(&[1, 2])].map(OwnedMessage::from).into();
+/// assert_eq!(kept, [OwnedMessage::Text("hi".into()), OwnedMessage::Binary(vec![1, 2])]);
+/// assert_eq!(kept[0].as_message(), Message::Text("hi"));
+/// ```
+///
+/// [`Receiver::take_message`](super::Receiver::take_message) gives one without a copy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnedMessage {
+    /// Opcode 0x1.
+    Text(String),
+    /// Opcode 0x2.
+    Binary(Vec<u8>),
+}
+
+impl OwnedMessage {
+    /// The same message, borrowed from here.
+    pub fn as_message(&self) -> Message<'_> {
+        match self {
+            Self::Text(text) => Message::Text(text),
+            Self::Binary(bytes) => Message::Binary(bytes),
+        }
+    }
+
+    /// Gives memory back that no byte lies in.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        match self {
+            Self::Text(text) => text.shrink_to_fit(),
+            Self::Binary(bytes) => bytes.shrink_to_fit(),
+        }
+    }
+}
+
+impl AsRef<[u8]> for OwnedMessage {
+    fn as_ref(&self) -> &[u8] {
+        self.as_message().as_bytes()
+    }
+}
+
+impl From<Message<'_>> for OwnedMessage {
+    fn from(message: Message<'_>) -> Self {
+        match message {
+            Message::Text(text) => Self::Text(text.to_owned()),
+            Message::Binary(bytes) => Self::Binary(bytes.to_vec()),
+        }
     }
 }
 

@@ -82,7 +82,7 @@ pub use handshake::{
     GUID, InvalidHeader, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
 };
 pub use mask::{apply_mask, turn_key};
-pub use message::{Event, Message};
+pub use message::{Event, Message, OwnedMessage};
 pub use receiver::Receiver;
 pub use sender::{SendError, Sender};
 pub use utf8::{InvalidUtf8, TextBuffer, check_prefix};

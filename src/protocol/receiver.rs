@@ -16,7 +16,7 @@ use super::{
     error::ProtocolError,
     frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, SHORT_HEADER_LEN, is_whole_message, short_message},
     mask::{MaskedPiece, apply_mask, turn_key},
-    message::{Event, Message},
+    message::{Event, Message, OwnedMessage},
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
@@ -219,6 +219,26 @@ impl Receiver {
             State::CloseReceived | State::Discard => (self.control, self.message) = (None, None),
             State::Header(_) | State::Payload(_) => {}
         }
+    }
+
+    /// Moves the message that was the last event out of the receiver, so that it can be kept without a copy.
+    ///
+    /// `None` if the last event was no message, or one that lay whole in the input: that is still there.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Event, Limits, OwnedMessage, Receiver};
+    ///
+    /// let mut receiver = Receiver::new(&Limits::default());
+    /// let (mut start, mut rest) = (*b"\x81\x85\0\0\0\0Hel", *b"lo");
+    /// assert_eq!(receiver.next_event(&mut &mut start[..])?, None);
+    /// assert!(matches!(receiver.next_event(&mut &mut rest[..])?, Some(Event::Message(_))));
+    /// assert_eq!(receiver.take_message(), Some(OwnedMessage::Text("Hello".into())));
+    /// assert_eq!(receiver.take_message(), None);
+    /// # Ok::<(), wirehook::protocol::ProtocolError>(())
+    /// ```
+    pub fn take_message(&mut self) -> Option<OwnedMessage> {
+        let is_message = matches!(self.state, State::Delivered(Kind::Data));
+        self.message.take_if(|_| is_message).map(|body| body.into_message())
     }
 
     /// Whether the peer's Close has arrived.
@@ -537,6 +557,13 @@ impl Body {
         match self {
             Self::Text(text) => text.grow_to(capacity),
             Self::Binary(bytes) => bytes.reserve_exact(capacity - bytes.len()),
+        }
+    }
+
+    fn into_message(self) -> OwnedMessage {
+        match self {
+            Self::Text(text) => OwnedMessage::Text(text.into_string()),
+            Self::Binary(bytes) => OwnedMessage::Binary(bytes),
         }
     }
 

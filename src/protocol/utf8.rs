@@ -71,6 +71,18 @@ impl TextBuffer {
         &self.text
     }
 
+    /// The complete characters, without a copy.
+    ///
+    /// ```
+    /// # use wirehook::protocol::TextBuffer;
+    /// let mut text = TextBuffer::default();
+    /// text.push("grüße".as_bytes()).unwrap();
+    /// assert_eq!(text.into_string(), "grüße");
+    /// ```
+    pub fn into_string(self) -> String {
+        self.text
+    }
+
     /// Bytes held, those of an open character included.
     pub fn len(&self) -> usize {
         self.text.len() + self.open_len as usize

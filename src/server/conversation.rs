@@ -11,8 +11,8 @@ use super::{figures, guard};
 
 use crate::{
     handler::{Decision, Handler, Upgrade},
-    peers::{ConnId, Peers, Stage},
-    protocol::{Event, HandshakeError, Receiver, Request, RequestReader, Response},
+    peers::{ConnId, Peers, SHARE_LEN, Stage},
+    protocol::{Event, HandshakeError, OwnedMessage, Receiver, Request, RequestReader, Response},
     trace,
 };
 
@@ -118,11 +118,21 @@ impl Conversation {
                 self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
                 return;
             }
+            receiver.release();
+            // Then the next message is the one that has begun before: it can't lie whole in the input.
+            let is_long = receiver.buffered() >= SHARE_LEN;
             let event = receiver.next_event(&mut input);
             peers.note_end_of_batch(input.is_empty());
+            let is_open = is_unhindered || peers.is_open(id);
             // Looked at where it lies: no event is moved on its way to the hook.
             match &event {
-                Ok(Some(event)) => hear(id, event, is_unhindered || peers.is_open(id), handler, peers),
+                // But for one that lies in a buffer of its own.
+                Ok(Some(Event::Message(_))) if is_long => {
+                    if let Some(message) = receiver.take_message() {
+                        hear_long(id, message, is_open, handler, peers);
+                    }
+                }
+                Ok(Some(event)) => hear(id, event, is_open, handler, peers),
                 Ok(None) => return,
                 Err(error) => peers.fail_protocol(id, *error),
             }
@@ -258,6 +268,22 @@ fn hear<H: Handler>(
             debug!("connection {id}: something came after our Close and was ignored");
         }
     }
+}
+
+/// The same for a long message that has come in pieces: what waits of it, when it is sent on, is not copied.
+#[inline(never)]
+fn hear_long<H: Handler>(
+    id: ConnId,
+    message: OwnedMessage,
+    is_open: bool,
+    handler: &mut H,
+    peers: &mut Peers<H::State>,
+) {
+    // It counts itself from here on.
+    peers.hold(id, 0);
+    let message = peers.begin_hearing(message);
+    hear(id, &Event::Message(message.content().as_message()), is_open, handler, peers);
+    peers.end_hearing();
 }
 
 /// What the timer has to do about a connection whose time has come.

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use wirehook::protocol::{Connection, Event, HandshakeError, Limits, Message, ProtocolError, RequestReader};
+use wirehook::protocol::{
+    Connection, Event, HandshakeError, Limits, Message, OwnedMessage, ProtocolError, Receiver, RequestReader,
+};
 
 use crate::{
-    Case, Client, Early, Seen, binary, check_early, check_within, close_without_body, failed, frame, header,
-    ping, sent_close, text,
+    Case, Client, Early, Seen, binary, check_early, check_within, close_without_body, cuts, failed, frame,
+    header, ping, sent_close, text,
 };
 
 fn messages_up_to(max_message_size: usize) -> Limits {
@@ -391,6 +393,40 @@ fn what_was_put_together_can_be_given_back_before_more_arrives() {
     assert_eq!(held(&connection), (0, 0));
     let event = connection.recv.next_event(&mut input).unwrap();
     assert_eq!(event, Some(Event::Message(Message::Text("next"))));
+}
+
+#[test]
+fn a_message_that_was_put_together_can_be_taken_and_nothing_else_can() {
+    // §5.6: cut at every byte. What lies whole in the input is not the receiver's to give.
+    let fragments = |first, start, rest| [frame(first, start), frame(0x89, b"?"), frame(0x80, rest)].concat();
+    let before = fragments(0x01, b"H\xc3", b"\xa9llo");
+    let whole = frame(0x82, b"whole");
+    let behind = [fragments(0x02, b"abc", b"def"), frame(0x88, b"")].concat();
+    let bytes = [&before[..], &whole, &behind].concat();
+    let is_cut = |cut| cut > before.len() && cut < before.len() + whole.len();
+    for cut in cuts(bytes.len()) {
+        let mut receiver = Receiver::new(&Limits::default());
+        let mut heard = Vec::new();
+        for piece in [&bytes[..cut], &bytes[cut..]] {
+            let mut piece = piece.to_vec();
+            let mut input = &mut piece[..];
+            while let Some(event) = receiver.next_event(&mut input).unwrap() {
+                let message = match event {
+                    Event::Message(message) => Some(OwnedMessage::from(message)),
+                    _ => None,
+                };
+                let is_lent = message == Some(OwnedMessage::Binary(b"whole".to_vec())) && !is_cut(cut);
+                assert_eq!(receiver.take_message(), message.clone().filter(|_| !is_lent), "cut at {cut}");
+                assert_eq!(receiver.take_message(), None, "cut at {cut}: once only");
+                heard.extend(message);
+            }
+            assert_eq!(receiver.take_message(), None, "cut at {cut}: all was heard, or is not complete");
+        }
+        let [text, lent, binary] = &heard[..] else { panic!("cut at {cut}: {heard:?}") };
+        assert_eq!(text.as_message(), Message::Text("Héllo"));
+        assert_eq!(Message::from(lent), Message::Binary(b"whole"));
+        assert_eq!(binary.as_ref(), b"abcdef");
+    }
 }
 
 #[test]

@@ -206,3 +206,90 @@ fn after_each_turn_no_more_is_held_than_the_budget_although_frames_are_shared() 
     assert!(held <= MIB, "{held}");
     world.finish();
 }
+
+/// Sends a message of so many bytes in two pieces.
+fn sends_in_pieces(world: &mut World, client: &Client, first: u8, payload: &[u8]) {
+    let whole = frame(first, payload);
+    let (start, rest) = whole.split_at(whole.len() / 2);
+    world.sends(client, start);
+    world.sends(client, rest);
+}
+
+#[test]
+fn a_long_message_that_is_sent_on_is_held_once_for_all_who_wait_for_it() {
+    for first in [0x81, 0x82] {
+        let payload = vec![b'x'; 100_000];
+        let mut world = World::new(|_| {});
+        let (witness, speaker) = (world.open(), world.open());
+        let others: Vec<Client> = (0..3).map(|_| world.open()).collect();
+        let slow: Vec<&Client> = others.iter().chain([&speaker]).collect();
+        slow.iter().for_each(|it| it.script.set_full(true));
+        world.on_message(|ws, message| {
+            let me = ws.id();
+            let ids: Vec<ConnId> = ws.all().ids().filter(|id| id.index > 0 && *id != me).collect();
+            for id in ids {
+                ws.send_to(id, message);
+            }
+            ws.send(message);
+            // One more, which waits behind it; and what is only a part of it, or only looks like it, is copied.
+            ws.send("behind");
+            ws.send(&message.as_bytes()[1..]);
+            ws.send(&message.as_bytes().to_vec());
+        });
+        sends_in_pieces(&mut world, &speaker, first, &payload);
+        let behind = [served(0x81, b"behind"), served(0x82, &payload[1..]), served(0x82, &payload)].concat();
+        assert_eq!(world.buffered(&witness), 100_000 + 4 * 10 + behind.len());
+        for client in &others {
+            assert!(world.takes_all(client) == served(first, &payload));
+        }
+        assert!(world.takes_all(&speaker) == [served(first, &payload), behind].concat());
+        assert_eq!(world.buffered(&witness), 0);
+        world.finish();
+    }
+}
+
+#[test]
+fn a_long_message_is_kept_while_at_least_half_of_it_waits_and_copied_otherwise() {
+    let payload: Vec<u8> = (0..100_000).map(|it| it as u8).collect();
+    for (taken, held) in [(0, 100_010), (5, 100_005), (10, 100_000), (50_010, 100_000), (50_011, 49_999)] {
+        let mut world = World::new(|_| {});
+        let (witness, client) = (world.open(), world.open());
+        client.script.set_full(true);
+        client.script.will_take(taken);
+        sends_in_pieces(&mut world, &client, 0x82, &payload);
+        assert_eq!(world.buffered(&witness), held, "{taken} bytes were taken");
+        assert!(world.takes_all(&client) == served(0x82, &payload));
+        assert_eq!(world.buffered(&witness), 0);
+        world.finish();
+    }
+}
+
+#[test]
+fn a_long_message_that_is_not_sent_on_is_given_back_also_by_a_hook_that_panics() {
+    let mut world = World::new(|_| {});
+    let (witness, client) = (world.open(), world.open());
+    world.on_message(|_, _| {});
+    sends_in_pieces(&mut world, &client, 0x82, &[1; 100_000]);
+    assert_eq!(world.buffered(&witness), 0);
+    world.recorder.0.panics_in.set(Some("on_message"));
+    sends_in_pieces(&mut world, &client, 0x82, &[1; 100_000]);
+    assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Panic, false)]);
+    assert_eq!((world.heard(), world.buffered(&witness)), (2, 0));
+    world.finish();
+}
+
+#[test]
+fn messages_behind_a_long_one_are_heard_however_they_came() {
+    // Of fragments in one input the message is put together, and the next one lies whole behind them.
+    let (long, short) = (vec![1; 10_000], b"short");
+    let input = [frame(0x02, &long), frame(0x80, &long), frame(0x82, short), frame(0x82, &long)].concat();
+    for cut in [1, 9_000, 11_000, 20_100, 20_200, 30_000] {
+        let mut world = World::new(|_| {});
+        let client = world.open();
+        world.sends(&client, &input[..cut]);
+        world.sends(&client, &input[cut..]);
+        let expected = [served(0x82, &long.repeat(2)), served(0x82, short), served(0x82, &long)].concat();
+        assert!(client.script.take_written() == expected, "cut at {cut}");
+        world.finish();
+    }
+}
