@@ -206,9 +206,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self.run_timers();
         self.go_on_draining();
         self.settle();
-        if self.heap.is_time(self.peers.held(), self.peers.now) {
-            Heap::give_back();
-        }
+        self.heap.look_after(self.peers.held(), self.peers.now);
     }
 
     /// How long the poll may wait, seen from `now`; `None` is for ever.
