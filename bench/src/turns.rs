@@ -48,6 +48,8 @@ pub(crate) struct Conditions {
 
 /// Long enough to fill caches and to grow what grows.
 const WARM_UP: Duration = Duration::from_millis(100);
+/// … and again as long as there were fewer answers: with large messages a server's memory still grows.
+const WARM_UP_ANSWERS: u64 = 64;
 /// Enough for a server to go to sleep after its last message, or to see that its peers are gone.
 const SETTLE: Duration = Duration::from_millis(20);
 /// Messages that each connection has checked before and after the timed part.
@@ -112,7 +114,10 @@ fn timed(
     conditions: Conditions,
     mut load: impl FnMut(Duration) -> Result<Driven>,
 ) -> Result<Measured> {
-    load(WARM_UP)?;
+    let mut answers = 0;
+    while answers < WARM_UP_ANSWERS {
+        answers += load(WARM_UP)?.count;
+    }
     let cpu_time = || {
         sleep(SETTLE);
         process::cpu_time(server.pid())
