@@ -34,6 +34,7 @@ use mio::Token;
 
 pub(crate) use backlog::SHARE_LEN;
 pub(crate) use deadlines::Millis;
+pub(crate) use meter::SharedMessage;
 pub use observer::Observer;
 pub(crate) use observer::Watch;
 pub(crate) use peer::{Ending, Peer, Stage};

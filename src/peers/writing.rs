@@ -49,16 +49,16 @@ pub(super) struct Cork {
     /// What is heard now is the last of the batch.
     at_end: bool,
     pub(super) bytes: Vec<u8>,
-    /// The message that a hook hears now, if it can be kept.
-    heard: Option<Rc<SharedMessage>>,
+    /// A message of the batch that can be kept for who has to wait for it.
+    kept: Option<Rc<SharedMessage>>,
 }
 
 impl Cork {
-    /// The message that is heard, if these are its bytes and at least half of them are to wait: it is kept for them then.
+    /// The message that is kept, if these are its bytes and at least half of them are to wait.
     pub(super) fn kept_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
         let is_worth_it = bytes.len() - from >= SHARE_LEN.max(bytes.len() / 2);
         // The same by where they lie, not by what they are.
-        self.heard.clone().filter(|heard| is_worth_it && ptr::eq(heard.bytes(), bytes))
+        self.kept.clone().filter(|kept| is_worth_it && ptr::eq(kept.bytes(), bytes))
     }
 }
 
@@ -71,17 +71,12 @@ impl<S> Peers<S> {
         self.look_at_owner();
     }
 
-    /// Has a message at hand that a hook is to hear next.
-    pub(crate) fn begin_hearing(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
+    /// Has a message at hand that is heard next, until the batch ends.
+    pub(crate) fn keep(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
         message.shrink_to_fit();
         let message = SharedMessage::new(message, &self.meter);
-        self.cork.heard = Some(Rc::clone(&message));
+        self.cork.kept = Some(Rc::clone(&message));
         message
-    }
-
-    /// The hook has heard it.
-    pub(crate) fn end_hearing(&mut self) {
-        self.cork.heard = None;
     }
 
     /// Notes whether what is heard next is the last of the batch.
@@ -121,7 +116,7 @@ impl<S> Peers<S> {
             self.write_cork(id, &[]);
         }
         let is_unhindered = self.is_unhindered(id);
-        (self.cork.owner, self.cork.unhindered) = (None, None);
+        (self.cork.owner, self.cork.unhindered, self.cork.kept) = (None, None, None);
         // Who is open doesn't linger.
         if !is_unhindered {
             self.linger_if_flushed(id);

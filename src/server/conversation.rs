@@ -3,7 +3,7 @@
 //! This file knows the order of things: head, verdict, hooks, frames. It refuses to know sockets: bytes are
 //! handed in, and everything that goes out is handed to `peers`.
 
-use std::mem;
+use std::{mem, rc::Rc};
 
 use log::{debug, error, info};
 
@@ -11,8 +11,8 @@ use super::{figures, guard};
 
 use crate::{
     handler::{Decision, Handler, Upgrade},
-    peers::{ConnId, Peers, SHARE_LEN, Stage},
-    protocol::{Event, HandshakeError, OwnedMessage, Receiver, Request, RequestReader, Response},
+    peers::{ConnId, Peers, SHARE_LEN, SharedMessage, Stage},
+    protocol::{Event, HandshakeError, Receiver, Request, RequestReader, Response},
     trace,
 };
 
@@ -111,6 +111,9 @@ impl Conversation {
             self.hear_request(id, &mut input, handler, peers);
         }
         let Inbound::Frames(receiver) = &mut self.inbound else { return };
+        // What has begun before is the first to end: if it is long it is kept while it is heard.
+        let mut is_long = receiver.buffered() >= SHARE_LEN;
+        let mut kept;
         loop {
             let is_unhindered = peers.is_unhindered(id);
             if !is_unhindered && peers.is_paused(id) {
@@ -118,21 +121,15 @@ impl Conversation {
                 self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
                 return;
             }
-            receiver.release();
-            // Then the next message is the one that has begun before: it can't lie whole in the input.
-            let is_long = receiver.buffered() >= SHARE_LEN;
-            let event = receiver.next_event(&mut input);
+            let mut event = receiver.next_event(&mut input);
             peers.note_end_of_batch(input.is_empty());
-            let is_open = is_unhindered || peers.is_open(id);
+            if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
+                kept = keep(id, receiver, peers);
+                event = Ok(kept.as_ref().map(|message| Event::Message(message.content().as_message())));
+            }
             // Looked at where it lies: no event is moved on its way to the hook.
             match &event {
-                // But for one that lies in a buffer of its own.
-                Ok(Some(Event::Message(_))) if is_long => {
-                    if let Some(message) = receiver.take_message() {
-                        hear_long(id, message, is_open, handler, peers);
-                    }
-                }
-                Ok(Some(event)) => hear(id, event, is_open, handler, peers),
+                Ok(Some(event)) => hear(id, event, is_unhindered || peers.is_open(id), handler, peers),
                 Ok(None) => return,
                 Err(error) => peers.fail_protocol(id, *error),
             }
@@ -239,6 +236,15 @@ pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>)
     peers.respond(id, &Response::refusal(error));
 }
 
+/// Takes the message that was put together, so that what waits of it when it is sent on need not be copied.
+#[inline(never)]
+fn keep<S>(id: ConnId, receiver: &mut Receiver, peers: &mut Peers<S>) -> Option<Rc<SharedMessage>> {
+    let message = receiver.take_message()?;
+    // It counts itself from here on.
+    peers.hold(id, 0);
+    Some(peers.keep(message))
+}
+
 /// Lets the hooks hear what was received. After our own Close only the peer's Close counts.
 #[inline]
 fn hear<H: Handler>(
@@ -268,22 +274,6 @@ fn hear<H: Handler>(
             debug!("connection {id}: something came after our Close and was ignored");
         }
     }
-}
-
-/// The same for a long message that has come in pieces: what waits of it, when it is sent on, is not copied.
-#[inline(never)]
-fn hear_long<H: Handler>(
-    id: ConnId,
-    message: OwnedMessage,
-    is_open: bool,
-    handler: &mut H,
-    peers: &mut Peers<H::State>,
-) {
-    // It counts itself from here on.
-    peers.hold(id, 0);
-    let message = peers.begin_hearing(message);
-    hear(id, &Event::Message(message.content().as_message()), is_open, handler, peers);
-    peers.end_hearing();
 }
 
 /// What the timer has to do about a connection whose time has come.
