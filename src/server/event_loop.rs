@@ -77,6 +77,8 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     /// Those that have filled the read buffer, in the order in which they are read from again.
     bulk: VecDeque<ConnId>,
     heap: Heap,
+    /// When something is due that the last turn knows of.
+    wake_at: Millis,
     drain: Option<Drain>,
     started: Instant,
 }
@@ -129,6 +131,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             more: Vec::new(),
             bulk: VecDeque::new(),
             heap: Heap::prepare(),
+            wake_at: Millis::AT_ONCE,
             drain: None,
             started: Instant::now(),
         })
@@ -180,12 +183,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     ) {
         self.peers.now = now;
         let (more, bulk) = (mem::take(&mut self.more), self.bulk.len());
+        let mut is_due = self.wake_at <= now;
         for ready in ready {
             match ready.token {
-                LISTENER => self.door.iter_mut().for_each(Door::knocked),
-                WATCHERS => self.watchers.iter_mut().for_each(Door::knocked),
-                WAKER => self.fulfil_wishes(),
-                STOP => self.listen_to_stop(),
+                token @ (LISTENER | WATCHERS | WAKER | STOP) => {
+                    self.hear_others(token);
+                    is_due = true;
+                }
                 Token(index) => self.react(index, ready),
             }
         }
@@ -193,6 +197,38 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.read_again(id);
         }
         self.read_bulk(bulk);
+        if is_due {
+            self.do_what_is_due(clock);
+        }
+        self.settle();
+        self.heap.look_after(self.peers.held(), self.peers.now);
+        self.wake_at = self.next_due();
+    }
+
+    /// How long the poll may wait, seen from `now`; `None` is for ever.
+    pub(super) fn poll_timeout(&self, now: Millis) -> Option<Duration> {
+        if !self.more.is_empty() || !self.bulk.is_empty() || self.peers.has_drained() {
+            return Some(Duration::ZERO);
+        }
+        (self.wake_at != Millis::NEVER).then(|| self.wake_at.since(now))
+    }
+
+    /// When something is to be done although the poll says nothing.
+    fn next_due(&self) -> Millis {
+        let mut at = self.peers.next_deadline().min(self.peers.timers.next_due()).min(self.heap.wake_at());
+        for door in self.doors() {
+            at = at.min(door.wake_at());
+        }
+        if let Some(drain) = &self.drain {
+            at = at.min(drain.wake_at());
+        }
+        at
+    }
+
+    /// What doesn't come from a connection: new clients, deadlines, timers, the end.
+    // Most turns have nothing of it: kept aside from what is done for each message.
+    #[inline(never)]
+    fn do_what_is_due(&mut self, clock: impl Fn() -> Millis) {
         if !self.doors().all(Door::is_idle) {
             self.let_in(clock);
         }
@@ -205,23 +241,17 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
         self.run_timers();
         self.go_on_draining();
-        self.settle();
-        self.heap.look_after(self.peers.held(), self.peers.now);
     }
 
-    /// How long the poll may wait, seen from `now`; `None` is for ever.
-    pub(super) fn poll_timeout(&self, now: Millis) -> Option<Duration> {
-        if !self.more.is_empty() || !self.bulk.is_empty() || self.peers.has_drained() {
-            return Some(Duration::ZERO);
+    /// Somebody else than a connection has something.
+    #[inline(never)]
+    fn hear_others(&mut self, token: Token) {
+        match token {
+            LISTENER => self.door.iter_mut().for_each(Door::knocked),
+            WATCHERS => self.watchers.iter_mut().for_each(Door::knocked),
+            WAKER => self.fulfil_wishes(),
+            _ => self.listen_to_stop(),
         }
-        let mut at = self.peers.next_deadline().min(self.peers.timers.next_due()).min(self.heap.wake_at());
-        for door in self.doors() {
-            at = at.min(door.wake_at());
-        }
-        if let Some(drain) = &self.drain {
-            at = at.min(drain.wake_at());
-        }
-        (at != Millis::NEVER).then(|| at.since(now))
     }
 
     // --- Connections -----------------------------------------------------------------------------------
@@ -314,8 +344,6 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn settle(&mut self) {
         self.peers.flush_dirty();
         self.shed();
-        // Who is shed before it has opened is answered.
-        self.peers.flush_dirty();
         if self.peers.has_drained() {
             self.go_on_with_drained();
         }
@@ -385,7 +413,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         while self.peers.is_over_budget() {
             let heaviest = self.peers.heaviest();
             if heaviest.is_empty() {
-                return;
+                break;
             }
             for id in heaviest {
                 warn!("connection {id} is shed: too much is held for all connections together");
@@ -393,6 +421,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 self.peers.shed(id);
             }
         }
+        // Who is shed before it has opened is answered.
+        self.peers.flush_dirty();
     }
 
     // --- Those who come in -----------------------------------------------------------------------------
