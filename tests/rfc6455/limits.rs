@@ -312,6 +312,9 @@ fn memory_grows_with_what_arrives_and_never_past_the_end_of_the_last_frame() {
                 (&payload[502..2_000], 2_001),
             ],
         );
+        // Exactly a quarter is enough for the whole.
+        check_memory(&Limits::default(), &[(&frame(first, &[b'x'; 2_000])[..8 + 500], 2_000)]);
+        check_memory(&Limits::default(), &[(&frame(first, &[b'x'; 2_000])[..8 + 499], 500)]);
     }
 }
 
