@@ -73,7 +73,11 @@ impl<S> Peers<S> {
 
     /// Has a message at hand that is heard next, until the batch ends.
     pub(crate) fn keep(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
-        message.shrink_to_fit();
+        // Of a message whose length nobody knew, as much again may be free.
+        match &mut message {
+            OwnedMessage::Text(text) => text.shrink_to_fit(),
+            OwnedMessage::Binary(bytes) => bytes.shrink_to_fit(),
+        }
         let message = SharedMessage::new(message, &self.meter);
         self.cork.kept = Some(Rc::clone(&message));
         message

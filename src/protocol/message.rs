@@ -136,14 +136,6 @@ impl OwnedMessage {
             Self::Binary(bytes) => Message::Binary(bytes),
         }
     }
-
-    /// Gives memory back that no byte lies in.
-    pub(crate) fn shrink_to_fit(&mut self) {
-        match self {
-            Self::Text(text) => text.shrink_to_fit(),
-            Self::Binary(bytes) => bytes.shrink_to_fit(),
-        }
-    }
 }
 
 impl AsRef<[u8]> for OwnedMessage {
@@ -184,24 +176,4 @@ pub enum Event<'a> {
     Pong(&'a [u8]),
     /// The peer's Close (§5.5.1), the last event of a connection; `None` if it had no body.
     Close(Option<CloseFrame<'a>>),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_that_shrinks_takes_no_more_memory_than_it_has_bytes() {
-        let (mut text, mut bytes) = (String::with_capacity(100), Vec::with_capacity(100));
-        text.push_str("grüße");
-        bytes.extend(b"bytes");
-        for (mut message, len) in [(OwnedMessage::Text(text), 7), (OwnedMessage::Binary(bytes), 5)] {
-            message.shrink_to_fit();
-            let capacity = match &message {
-                OwnedMessage::Text(text) => text.capacity(),
-                OwnedMessage::Binary(bytes) => bytes.capacity(),
-            };
-            assert_eq!((message.as_ref().len(), capacity), (len, len));
-        }
-    }
 }
