@@ -125,6 +125,7 @@ impl Conversation {
             peers.note_end_of_batch(input.is_empty());
             if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
                 kept = keep(id, receiver, peers);
+                debug_assert!(kept.is_some(), "what has begun before its batch was put together");
                 event = Ok(kept.as_ref().map(|message| Event::Message(message.content().as_message())));
             }
             // Looked at where it lies: no event is moved on its way to the hook.
