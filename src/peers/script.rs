@@ -25,6 +25,11 @@ struct Inner {
     is_full: Cell<bool>,
     is_reset: Cell<bool>,
     written: RefCell<Vec<u8>>,
+    /// How many bytes were read and written in all.
+    read_len: Cell<u64>,
+    written_len: Cell<u64>,
+    /// Some write has not taken all that it was given.
+    has_refused: Cell<bool>,
     read_calls: Cell<usize>,
     write_calls: Cell<usize>,
     is_write_closed: Cell<bool>,
@@ -95,6 +100,21 @@ impl Script {
         self.inner.read_calls.get()
     }
 
+    /// How many bytes were read in all.
+    pub(crate) fn read_len(&self) -> u64 {
+        self.inner.read_len.get()
+    }
+
+    /// How many bytes were written in all.
+    pub(crate) fn written_len(&self) -> u64 {
+        self.inner.written_len.get()
+    }
+
+    /// Whether some write has not taken all that it was given.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.inner.has_refused.get()
+    }
+
     /// Whether there is something that was not read yet.
     pub(crate) fn is_unread(&self) -> bool {
         !self.inner.reads.borrow().is_empty()
@@ -145,12 +165,14 @@ impl Script {
                 None => return Err(ErrorKind::WouldBlock.into()),
             }
         }
+        self.inner.read_len.set(self.inner.read_len.get() + len as u64);
         Ok(len)
     }
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.is_write_closed(), "nothing is written after the stream was closed for writing");
         self.inner.write_calls.set(self.inner.write_calls.get() + 1);
+        let refused_before = self.inner.has_refused.replace(true);
         if self.inner.is_reset.get() {
             return Err(ErrorKind::ConnectionReset.into());
         }
@@ -161,6 +183,8 @@ impl Script {
             None => bytes.len(),
         };
         self.inner.written.borrow_mut().extend_from_slice(&bytes[..len]);
+        self.inner.written_len.set(self.inner.written_len.get() + len as u64);
+        self.inner.has_refused.set(refused_before || len < bytes.len());
         Ok(len)
     }
 

@@ -10,6 +10,7 @@
 //! - `pressure.rs`: slow peers, and what is held for them.
 //! - `memory.rs`: what peers can make the server hold.
 //! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
+//! - `figures.rs`: the figures agree with what was done, at the end of every scenario; the metrics listener.
 //! - `watching.rs`: what an observer is told.
 //! - `random.rs`: everything at once, by fixed seeds.
 //! - `fuzz.rs`: one client by a script of bytes, which the fuzz target `server` writes.
@@ -19,6 +20,7 @@
 
 #[cfg(test)]
 mod doors;
+mod figures;
 pub(crate) mod fuzz;
 #[cfg(test)]
 mod hooks;
@@ -36,7 +38,7 @@ mod watching;
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io::ErrorKind,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     rc::Rc,
@@ -48,7 +50,7 @@ use mio::{Poll, Token, Waker};
 use super::{
     Handle,
     door::Listener,
-    event_loop::{EventLoop, LISTENER, Ready, WAKER},
+    event_loop::{EventLoop, LISTENER, Ready, WAKER, WATCHERS},
 };
 use crate::{
     Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Observer, Stats, Upgrade, WebSocket,
@@ -77,6 +79,7 @@ struct Sums {
     sent: u64,
     connected: BTreeSet<ConnId>,
     disconnected: BTreeSet<ConnId>,
+    outputs: BTreeMap<ConnId, figures::Output>,
 }
 
 impl Observer for Told {
@@ -88,8 +91,10 @@ impl Observer for Told {
         self.0.borrow_mut().received += bytes.len() as u64;
     }
 
-    fn sent(&mut self, _: ConnId, bytes: &[u8]) {
-        self.0.borrow_mut().sent += bytes.len() as u64;
+    fn sent(&mut self, id: ConnId, bytes: &[u8]) {
+        let mut sums = self.0.borrow_mut();
+        sums.sent += bytes.len() as u64;
+        sums.outputs.entry(id).or_default().add(bytes);
     }
 
     fn disconnected(&mut self, id: ConnId) {
@@ -109,6 +114,8 @@ struct Waiting {
     /// While this is set every accept fails with it.
     failure: Cell<Option<ErrorKind>>,
     calls: Cell<usize>,
+    /// All clients that were accepted.
+    accepted: RefCell<Vec<Script>>,
 }
 
 impl Queue {
@@ -133,6 +140,7 @@ impl Listener for Queue {
         }
         let next = self.0.clients.borrow_mut().pop_front().unwrap_or(Err(ErrorKind::WouldBlock));
         let (script, address) = next?;
+        self.0.accepted.borrow_mut().push(script.clone());
         Ok((Stream::Script(script), SocketAddr::new(address, 5)))
     }
 }
@@ -224,6 +232,8 @@ impl Handler for Recorder {
 struct World {
     event_loop: EventLoop<Recorder, Queue>,
     queue: Queue,
+    /// Those who wait to be let in at the metrics listener.
+    metrics: Queue,
     recorder: Recorder,
     observer: Told,
     handle: Handle,
@@ -245,13 +255,15 @@ impl World {
         change(&mut config);
         let poll = Poll::new().unwrap();
         let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
-        let (queue, recorder) = (Queue::default(), Recorder::default());
+        let (queue, metrics, recorder) = (Queue::default(), Queue::default(), Recorder::default());
         let (listener, handler, timers) = (queue.clone(), recorder.clone(), Timers::default());
         let observer = Told::default();
-        let event_loop = EventLoop::new(poll, listener, None, handle.clone(), config, handler, timers)
-            .unwrap()
-            .watched_by(Watch::by(observer.clone()));
-        Self { event_loop, queue, recorder, observer, handle, now: 0, clients: Vec::new() }
+        let metrics_listener = Some(metrics.clone());
+        let event_loop =
+            EventLoop::new(poll, listener, metrics_listener, handle.clone(), config, handler, timers)
+                .unwrap()
+                .watched_by(Watch::by(observer.clone()));
+        Self { event_loop, queue, metrics, recorder, observer, handle, now: 0, clients: Vec::new() }
     }
 
     // --- Turns and time --------------------------------------------------------------------------------
@@ -389,6 +401,19 @@ impl World {
         self.hang_up(client);
     }
 
+    /// Asks for a page at the metrics listener, and leaves. What it says, head and body.
+    fn scrape(&mut self, path: &str) -> String {
+        let script = Script::default();
+        self.metrics.push(&script, ADDRESS);
+        self.turn(&[ready(WATCHERS.0, true, false, false)]);
+        let scraper = self.find(script);
+        self.sends(&scraper, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
+        let page = scraper.script.take_written();
+        self.half_closes(&scraper);
+        assert!(scraper.script.is_dropped(), "a scraper's socket is kept");
+        String::from_utf8(page).unwrap()
+    }
+
     // --- What came of it -------------------------------------------------------------------------------
 
     fn on_message(&self, action: impl FnMut(&mut WebSocket<'_>, Message<'_>) + 'static) {
@@ -433,8 +458,8 @@ impl World {
         assert!(closed.iter().all(|it| opened.contains(it)), "somebody was closed who never opened");
     }
 
-    /// Everybody leaves. Then each one that opened has been closed once, no stream is kept, nothing is held, and
-    /// there is nothing to do.
+    /// Everybody leaves. Then each one that opened has been closed once, no stream is kept, nothing is held, there is
+    /// nothing to do, and the figures agree with what was done.
     #[track_caller]
     fn finish(mut self) {
         self.check();
@@ -445,19 +470,16 @@ impl World {
             assert!(client.script.is_dropped(), "a stream is kept");
         }
         self.check();
-        let Self { event_loop, recorder, observer, handle, .. } = self;
+        let page = (!self.event_loop.is_over()).then(|| self.scrape("/metrics"));
+        let Self { event_loop, queue, metrics, recorder, observer, handle, .. } = self;
         drop(event_loop);
         let stats = handle.stats();
-        let (opened, closed) = (recorder.0.opened.borrow().len(), recorder.0.closed.borrow().len());
-        assert_eq!(opened, closed, "one on_close for each on_open");
-        assert_eq!((stats.opened, stats.closed), (opened as u64, closed as u64));
         assert_eq!((stats.connections, stats.sockets, stats.buffered_bytes), (0, 0, 0));
+        figures::check(&stats.prometheus(), &queue, &metrics, &recorder.0, &observer.0.borrow());
+        if let Some(page) = page {
+            figures::check_page(&page, &stats.prometheus());
+        }
         let told = observer.0.borrow();
-        assert_eq!(
-            (told.received, told.sent),
-            (stats.received_bytes, stats.sent_bytes),
-            "all bytes were seen"
-        );
         assert_eq!(told.connected, told.disconnected, "everybody who came was seen to leave, in any order");
     }
 }

@@ -1,0 +1,185 @@
+//! The figures agree with what was done: at the end of every scenario, and at the metrics listener.
+//!
+//! What was done is known from elsewhere: from the streams, the hooks, and the bytes that an observer has seen.
+
+use super::*;
+
+/// What was written to one client, as the client understands it.
+#[derive(Default)]
+pub(super) struct Output {
+    /// The head, or the frame's header, as far as it has come.
+    partial: Vec<u8>,
+    /// Bytes of the payload under way that are still to come.
+    payload: u64,
+    status: Option<u16>,
+    /// Data messages that have begun.
+    messages: u64,
+    is_closed: bool,
+    /// Bytes came after a Close (§5.5.1).
+    has_more_after_close: bool,
+}
+
+impl Output {
+    pub(super) fn add(&mut self, mut bytes: &[u8]) {
+        while let Some((first, rest)) = bytes.split_first() {
+            if self.payload > 0 {
+                let len = bytes.len().min(usize::try_from(self.payload).unwrap());
+                self.payload -= len as u64;
+                bytes = &bytes[len..];
+                continue;
+            }
+            self.partial.push(*first);
+            bytes = rest;
+            match self.status {
+                None => self.take_head(),
+                Some(101) => self.take_header(),
+                Some(_) => self.partial.clear(),
+            }
+        }
+    }
+
+    fn take_head(&mut self) {
+        if self.partial.ends_with(b"\r\n\r\n") {
+            let status = std::str::from_utf8(&self.partial[9..12]).unwrap();
+            self.status = Some(status.parse().unwrap());
+            self.partial.clear();
+        }
+    }
+
+    fn take_header(&mut self) {
+        self.has_more_after_close |= self.is_closed;
+        let Some(len) = payload_len(&self.partial) else { return };
+        match self.partial[0] & 0x0F {
+            1 | 2 => self.messages += 1,
+            8 => self.is_closed = true,
+            _ => {}
+        }
+        (self.payload, self.partial) = (len, Vec::new());
+    }
+}
+
+/// The length of the payload that a header announces, once the header is complete.
+fn payload_len(header: &[u8]) -> Option<u64> {
+    match (*header.get(1)?, header.len()) {
+        (len @ 0..126, 2) => Some(len.into()),
+        (126, 4) => Some(u16::from_be_bytes(header[2..4].try_into().unwrap()).into()),
+        (127, 10) => Some(u64::from_be_bytes(header[2..10].try_into().unwrap())),
+        _ => None,
+    }
+}
+
+/// The figures of a page, by name and label.
+fn figures(page: &str) -> BTreeMap<&str, f64> {
+    let lines = page.lines().filter(|line| line.starts_with("wirehook_"));
+    lines
+        .map(|line| line.rsplit_once(' ').map(|(name, value)| (name, value.parse().unwrap())).unwrap())
+        .collect()
+}
+
+/// The figures with a label, by the label's value.
+fn by_label<'a>(figures: &BTreeMap<&'a str, f64>, name: &str) -> BTreeMap<&'a str, f64> {
+    let labelled = figures.iter().filter(|(key, _)| key.split('{').next() == Some(name));
+    labelled
+        .map(|(key, value)| (key.split('"').nth(1).unwrap(), *value))
+        .filter(|(_, value)| *value > 0.0)
+        .collect()
+}
+
+fn label(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Peer => "peer",
+        Cause::Local => "local",
+        Cause::Protocol(_) => "protocol",
+        Cause::Timeout => "timeout",
+        Cause::Backpressure => "backpressure",
+        Cause::Overload => "overload",
+        Cause::Panic => "panic",
+        Cause::Transport(_) => "transport",
+    }
+}
+
+/// How often each of them comes.
+fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, f64> {
+    let mut counts = BTreeMap::new();
+    items.for_each(|item| *counts.entry(item).or_default() += 1.0);
+    counts
+}
+
+fn borrowed(counts: &BTreeMap<String, f64>) -> BTreeMap<&str, f64> {
+    counts.iter().map(|(key, value)| (key.as_str(), *value)).collect()
+}
+
+fn status_label(status: u16) -> String {
+    let is_told_apart = [101, 400, 401, 403, 404, 405, 408, 426, 429, 431, 500, 503].contains(&status);
+    if is_told_apart { status.to_string() } else { "other".to_owned() }
+}
+
+fn code_label(code: CloseCode) -> String {
+    let is_told_apart = matches!(code.0, 1000..=1014 | 3000) && code.0 != 1004;
+    if is_told_apart { code.0.to_string() } else { "other".to_owned() }
+}
+
+/// Compares the figures, once everybody has left, with what was done.
+#[track_caller]
+pub(super) fn check(page: &str, clients: &Queue, scrapers: &Queue, notes: &Notes, told: &Sums) {
+    let figures = figures(page);
+    let figure = |name: &str| figures[format!("wirehook_{name}").as_str()];
+    let (accepted, scrapers) = (clients.0.accepted.borrow(), scrapers.0.accepted.borrow());
+    let sum = |scripts: &[Script], len: fn(&Script) -> u64| scripts.iter().map(len).sum::<u64>();
+    let (read, written) = (sum(&accepted, Script::read_len), sum(&accepted, Script::written_len));
+    assert_eq!((told.received, told.sent), (read, written), "the observer has seen all bytes");
+    let (scraped, shown) = (sum(&scrapers, Script::read_len), sum(&scrapers, Script::written_len));
+    assert_eq!(figure("received_bytes_total"), (read + scraped) as f64);
+    assert_eq!(figure("sent_bytes_total"), (written + shown) as f64);
+
+    // Connections: who came, opened and ended, and how.
+    let (opened, closed) = (notes.opened.borrow(), notes.closed.borrow());
+    assert_eq!(opened.len(), closed.len(), "one on_close for each on_open");
+    assert_eq!((figure("connections"), figure("accepted_total")), (0.0, accepted.len() as f64));
+    assert_eq!((figure("opened_total"), figure("closed_total")), (opened.len() as f64, closed.len() as f64));
+    let codes = count(closed.iter().map(|(_, code, ..)| code_label(*code)));
+    assert_eq!(by_label(&figures, "wirehook_closes_total"), borrowed(&codes));
+    let causes = count(closed.iter().map(|(_, _, cause, _)| label(*cause)));
+    assert_eq!(by_label(&figures, "wirehook_closes_by_cause_total"), causes);
+    assert!(figure("shed_total") >= causes.get("overload").copied().unwrap_or_default());
+
+    // Answers: as clients have seen them. One that no socket has taken was counted when it was given.
+    let answers = by_label(&figures, "wirehook_handshakes_total");
+    let seen = count(told.outputs.values().filter_map(|it| it.status).map(status_label));
+    let answered: f64 = answers.values().sum();
+    assert!(
+        seen.iter().all(|(status, count)| answers.get(status.as_str()) >= Some(count)),
+        "{answers:?}, {seen:?}"
+    );
+    assert_eq!(answers.get("101").copied().unwrap_or_default(), opened.len() as f64);
+    assert!(answered + figure("dropped_clients_total") <= accepted.len() as f64, "one answer each");
+    let nothing_refused = !accepted.iter().any(Script::has_refused);
+    if nothing_refused {
+        assert_eq!(answers, borrowed(&seen));
+    }
+
+    // Messages: what hooks were told, and what has begun to leave.
+    assert_eq!(figure("received_messages_total"), notes.messages.borrow().len() as f64);
+    let begun = told.outputs.values().map(|it| it.messages).sum::<u64>() as f64;
+    assert!(begun <= figure("sent_messages_total"), "{begun} messages have left, more than were counted");
+    let is_cut_off = |(_, code, cause, _): &(_, CloseCode, Cause, _)| {
+        *code == CloseCode::ABNORMAL && *cause == Cause::Local
+    };
+    if nothing_refused && !closed.iter().any(is_cut_off) {
+        assert_eq!(begun, figure("sent_messages_total"), "what no socket has refused has left");
+    }
+    assert!(told.outputs.values().all(|it| !it.has_more_after_close), "§5.5.1: nothing comes after a Close");
+}
+
+/// Compares a page that was shown when everybody else had left with the figures after the one who asked has left.
+#[track_caller]
+pub(super) fn check_page(page: &str, end: &str) {
+    let (head, body) = page.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let (mut shown, mut end) = (figures(body), figures(end));
+    assert_eq!(shown.remove("wirehook_sockets"), Some(1.0), "the one who asks");
+    assert_eq!(end.remove("wirehook_sockets"), Some(0.0));
+    let sent = [&mut shown, &mut end].map(|it| it.remove("wirehook_sent_bytes_total").unwrap());
+    assert_eq!(sent[1] - sent[0], page.len() as f64, "the page itself");
+    assert_eq!(shown, end);
+}
