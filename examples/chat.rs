@@ -4,7 +4,7 @@
 //! ws://127.0.0.1:9501/kitchen?ann. It shows the trait, a refusal before the upgrade, typed state per connection,
 //! and a broadcast to some.
 
-use std::net::SocketAddr;
+use std::{env, net::SocketAddr};
 
 use wirehook::{Closed, Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
 
@@ -54,5 +54,8 @@ fn tell_room(ws: &mut WebSocket<'_, Guest>, what: &str) {
 }
 
 fn main() -> std::io::Result<()> {
-    Server::bind("127.0.0.1:9501")?.handler(Chat).run()
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9501".to_owned());
+    let server = Server::bind(address)?.handler(Chat);
+    println!("ws://{}/ROOM?NAME", server.local_addr()?);
+    server.run()
 }

@@ -6,7 +6,6 @@ use std::{
     io::{self, Write},
     iter,
     net::SocketAddr,
-    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -19,6 +18,7 @@ use crate::{
     random::Random,
     role::Timing,
     roles::{Fate, Flood, Guest, SlowHead},
+    scenario::{Group, Stage, has_lived, kib},
     server::Server,
     soak::check_descent,
     swarm::Swarm,
@@ -39,69 +39,18 @@ const TIMING: Timing = Timing {
 };
 const MAX_BACKPRESSURE: u64 = 1024;
 
-type Scenario = fn(&Stage<'_>, &mut Table) -> io::Result<()>;
-
 /// The scenarios, by the names that they can be asked for.
-const SCENARIOS: [(&str, Scenario); 6] = [
-    ("hostile", beside_hostile_peers),
-    ("fragments", empty_fragments),
-    ("pings", unread_pongs),
-    ("idle", idle),
-    ("descent", descent_under_load),
-    ("descriptors", no_descriptors),
-];
-
-pub(crate) fn is_known(name: &str) -> bool {
-    SCENARIOS.iter().any(|(known, _)| *known == name)
-}
-
-/// Runs one scenario, or all; whether all figures were within their limits.
-pub(crate) fn run(binary: &Path, log: &Path, descriptors: u64, only: Option<&str>) -> io::Result<bool> {
-    let mut table = Table::default();
-    let stage = Stage { binary, log, descriptors };
-    for (name, scenario) in SCENARIOS {
-        if only.is_none_or(|only| only == name) {
-            println!("figures: {name}");
-            scenario(&stage, &mut table)?;
-        }
-    }
-    table.print("figures");
-    let (passed, failed) = table.verdict();
-    println!("\nfigures: {passed} checks passed, {failed} failed");
-    Ok(failed == 0)
-}
-
-/// Where servers come from.
-struct Stage<'a> {
-    binary: &'a Path,
-    log: &'a Path,
-    /// How many there may be in one process.
-    descriptors: u64,
-}
-
-impl Stage<'_> {
-    fn server(&self, options: &[&str], descriptors: Option<u32>) -> io::Result<Server> {
-        let options: Vec<_> = options.iter().map(|&it| it.to_owned()).collect();
-        let server = Server::start(self.binary, self.log, &options, descriptors)?;
-        // What is made once, at the first client, is part of the start.
-        let mut client = Client::open(server.address)?;
-        client.round_trip(&[0; 1000])?;
-        client.goodbye()?;
-        Ok(server)
-    }
-}
-
-fn kib(kib: u64) -> String {
-    if kib < 1024 { format!("{kib} KiB") } else { format!("{:.1} MiB", kib as f64 / 1024.0) }
-}
-
-fn has_lived(table: &mut Table, server: &mut Server) -> io::Result<()> {
-    let ended = server.ended()?;
-    if let Some(status) = ended {
-        table.check("  server alive", status.to_string(), "alive", false);
-    }
-    Ok(())
-}
+pub(crate) const FIGURES: Group = Group {
+    title: "figures",
+    scenarios: &[
+        ("hostile", beside_hostile_peers),
+        ("fragments", empty_fragments),
+        ("pings", unread_pongs),
+        ("idle", idle),
+        ("descent", descent_under_load),
+        ("descriptors", no_descriptors),
+    ],
+};
 
 /// 200 slow heads, two flooders, and one client that reads nothing of the 64 MiB that are to be echoed at it.
 fn beside_hostile_peers(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {

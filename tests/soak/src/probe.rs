@@ -41,12 +41,22 @@ impl Client {
 
     /// The same, if the connection is there within this time.
     pub(crate) fn open_within(address: SocketAddr, time: Duration) -> io::Result<Self> {
+        Self::open_with(address, time, wire::REQUEST)
+    }
+
+    /// Connects and opens with this request target.
+    pub(crate) fn open_at(address: SocketAddr, target: &str) -> io::Result<Self> {
+        let request = wire::REQUEST.replacen("GET /soak ", &format!("GET {target} "), 1);
+        Self::open_with(address, PATIENCE, &request)
+    }
+
+    fn open_with(address: SocketAddr, time: Duration, request: &str) -> io::Result<Self> {
         let stream = TcpStream::connect_timeout(&address, time)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut client = Self { stream, incoming: Incoming::default(), random: Random::new(1) };
-        client.stream.write_all(wire::REQUEST.as_bytes())?;
+        client.stream.write_all(request.as_bytes())?;
         client.expect(&Heard::Response(101))?;
         Ok(client)
     }

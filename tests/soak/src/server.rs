@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    figures: SocketAddr,
+    /// Where the binary tells its figures; subjects have none.
+    figures: Option<SocketAddr>,
 }
 
 impl Server {
@@ -51,21 +52,28 @@ impl Server {
             .spawn()?;
         let addresses = Self::addresses(&mut child, log);
         match addresses {
-            Ok((address, figures)) => Ok(Self { child, address, figures }),
-            Err(error) => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(error)
-            }
+            Ok((address, figures)) => Ok(Self { child, address, figures: Some(figures) }),
+            Err(error) => Err(give_up(child, error)),
+        }
+    }
+
+    /// Starts a server that says where it listens on its first line, and nothing else of the kind.
+    pub(crate) fn start_subject(program: &Path, log: &Path, arguments: &[&str]) -> io::Result<Self> {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(File::create(log)?)
+            .spawn()?;
+        match Self::address(&mut child) {
+            Ok(address) => Ok(Self { child, address, figures: None }),
+            Err(error) => Err(give_up(child, error)),
         }
     }
 
     /// What it says where it listens: on standard output, and in its log.
     fn addresses(child: &mut Child, log: &Path) -> io::Result<(SocketAddr, SocketAddr)> {
-        let out = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line)?;
-        let address = after(&line, "ws://").ok_or_else(|| io::Error::other(format!("it says {line:?}")))?;
+        let address = Self::address(child)?;
         let end = Instant::now() + PATIENCE;
         loop {
             if let Some(figures) = after(&fs::read_to_string(log)?, "figures on http://") {
@@ -78,13 +86,22 @@ impl Server {
         }
     }
 
+    /// What it says on its first line.
+    fn address(child: &mut Child) -> io::Result<SocketAddr> {
+        let out = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+        let mut line = String::new();
+        BufReader::new(out).read_line(&mut line)?;
+        after(&line, "ws://").ok_or_else(|| io::Error::other(format!("it says {line:?}")))
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// All figures by their name, labels included.
     pub(crate) fn figures(&self) -> io::Result<BTreeMap<String, f64>> {
-        let mut stream = TcpStream::connect(self.figures)?;
+        let mut stream =
+            TcpStream::connect(self.figures.ok_or_else(|| io::Error::other("it has no figures"))?)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         let mut text = String::new();
@@ -115,6 +132,13 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Ends a server that has not said where it listens.
+fn give_up(mut child: Child, error: io::Error) -> io::Error {
+    let _ = child.kill();
+    let _ = child.wait();
+    error
 }
 
 /// The address that stands behind a word.

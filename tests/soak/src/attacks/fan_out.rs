@@ -1,0 +1,113 @@
+//! Few bytes that make the server queue many: messages to a room, and to everybody, whose members do not read.
+//!
+//! Memory stays near the budget of `max_buffered_bytes`, and a fresh client is served meanwhile.
+
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    probe::Client,
+    random::Random,
+    scenario::{Stage, has_lived, kib},
+    server::Server,
+    table::Table,
+    vitals,
+    wire::{FIN, Heard, TEXT, put_frame},
+};
+
+const MEMBERS: usize = 1000;
+const MESSAGES: usize = 1000;
+/// The budget that a server has by default, and that of the subject `broadcaster`, in KiB.
+const DEFAULT_BUDGET: u64 = 256 * 1024;
+const BROADCASTER_BUDGET: u64 = 64 * 1024;
+/// How long a fresh client may wait for its own words.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long fresh clients come, one after the other.
+const TIME: Duration = Duration::from_secs(5);
+
+/// 1,000 members of a room read nothing; one of them has a long name and sends 7,000 bytes in one write.
+pub(super) fn silent_room(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = stage.subject("chat", &["127.0.0.1:0"])?;
+    let members = (MEMBERS as u64).min(stage.descriptors.saturating_sub(200));
+    let silent = (0..members)
+        .map(|number| Client::open_at(server.address, &format!("/room?{number}")))
+        .collect::<io::Result<Vec<_>>>()?;
+    let mut speaker = Client::open_at(server.address, &format!("/room?{}", "n".repeat(3900)))?;
+    let mut random = Random::new(1);
+    let mut frames = Vec::new();
+    (0..MESSAGES).for_each(|_| put_frame(&mut frames, &mut random, FIN | TEXT, b"x"));
+    speaker.stream.write_all(&frames)?;
+    table.tell("1,000 messages to 1,000 members who read nothing", "");
+    check_waits(table, || visit_room(server.address))?;
+    check_memory(table, &server, DEFAULT_BUDGET)?;
+    drop(silent);
+    has_lived(table, &mut server)
+}
+
+/// A thread of the server's broadcasts 900 bytes as often as it may, to 500 clients who read nothing.
+pub(super) fn broadcasting_thread(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = stage.subject("subject", &["broadcaster"])?;
+    let silent = (0..500).map(|_| Client::open_at(server.address, "/")).collect::<io::Result<Vec<_>>>()?;
+    let mut first = Client::open_at(server.address, "/")?;
+    first.say(FIN | TEXT, b"begin")?;
+    table.tell("broadcasts of 900 bytes to 500 clients who read nothing", "");
+    check_waits(table, || visit_echo(server.address))?;
+    check_memory(table, &server, BROADCASTER_BUDGET)?;
+    drop(silent);
+    has_lived(table, &mut server)
+}
+
+/// Fresh clients come one after the other; each gets its answer, and the slowest in time.
+fn check_waits(table: &mut Table, visit: impl Fn() -> io::Result<Duration>) -> io::Result<()> {
+    let began = Instant::now();
+    let (mut waits, mut failures) = (Vec::new(), Vec::new());
+    while began.elapsed() < TIME {
+        match visit() {
+            Ok(wait) => waits.push(wait),
+            Err(error) => failures.push(error),
+        }
+    }
+    let slowest = waits.iter().max().copied().unwrap_or(Duration::MAX);
+    table.tell("  fresh clients, one after the other", waits.len().to_string());
+    let failed = failures.first().map_or_else(String::new, |error| format!(": {error}"));
+    let value = format!("{}{failed}", failures.len());
+    table.check("  fresh clients without an answer", value, "0", failures.is_empty());
+    let value = format!("{:.1} ms", slowest.as_secs_f64() * 1000.0);
+    table.check("  slowest round trip of a fresh client", value, "<= 100 ms", slowest <= PATIENCE);
+    Ok(())
+}
+
+/// The peak of resident memory is at most 1.2 times the budget and 32 MiB.
+fn check_memory(table: &mut Table, server: &Server, budget: u64) -> io::Result<()> {
+    let limit = budget * 12 / 10 + 32 * 1024;
+    let peak = vitals::most_resident(server.pid())?;
+    table.check("  peak RSS", kib(peak), format!("<= {}", kib(limit)), peak <= limit);
+    Ok(())
+}
+
+/// Opens a room of its own, and waits for its own words.
+fn visit_room(address: SocketAddr) -> io::Result<Duration> {
+    let mut client = Client::open_at(address, "/elsewhere?ann")?;
+    let began = Instant::now();
+    client.say(FIN | TEXT, b"hello")?;
+    wait_for(&mut client, b"ann says: hello")?;
+    Ok(began.elapsed())
+}
+
+fn visit_echo(address: SocketAddr) -> io::Result<Duration> {
+    let mut client = Client::open_at(address, "/")?;
+    let began = Instant::now();
+    client.say(FIN | TEXT, b"hello")?;
+    wait_for(&mut client, b"hello")?;
+    Ok(began.elapsed())
+}
+
+/// Reads until this text comes, whatever comes before it.
+fn wait_for(client: &mut Client, text: &[u8]) -> io::Result<()> {
+    let expected = Heard::Message(TEXT, text.to_vec());
+    while client.hear()? != expected {}
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! Attacks that once succeeded, each against a server of its own.
+//!
+//! This folder knows what an attacker does and how much harm is tolerated. One file per attack.
+
+mod fan_out;
+
+use crate::scenario::Group;
+
+pub(crate) const ATTACKS: Group = Group {
+    title: "attacks",
+    scenarios: &[("rooms", fan_out::silent_room), ("broadcasts", fan_out::broadcasting_thread)],
+};

@@ -1,0 +1,38 @@
+//! Servers for scenarios that need the library: `subject NAME` prints its address and runs.
+//!
+//! This file knows what each of them does. It refuses to know what is done to it.
+
+use std::{env, io, thread, time::Duration};
+
+use wirehook::{HandleError, Server};
+
+fn main() -> io::Result<()> {
+    match env::args().nth(1).as_deref() {
+        Some("broadcaster") => broadcaster(),
+        _ => Err(io::Error::other("usage: subject broadcaster")),
+    }
+}
+
+/// Echoes; the first message that says so has a thread broadcast 900 bytes 200,000 times.
+fn broadcaster() -> io::Result<()> {
+    const BROADCASTS: usize = 200_000;
+    let mut server = Server::bind("127.0.0.1:0")?;
+    server = server.configure(|config| config.max_buffered_bytes = 64 * 1024 * 1024);
+    let handle = server.handle();
+    println!("ws://{}/", server.local_addr()?);
+    let server = server.on_message(move |ws, message| {
+        if message.as_bytes() != b"begin" {
+            ws.send(message);
+            return;
+        }
+        let handle = handle.clone();
+        thread::spawn(move || {
+            for _ in 0..BROADCASTS {
+                while handle.broadcast(&[b'b'; 900]) == Err(HandleError::Full) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+            }
+        });
+    });
+    server.run()
+}
