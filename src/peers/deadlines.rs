@@ -42,15 +42,28 @@ impl Add<Duration> for Millis {
 }
 
 /// When to look at whom. A connection that is asked for twice is found twice: the one who asks keeps track.
+///
+/// An entry that nobody waits for any more stays until its time, or until [`compact`](Self::compact) removes it.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     heap: BinaryHeap<Reverse<(Millis, ConnId)>>,
+    /// The capacity that it began with, and keeps.
+    min_capacity: usize,
 }
 
 impl Deadlines {
+    /// How many dead entries are always tolerated: to remove a handful is not worth a pass over all.
+    const SPARE: usize = 256;
+
     /// With room for so many before it has to grow.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { heap: BinaryHeap::with_capacity(capacity) }
+        Self { heap: BinaryHeap::with_capacity(capacity), min_capacity: capacity }
+    }
+
+    /// How many entries there are, dead ones included.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
     }
 
     pub(crate) fn insert(&mut self, at: Millis, id: ConnId) {
@@ -69,6 +82,22 @@ impl Deadlines {
             return None;
         }
         self.heap.pop().map(|Reverse(entry)| entry)
+    }
+
+    /// Removes the dead entries once they outnumber the `live` ones: then a pass over all costs no more than
+    /// the insertions that led to it, and the memory is bounded by what is alive.
+    #[inline]
+    pub(crate) fn compact(&mut self, live: usize, is_live: impl FnMut(Millis, ConnId) -> bool) {
+        if self.heap.len() > 2 * live + Self::SPARE {
+            self.remove_dead(is_live);
+        }
+    }
+
+    #[cold]
+    fn remove_dead(&mut self, mut is_live: impl FnMut(Millis, ConnId) -> bool) {
+        self.heap.retain(|Reverse((at, id))| is_live(*at, *id));
+        // Twice what is needed, so that the next entries don't make it grow at once.
+        self.heap.shrink_to((2 * self.heap.len() + Self::SPARE).max(self.min_capacity));
     }
 }
 
@@ -90,6 +119,24 @@ mod tests {
         assert_eq!(deadlines.next(), Millis(30));
         assert_eq!(deadlines.pop_due(Millis(30)), Some((Millis(30), id(30))));
         assert_eq!((deadlines.next(), deadlines.pop_due(Millis(30))), (Millis::NEVER, None));
+    }
+
+    #[test]
+    fn dead_entries_are_removed_once_they_outnumber_live_ones() {
+        let id = |serial| ConnId { index: 0, serial };
+        let mut deadlines = Deadlines::default();
+        for at in 0..10_000 {
+            deadlines.insert(Millis(at), id(at as u32));
+        }
+        let is_live = |at: Millis, _: ConnId| at.0.is_multiple_of(2);
+        deadlines.compact(5_000, is_live);
+        assert_eq!(deadlines.len(), 10_000, "as many dead as live: a pass is not worth it yet");
+        deadlines.compact((10_000 - Deadlines::SPARE) / 2 - 1, is_live);
+        assert_eq!(deadlines.len(), 5_000);
+        assert!(deadlines.heap.capacity() <= 10_000 + Deadlines::SPARE);
+        assert_eq!(deadlines.pop_due(Millis(3)), Some((Millis(0), id(0))));
+        assert_eq!(deadlines.pop_due(Millis(3)), Some((Millis(2), id(2))));
+        assert_eq!(deadlines.pop_due(Millis(3)), None);
     }
 
     #[test]

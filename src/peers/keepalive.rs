@@ -31,7 +31,15 @@ impl<S> Peers<S> {
         if due < peer.scheduled {
             peer.scheduled = due;
             self.deadlines.insert(due, id);
+            self.compact_deadlines();
         }
+    }
+
+    /// Removes the deadlines of connections that have gone or have an earlier one, once they are the most.
+    #[inline]
+    pub(super) fn compact_deadlines(&mut self) {
+        let table = &self.table;
+        self.deadlines.compact(table.len(), |at, id| table.get(id).is_some_and(|it| it.scheduled == at));
     }
 
     /// A connection whose time may have come. Call until there is none.

@@ -274,6 +274,12 @@ impl<S> Peers<S> {
         holders.into_iter().take_while(is_needed).map(|(_, id)| id).collect()
     }
 
+    /// How many deadlines wait for their time, those of connections that have gone included.
+    #[cfg(test)]
+    pub(crate) fn deadline_count(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// The figures as of now.
     pub(crate) fn current_stats(&self) -> Stats {
         let mut stats = self.stats;
@@ -323,6 +329,7 @@ impl<S> Peers<S> {
                 None => {}
             }
         }
+        self.compact_deadlines();
         doomed
     }
 }

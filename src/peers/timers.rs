@@ -50,9 +50,13 @@ impl<T> Timers<T> {
         self.insert(Timer { task: Some(task), period: Some(period), due: now + period })
     }
 
-    /// Whether there was such a timer.
+    /// Removes a timer, and its task with all that it holds; whether there was one.
     pub(crate) fn cancel(&mut self, id: TimerId) -> bool {
-        self.table.remove(id.0).is_some()
+        let is_removed = self.table.remove(id.0).is_some();
+        let table = &self.table;
+        // A timer that is set anew for every message must not leave an entry for each.
+        self.deadlines.compact(table.len(), |_, id| table.get(id).is_some_and(|it| it.task.is_some()));
+        is_removed
     }
 
     /// When the next timer is due; [`Millis::NEVER`] if there is none.
@@ -132,5 +136,34 @@ mod tests {
         timers.put_back(id, task, Millis(1));
         assert_eq!(run_at(&mut timers, 100), "");
         assert_eq!(timers.table.len(), 0);
+    }
+
+    #[test]
+    fn an_idle_timer_set_anew_a_million_times_leaves_no_trace() {
+        let mut timers = Timers::default();
+        let others: Vec<_> = (0..100).map(|_| timers.after(Duration::from_secs(9), 'o', Millis(0))).collect();
+        let mut idle = timers.after(Duration::from_secs(60), 'i', Millis(0));
+        for now in 0..1_000_000 {
+            assert!(timers.cancel(idle));
+            idle = timers.after(Duration::from_secs(60), 'i', Millis(now / 1000));
+            assert!(timers.deadlines.len() <= 2 * timers.table.len() + 257, "{}", timers.deadlines.len());
+        }
+        assert_eq!(timers.table.len(), 101);
+        // The living are all there, and run when they are due.
+        assert!(others[1..].iter().all(|it| timers.cancel(*it)));
+        assert_eq!(run_at(&mut timers, 9_000), "o");
+        assert_eq!(run_at(&mut timers, 60_998), "");
+        assert_eq!(run_at(&mut timers, 60_999), "i");
+        assert_eq!((timers.deadlines.len(), timers.table.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_a_cancelled_task_holds_is_dropped_at_once() {
+        let held = std::rc::Rc::new(());
+        let mut timers = Timers::default();
+        let id = timers.after(Duration::from_secs(60), std::rc::Rc::clone(&held), Millis(0));
+        assert_eq!(std::rc::Rc::strong_count(&held), 2);
+        assert!(timers.cancel(id));
+        assert_eq!(std::rc::Rc::strong_count(&held), 1);
     }
 }

@@ -540,6 +540,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
     }
 
+    /// How many deadlines wait for their time.
+    #[cfg(test)]
+    pub(super) fn deadline_count(&self) -> usize {
+        self.peers.deadline_count()
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.drain.is_some() && self.peers.len() == 0
     }

@@ -128,6 +128,8 @@ fn a_storm_of_openings_and_endings_leaves_nothing() {
     }
     let stats = world.stats(&witness);
     assert_eq!((stats.sockets, stats.buffered_bytes, stats.opened, stats.closed), (1, 0, 1501, 1500));
+    let deadlines = world.event_loop.deadline_count();
+    assert!(deadlines <= 300, "{deadlines} deadlines, of which one is the witness's");
     world.finish();
 }
 
