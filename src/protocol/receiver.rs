@@ -5,8 +5,8 @@
 //! with: the sender does that.
 //!
 //! A frame that lies whole in the input is unmasked there and borrowed from there. Anything else is put together
-//! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived; nothing
-//! is ever reserved because a header declared it.
+//! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived, and takes
+//! at most four times as many: the length that a header declares only makes it smaller.
 
 use std::mem;
 
@@ -20,9 +20,9 @@ use super::{
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
-/// A message that outgrows its buffer gets one of up to so many times the bytes that have arrived …
+/// Upper bound on buffer growth, as a multiple of the bytes that have arrived, whatever a header declares (§10.4).
 const GROWTH: usize = 4;
-/// … and of so many times at least, while nobody knows how many frames are to follow.
+/// Lower bound on buffer growth while the number of frames to come is unknown, as a multiple of the same.
 const BLIND_GROWTH: usize = 2;
 
 /// The receiving half of a server's connection.

@@ -7,8 +7,8 @@ use wirehook::protocol::{
 };
 
 use crate::{
-    Case, Client, Early, Seen, binary, check_early, check_within, close_without_body, cuts, failed, frame,
-    header, ping, sent_close, text,
+    Case, Client, Early, KEY, Seen, binary, check_early, check_within, close_without_body, cuts, failed,
+    frame, header, ping, sent_close, text,
 };
 
 fn messages_up_to(max_message_size: usize) -> Limits {
@@ -232,23 +232,37 @@ fn sum_near_the_end_of_the_number_line_is_too_big() {
 }
 
 #[test]
-fn nothing_is_reserved_for_a_declared_length() {
-    // §10.4: 2^63 - 1 bytes are within this limit, and any attempt to reserve them would abort.
+fn memory_is_at_most_four_times_what_has_arrived() {
+    // §10.4: whatever a header declares, 2^63 - 1 bytes included, and however the payload is cut.
+    let limits = messages_up_to(usize::MAX);
     for first in [0x81, 0x82, 0x01, 0x02] {
-        let mut client = Client::new(&messages_up_to(usize::MAX));
-        client.deliver(&header(first, i64::MAX as u64));
-        assert_eq!(client.connection.recv.buffered(), 0);
-        client.deliver(&[b'a' ^ crate::KEY[0], b'b' ^ crate::KEY[1], b'c' ^ crate::KEY[2]]);
-        assert_eq!(client.connection.recv.buffered(), 3);
-        assert_eq!(client.record.seen, [] as [Seen; 0]);
+        for declared in [7_003, 1 << 20, i64::MAX as u64] {
+            for step in [1, 7, 1_000, 5_000] {
+                let mut alone = Client::new(&limits);
+                alone.deliver(&header(first, declared));
+                check_held(alone, 0, step);
 
-        // The same in a continuation.
-        let mut client = Client::new(&messages_up_to(usize::MAX));
-        client.deliver(&frame(first & 0x0f, b"abc"));
-        client.deliver(&header(0x80, i64::MAX as u64));
-        assert_eq!(client.connection.recv.buffered(), 3);
-        assert_eq!(client.record.seen, [] as [Seen; 0]);
+                let mut continuation = Client::new(&limits);
+                continuation.deliver(&[frame(first & 0x0f, b"abc"), header(first & 0x80, declared)].concat());
+                check_held(continuation, 3, step);
+            }
+        }
     }
+}
+
+/// Delivers 6,999 bytes of a payload in steps, and looks at what is held before and after each.
+#[track_caller]
+fn check_held(mut client: Client, mut arrived: usize, step: usize) {
+    let payload: Vec<u8> = KEY.iter().map(|key| b'x' ^ key).cycle().take(6_999).collect();
+    for piece in [&[][..]].into_iter().chain(payload.chunks(step)) {
+        client.deliver(piece);
+        arrived += piece.len();
+        let receiver = &client.connection.recv;
+        assert_eq!(receiver.buffered(), arrived, "in steps of {step}");
+        let memory = receiver.memory();
+        assert!(memory <= 4 * arrived, "{memory} bytes are held after {arrived}, in steps of {step}");
+    }
+    assert_eq!(client.record.seen, [] as [Seen; 0]);
 }
 
 #[test]
