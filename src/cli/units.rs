@@ -64,7 +64,7 @@ impl<T: FromStr> FromStr for Limit<T> {
     }
 }
 
-/// A subprotocol's name: §11.3.4 asks for a token.
+/// A subprotocol's name: §4.2.2 asks for a token.
 pub(super) fn token(text: &str) -> Result<String, &'static str> {
     let is_token_char = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
     if !text.is_empty() && text.bytes().all(is_token_char) {

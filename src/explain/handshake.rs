@@ -126,7 +126,11 @@ const REQUEST_RULES: [RequestRule; 10] = [
         check: |request| request.check_request_line(),
     },
     RequestRule { section: "§4.2.1", says: "one valid Host", check: |request| request.check_host() },
-    RequestRule { section: "§4.1", says: "no body is announced", check: |request| request.check_no_body() },
+    RequestRule {
+        section: "RFC 9110 §9.3.1",
+        says: "no body is announced",
+        check: |request| request.check_no_body(),
+    },
     RequestRule {
         section: "§4.2.1",
         says: "Upgrade has the token websocket",
@@ -148,12 +152,12 @@ const REQUEST_RULES: [RequestRule; 10] = [
         check: |request| request.check_key(),
     },
     RequestRule {
-        section: "§4.2.1",
+        section: "§4.1",
         says: "the subprotocols, if any are offered, are different tokens",
         check: |request| request.check_subprotocols(),
     },
     RequestRule {
-        section: "§4.2.1",
+        section: "§9.1",
         says: "the extensions, if any are offered, are well-formed",
         check: |request| request.check_extensions(),
     },

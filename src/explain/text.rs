@@ -109,7 +109,7 @@ fn show_checks(checks: &[Check], page: &mut Page) {
     for check in checks {
         let (ink, tick) = if check.ok { (Ink::Good, "✓") } else { (Ink::Bad, "✗") };
         page.put(ink, &format!("  {tick} "));
-        page.put(Ink::Label, &format!("{:<8}", check.section));
+        page.put(Ink::Label, &format!("{:<7} ", check.section));
         page.put(if check.ok { Ink::Plain } else { Ink::Bad }, &check.says);
         page.end_line();
     }

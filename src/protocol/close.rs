@@ -118,7 +118,7 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// The body of a Close frame (§5.5.1): a code, and a reason for people to read.
+/// The body of a Close frame (§5.5.1): a code, and a reason for logs and programs, not for end users.
 ///
 /// ```
 /// use wirehook::protocol::{CloseCode, CloseFrame, ProtocolError};

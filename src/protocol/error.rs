@@ -136,7 +136,7 @@ pub enum HandshakeError {
     HostMissing,
     /// RFC 9112 §3.2: a request with more than one Host, or an invalid one, is answered with 400.
     HostInvalid,
-    /// §4.1: an opening handshake is a GET without a body, yet one is announced.
+    /// RFC 9110 §9.3.1: a body of a GET means nothing and may be refused, and one is announced.
     BodyAnnounced,
     /// §4.2.1: no `Upgrade` header holds the token `websocket`: a plain HTTP request.
     NotAnUpgrade,
@@ -154,7 +154,7 @@ pub enum HandshakeError {
     KeyRepeated,
     /// §4.2.1: the key is not the base64 of 16 bytes.
     KeyInvalid,
-    /// §4.2.1: the subprotocols are not a list of different tokens (§11.3.4).
+    /// §4.1: the subprotocols are not a list of different tokens.
     SubprotocolsMalformed,
     /// §4.2.1: the offered extensions break the grammar of §9.1.
     ExtensionsMalformed,
@@ -215,7 +215,7 @@ impl fmt::Display for HandshakeError {
             Self::TargetInvalid => "§4.1: the request target must be a path, without a fragment.",
             Self::HostMissing => "§4.2.1: the request must have a Host header.",
             Self::HostInvalid => "RFC 9112 §3.2: the request must have exactly one valid Host header.",
-            Self::BodyAnnounced => "§4.1: an opening handshake has no body.",
+            Self::BodyAnnounced => "RFC 9110 §9.3.1: a GET that opens a WebSocket has no body.",
             Self::NotAnUpgrade => {
                 "§4.2.1: this is a WebSocket server; the request must have the header Upgrade: websocket."
             }
@@ -226,7 +226,7 @@ impl fmt::Display for HandshakeError {
             Self::KeyMissing => "§4.2.1: the request must have a Sec-WebSocket-Key header.",
             Self::KeyRepeated => "§11.3.1: Sec-WebSocket-Key must not appear more than once.",
             Self::KeyInvalid => "§4.2.1: Sec-WebSocket-Key must be 16 bytes in base64.",
-            Self::SubprotocolsMalformed => "§11.3.4: Sec-WebSocket-Protocol must list different tokens.",
+            Self::SubprotocolsMalformed => "§4.1: Sec-WebSocket-Protocol must list different tokens.",
             Self::ExtensionsMalformed => "§9.1: Sec-WebSocket-Extensions is not a list of extensions.",
             Self::OriginRepeated => "§10.2: the request must not have more than one Origin header.",
             Self::OriginNotAllowed => "§10.2: pages of this origin may not connect.",

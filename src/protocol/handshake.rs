@@ -375,7 +375,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// §4.1: an opening handshake is a GET, and behind it frames begin.
+    /// RFC 9110 §9.3.1: a body of a GET has no meaning. After this one frames begin.
     ///
     /// # Errors
     ///

@@ -575,7 +575,7 @@ fn subprotocol_is_chosen_in_the_servers_order() {
         (&offered, &["chat", "superchat"], Some("chat")),
         (&offered, &["other", "v2"], Some("v2")),
         (&offered, &["other"], None),
-        (&offered, &["Chat"], None), // §11.3.4: the names are compared as they are
+        (&offered, &["Chat"], None), // §4.2.2: "one of the values", compared as it is
         (&offered, &[], None),
         (&none, &["chat"], None),
     ] {
