@@ -64,7 +64,9 @@ use crate::{
 /// A hook that panics costs its own connection: it is closed with 1011, and its `on_close` follows with
 /// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them: what a
 /// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic is answered with 500; in
-/// `on_close` it is logged and nothing else. All this needs the default `panic = "unwind"`.
+/// `on_close` it is logged and nothing else. A state whose `Default` panics costs the client that it was for. A panic
+/// in the `Drop` of a state, of a task or of what a hook has panicked with is caught too. All this needs the default
+/// `panic = "unwind"`.
 pub trait Handler {
     /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
     type State: Default;

@@ -76,6 +76,7 @@ pub mod explain;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handler;
+mod panics;
 mod peers;
 pub mod protocol;
 mod server;

@@ -46,6 +46,7 @@ pub(crate) use timers::Timers;
 
 use crate::{
     config::Config,
+    panics,
     protocol::{HandshakeError, Response},
     stats::Stats,
 };
@@ -323,10 +324,14 @@ impl<S> Peers<S> {
         let doomed = mem::take(&mut self.doomed);
         for &id in &doomed {
             self.hold(id, 0);
-            match self.table.remove(id) {
-                Some(peer) if peer.watching => self.watching -= 1,
-                Some(_) => self.watch.tell(|observer| observer.disconnected(id)),
-                None => {}
+            let Some(peer) = self.table.remove(id) else { continue };
+            let was_watching = peer.watching;
+            // The socket closes here.
+            panics::discard(peer);
+            if was_watching {
+                self.watching -= 1;
+            } else {
+                self.watch.tell(|observer| observer.disconnected(id));
             }
         }
         self.compact_deadlines();

@@ -3,15 +3,12 @@
 //! This file knows what an observer is told. It refuses to know what the bytes mean: whoever wants frames runs a
 //! decoder of its own over them. Where nobody watches, it costs one comparison per read and per write.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{fmt, net::SocketAddr};
 
 use log::error;
 
 use super::ConnId;
+use crate::panics;
 
 /// Watches the bytes of every connection, as they cross the wire.
 ///
@@ -88,9 +85,9 @@ impl Watch {
     #[cold]
     fn tell_observer(&mut self, what: impl FnOnce(&mut dyn Observer)) {
         let Some(observer) = &mut self.0 else { return };
-        if catch_unwind(AssertUnwindSafe(|| what(observer.as_mut()))).is_err() {
+        if panics::catch(|| what(observer.as_mut())).is_none() {
             error!("the observer has panicked and is not told anything more");
-            self.0 = None;
+            panics::discard(self.0.take());
         }
     }
 

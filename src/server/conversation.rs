@@ -11,6 +11,7 @@ use super::{figures, guard};
 
 use crate::{
     handler::{Decision, Handler, Upgrade},
+    panics,
     peers::{ConnId, Peers, SHARE_LEN, SharedMessage, Stage},
     protocol::{Event, HandshakeError, Receiver, Request, RequestReader, Response},
     trace,
@@ -193,7 +194,7 @@ fn upgrade<H: Handler>(
     let verdict = guard::call(id, peers, |_| handler.on_upgrade(request, address));
     let Some(Upgrade { decision, subprotocol, headers }) = verdict else { return false };
     let state = match decision {
-        Decision::Accept(state) => state.unwrap_or_default(),
+        Decision::Accept(state) => state,
         Decision::Reject { status, body } => {
             info!("connection {id} from {address} refused by the handler: {status} {:?}", request.target());
             let response = with_headers(Response::rejection(status, &body), &headers);
@@ -207,11 +208,15 @@ fn upgrade<H: Handler>(
     let response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
     peers.respond(id, &response);
     if response.status() != 101 {
+        panics::discard(state);
         return false;
     }
     if let Some(peer) = peers.get_mut(id) {
         peer.subprotocol = subprotocol.map(String::into_boxed_str);
-        peer.state = state;
+        // Without a state of its own the connection keeps the default one.
+        if let Some(state) = state {
+            panics::discard(mem::replace(&mut peer.state, state));
+        }
     }
     info!("connection {id} from {address} open: {:?}", request.target());
     guard::call(id, peers, |ws| handler.on_open(ws, request));

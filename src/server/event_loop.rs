@@ -17,7 +17,6 @@ use std::{
     io::{self, ErrorKind},
     mem,
     net::SocketAddr,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
 };
 
@@ -39,6 +38,7 @@ use crate::{
     cause::Cause,
     config::Config,
     handler::{Closed, Handler},
+    panics,
     peers::{ConnId, Millis, Peer, Peers, ROOM, Stage, Stream, Task, Timers, Watch},
     protocol::{CloseCode, Response},
 };
@@ -452,7 +452,10 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if !self.clients_inherit_nodelay {
             stream.set_nodelay(self.peers.config.nodelay);
         }
-        let Some(id) = self.take_in(stream, address, Conversation::default()) else { return };
+        let Some(id) = self.take_in(stream, address, Conversation::default()) else {
+            self.peers.stats.dropped_clients += 1;
+            return;
+        };
         debug!("connection {id} from {address} accepted");
         self.peers.watch.tell(|observer| observer.connected(id, address));
         let most = self.peers.config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
@@ -479,7 +482,10 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     }
 
     fn take_in(&mut self, stream: Stream, address: SocketAddr, conversation: Conversation) -> Option<ConnId> {
-        match self.peers.insert(Peer::new(stream, address, self.peers.now)) {
+        let now = self.peers.now;
+        // Its state begins as the type's default, which is code of the user.
+        let inserted = panics::catch(|| self.peers.insert(Peer::new(stream, address, now)));
+        match inserted.unwrap_or_else(|| Err(io::Error::other("the state of a connection has panicked"))) {
             Ok(id) => {
                 let index = id.index as usize;
                 if index == self.conversations.len() {
@@ -521,11 +527,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let now = self.peers.now;
         while let Some((id, mut task)) = self.peers.timers.take_due(now) {
             self.peers.running_timer = Some(id);
-            if catch_unwind(AssertUnwindSafe(|| task(&mut self.peers))).is_ok() {
-                self.peers.timers.put_back(id, task, now);
+            if panics::catch(|| task(&mut self.peers)).is_some() {
+                // A task that does not run again is dropped, with all that it captured.
+                panics::catch(|| self.peers.timers.put_back(id, task, now));
             } else {
                 error!("a timer's task has panicked and is cancelled");
                 self.peers.timers.cancel(id);
+                panics::discard(task);
             }
             self.peers.running_timer = None;
         }

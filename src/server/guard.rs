@@ -4,11 +4,10 @@
 //! that every connection gets. It refuses to know what the hook did. Whatever the handler itself holds stays as
 //! the panic left it; [`Handler`](crate::Handler) says what that means for whoever writes one.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use log::error;
 
 use crate::{
+    panics,
     peers::{ConnId, Peers},
     websocket::WebSocket,
 };
@@ -21,8 +20,11 @@ pub(super) fn call<S, T>(
     hook: impl FnOnce(&mut WebSocket<'_, S>) -> T,
 ) -> Option<T> {
     // `peers` is left whole: no call of a hook into it can stop half-way. The handler is the user's matter.
-    let result = catch_unwind(AssertUnwindSafe(|| hook(&mut WebSocket::new(id, peers))));
-    result.map_err(|_| panicked(id, peers)).ok()
+    let result = panics::catch(|| hook(&mut WebSocket::new(id, peers)));
+    if result.is_none() {
+        panicked(id, peers);
+    }
+    result
 }
 
 #[cold]

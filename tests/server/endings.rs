@@ -1,6 +1,7 @@
 //! §7 How connections end: for each way, what the client sees, and the one `on_close` that tells of it.
 
 use std::{
+    cell::Cell,
     io::{ErrorKind, Write},
     sync::mpsc,
     time::{Duration, Instant},
@@ -10,7 +11,7 @@ use wirehook::{Backpressure, Cause, CloseCode, SendStatus, Upgrade, protocol::Pr
 
 use crate::{
     common::{CLOSE, Client, Frame, GRAIN, PATIENCE, PING, PONG, TEXT, frame, request},
-    harness::{End, echo, other, serve},
+    harness::{End, echo, other, serve, serve_with_state},
 };
 
 // --- With a closing handshake ----------------------------------------------------------------------------
@@ -480,4 +481,52 @@ fn a_hook_that_panics_costs_its_own_connection_only() {
     server.expect_closed(&End::clean(1000, "panic", Cause::Peer));
     other.send_text("nothing has happened");
     other.expect_text("nothing has happened");
+}
+
+thread_local! {
+    /// Whether the next state panics instead of beginning.
+    static PANICS: Cell<bool> = const { Cell::new(true) };
+}
+
+/// A state whose first default panics, and that panics in its drop where a hook has told it to.
+struct Fragile(bool);
+
+impl Default for Fragile {
+    fn default() -> Self {
+        assert!(!PANICS.replace(false), "as the test wants it");
+        Self(false)
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!self.0, "as the test wants it");
+    }
+}
+
+#[test]
+fn a_state_that_panics_costs_its_own_connection_only() {
+    let server = serve_with_state::<Fragile>(|server, _| {
+        server
+            .on_upgrade(|request, _| match request.path() {
+                "/refused" => Upgrade::accept_with(Fragile(true)).header("Upgrade", "not to be set"),
+                _ => Upgrade::accept(),
+            })
+            .on_message(|ws, message| {
+                ws.state().0 = message.as_text() == Some("panic");
+                ws.send(message);
+            })
+    });
+    Client::connect(server.address).expect_end();
+    let mut refused = Client::connect(server.address);
+    refused.write(request("/refused", "").as_bytes());
+    assert_eq!(refused.refusal().status, 500);
+    let (mut fragile, mut other) = (Client::open(server.address), Client::open(server.address));
+    fragile.send_text("panic");
+    fragile.expect_text("panic");
+    drop(fragile);
+    server.closed();
+    other.send_text("nothing has happened");
+    other.expect_text("nothing has happened");
+    assert_eq!(server.handle.stats().dropped_clients, 1);
 }

@@ -49,7 +49,7 @@ fn a_hook_that_panics_costs_its_own_connection_only() {
 #[test]
 fn a_hook_that_always_panics_does_not_end_the_server() {
     let mut world = World::new(|_| {});
-    world.on_message(|_, _| panic!("always"));
+    world.on_message(|_, _| panic_any(Bomb("on_message")));
     for _ in 0..100 {
         let client = world.open();
         world.sends(&client, &frame(0x81, b"x"));
@@ -128,7 +128,7 @@ fn a_task_that_stops_itself_or_panics_runs_no_more() {
         });
         all.every(Duration::from_millis(1), move |_| {
             b.set(b.get() + 1);
-            panic!("a task that panics");
+            panic_any(Bomb("a task"));
         });
         it.set(Some(all.every(Duration::from_millis(1), move |_| c.set(c.get() + 1))));
     });
@@ -138,6 +138,31 @@ fn a_task_that_stops_itself_or_panics_runs_no_more() {
     });
     (0..5).for_each(|_| world.pass(1));
     assert_eq!((stopping.get(), panicking.get(), cancelled.get()), (3, 1, 5));
+    world.sends(&client, &frame(0x81, b"still here"));
+    assert!(client.script.take_written().ends_with(&echo(b"still here")));
+    world.finish();
+}
+
+#[test]
+fn a_task_whose_captures_panic_in_their_drop_ends_alone() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let client = world.open();
+    let (count, it) = counter();
+    with_all(&mut world, &client, move |all| {
+        let (a, b) = (Rc::clone(&it), Rc::clone(&it));
+        let (first, second) = (Bomb("a task that ran once"), Bomb("a task that panicked"));
+        all.after(Duration::from_millis(1), move |_| {
+            let _ = &first;
+            a.set(a.get() + 1);
+        });
+        all.every(Duration::from_millis(1), move |_| {
+            let _ = &second;
+            b.set(b.get() + 1);
+            panic_any(Bomb("a task"));
+        });
+    });
+    (0..3).for_each(|_| world.pass(1));
+    assert_eq!(count.get(), 2);
     world.sends(&client, &frame(0x81, b"still here"));
     assert!(client.script.take_written().ends_with(&echo(b"still here")));
     world.finish();

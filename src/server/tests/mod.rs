@@ -41,6 +41,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     io::ErrorKind,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    panic::panic_any,
     rc::Rc,
     time::Duration,
 };
@@ -169,11 +170,20 @@ struct Notes {
     panics_in: Cell<Option<&'static str>>,
 }
 
+/// What hooks panic with: it panics once more when it is dropped.
+struct Bomb(&'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("what {} has panicked with panics", self.0);
+    }
+}
+
 impl Recorder {
     fn enter(&self, hook: &'static str) {
         if self.0.panics_in.get() == Some(hook) {
             self.0.panics_in.set(None);
-            panic!("{hook} panics");
+            panic_any(Bomb(hook));
         }
     }
 }

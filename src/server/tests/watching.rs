@@ -67,28 +67,32 @@ fn received_bytes_are_told_as_they_came_and_sent_ones_once_they_have_left() {
 
 #[test]
 fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
-    struct Fragile(Tape);
+    struct Fragile {
+        tape: Tape,
+        _bomb: Bomb,
+    }
 
     impl Observer for Fragile {
         fn connected(&mut self, id: ConnId, peer: SocketAddr) {
-            self.0.connected(id, peer);
+            self.tape.connected(id, peer);
         }
 
         fn received(&mut self, _: ConnId, _: &[u8]) {
-            panic!("an observer that panics");
+            panic_any(Bomb("an observer"));
         }
 
         fn sent(&mut self, id: ConnId, bytes: &[u8]) {
-            self.0.sent(id, bytes);
+            self.tape.sent(id, bytes);
         }
 
         fn disconnected(&mut self, id: ConnId) {
-            self.0.disconnected(id);
+            self.tape.disconnected(id);
         }
     }
 
     let (mut world, tape) = watched();
-    world.event_loop = world.event_loop.watched_by(Watch::by(Fragile(tape.clone())));
+    let fragile = Fragile { tape: tape.clone(), _bomb: Bomb("an observer") };
+    world.event_loop = world.event_loop.watched_by(Watch::by(fragile));
     let client = world.open();
     world.sends(&client, &frame(0x81, b"x"));
     assert_eq!(client.script.take_written(), echo(b"x"));
