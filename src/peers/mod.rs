@@ -61,7 +61,7 @@ use writing::Cork;
 ///
 /// A block that begins this large has pages of its own, which glibc moves when it grows: nothing is copied then,
 /// and no outgrown table stays behind in the heap.
-pub(crate) const ROOM: usize = 16 * 1024;
+pub(crate) const ROOM: usize = if cfg!(test) { 64 } else { 16 * 1024 };
 
 /// What a user's timer runs.
 pub(crate) type Task<S> = Box<dyn FnMut(&mut Peers<S>)>;
@@ -106,6 +106,10 @@ pub(crate) struct Peers<S> {
 }
 
 impl<S> Peers<S> {
+    /// What a connection costs in the table, in bytes.
+    #[cfg(test)]
+    pub(crate) const PLACE_LEN: usize = Registry::<Peer<S>>::PLACE_LEN;
+
     pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll: mio::Registry) -> Self {
         let meter = Meter::default();
         Self {
@@ -142,6 +146,17 @@ impl<S> Peers<S> {
     /// How many connections are open, or on their way there.
     pub(crate) const fn live(&self) -> usize {
         self.live
+    }
+
+    /// How many places the table has, taken or free.
+    pub(crate) const fn places(&self) -> usize {
+        self.table.places()
+    }
+
+    /// How many places were looked at since the last call, while something was sent to many.
+    #[cfg(test)]
+    pub(crate) fn take_looks(&self) -> usize {
+        self.table.take_looks()
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 //!
 //! This file knows slots and ids. It refuses to know what is kept in a slot.
 
-use std::fmt;
+use std::{fmt, iter, mem};
 
 /// Names one connection for as long as the server runs.
 ///
@@ -37,88 +37,222 @@ impl fmt::Display for ConnId {
 }
 
 /// A table whose entries stay where they are.
+///
+/// Free places that lie side by side are a run, and its first and last place say how long it is. So a walk over the
+/// table looks at no more than two places per entry, however many are free. A run at the end of the table is cut off.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
-    slots: Vec<Option<(u32, T)>>,
-    free: Vec<u32>,
+    places: Vec<Place<T>>,
+    /// How many entries there are.
+    len: usize,
+    /// Where the run begins that the next entry goes to; [`NOWHERE`] if there is none.
+    first_run: u32,
     last_serial: u32,
+    /// How many places there is room for at least.
+    least_room: usize,
+    /// How many places were looked at while the table was walked over.
+    #[cfg(test)]
+    looks: std::cell::Cell<usize>,
 }
 
+#[derive(Debug)]
+enum Place<T> {
+    Taken(u32, T),
+    Free(Run),
+}
+
+/// What the first place of a run says of it. Of what the last one says only the length is true.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    len: u32,
+    /// Where the runs begin that are this one's neighbours in the list of runs.
+    before: u32,
+    after: u32,
+}
+
+/// No place: the list of runs ends here.
+const NOWHERE: u32 = u32::MAX;
+
 impl<T> Registry<T> {
+    /// What a connection costs in the table, in bytes.
+    #[cfg(test)]
+    pub(crate) const PLACE_LEN: usize = size_of::<Place<T>>();
+
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), last_serial: 0 }
+        Self {
+            places: Vec::new(),
+            len: 0,
+            first_run: NOWHERE,
+            last_serial: 0,
+            least_room: 0,
+            #[cfg(test)]
+            looks: std::cell::Cell::new(0),
+        }
     }
 
     /// A table with room for so many before it has to grow.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { slots: Vec::with_capacity(capacity), ..Self::new() }
+        Self { places: Vec::with_capacity(capacity), least_room: capacity, ..Self::new() }
     }
 
     /// How many entries there are.
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// How many places there are, taken or free; the last one is taken.
+    pub(crate) const fn places(&self) -> usize {
+        self.places.len()
     }
 
     /// The id that the next [`insert`](Self::insert) will return.
-    pub(crate) fn next_id(&self) -> ConnId {
-        let index = self.free.last().copied().unwrap_or(self.slots.len() as u32);
+    pub(crate) const fn next_id(&self) -> ConnId {
+        let index = if self.first_run == NOWHERE { self.places.len() as u32 } else { self.first_run };
         ConnId { index, serial: self.last_serial.wrapping_add(1) }
     }
 
     pub(crate) fn insert(&mut self, entry: T) -> ConnId {
         let id = self.next_id();
         self.last_serial = id.serial;
-        if self.free.pop().is_none() {
-            self.slots.push(None);
+        self.len += 1;
+        let taken = Place::Taken(id.serial, entry);
+        if self.first_run == NOWHERE {
+            self.places.push(taken);
+        } else {
+            let len = self.unlink(id.index);
+            self.places[id.index as usize] = taken;
+            self.link(id.index + 1, len - 1);
         }
-        self.slots[id.index as usize] = Some((id.serial, entry));
         id
     }
 
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<T> {
-        let slot = self.slots.get_mut(id.index as usize)?;
-        let (_, entry) = slot.take_if(|(serial, _)| *serial == id.serial)?;
-        self.free.push(id.index);
+        let place = self.places.get_mut(id.index as usize)?;
+        if !matches!(place, Place::Taken(serial, _) if *serial == id.serial) {
+            return None;
+        }
+        let free = Place::Free(Run { len: 1, before: NOWHERE, after: NOWHERE });
+        let Place::Taken(_, entry) = mem::replace(place, free) else { return None };
+        self.len -= 1;
+        self.free(id.index);
         Some(entry)
+    }
+
+    /// Makes one run of a place that has become free and of the runs on both sides of it.
+    fn free(&mut self, index: u32) {
+        let (mut start, mut len) = (index, 1);
+        if let Some(Place::Free(left)) = index.checked_sub(1).and_then(|it| self.places.get(it as usize)) {
+            start -= left.len;
+            len += self.unlink(start);
+        }
+        if let Some(Place::Free(_)) = self.places.get(index as usize + 1) {
+            len += self.unlink(index + 1);
+        }
+        if (start + len) as usize == self.places.len() {
+            self.cut_off(start as usize);
+        } else {
+            self.link(start, len);
+        }
+    }
+
+    /// Drops the places from `len` on, and gives memory back where much more is kept than is used.
+    fn cut_off(&mut self, len: usize) {
+        self.places.truncate(len);
+        if self.places.capacity() > 4 * len.max(self.least_room) {
+            self.places.shrink_to(2 * len.max(self.least_room));
+        }
+    }
+
+    /// Takes a run out of the list of runs; how long it is.
+    fn unlink(&mut self, start: u32) -> u32 {
+        let Some(&Place::Free(run)) = self.places.get(start as usize) else { return 0 };
+        match self.run_mut(run.before) {
+            Some(before) => before.after = run.after,
+            None => self.first_run = run.after,
+        }
+        if let Some(after) = self.run_mut(run.after) {
+            after.before = run.before;
+        }
+        run.len
+    }
+
+    /// Makes a run the first one in the list of runs, if it has any place.
+    fn link(&mut self, start: u32, len: u32) {
+        if len == 0 {
+            return;
+        }
+        let run = Run { len, before: NOWHERE, after: self.first_run };
+        if let Some(after) = self.run_mut(self.first_run) {
+            after.before = start;
+        }
+        self.places[(start + len - 1) as usize] = Place::Free(run);
+        self.places[start as usize] = Place::Free(run);
+        self.first_run = start;
+    }
+
+    fn run_mut(&mut self, start: u32) -> Option<&mut Run> {
+        match self.places.get_mut(start as usize) {
+            Some(Place::Free(run)) => Some(run),
+            _ => None,
+        }
     }
 
     #[inline]
     pub(crate) fn get(&self, id: ConnId) -> Option<&T> {
-        match self.slots.get(id.index as usize) {
-            Some(Some((serial, entry))) if *serial == id.serial => Some(entry),
+        match self.places.get(id.index as usize) {
+            Some(Place::Taken(serial, entry)) if *serial == id.serial => Some(entry),
             _ => None,
         }
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
-        match self.slots.get_mut(id.index as usize) {
-            Some(Some((serial, entry))) if *serial == id.serial => Some(entry),
+        match self.places.get_mut(id.index as usize) {
+            Some(Place::Taken(serial, entry)) if *serial == id.serial => Some(entry),
             _ => None,
         }
     }
 
-    /// Who has the slot now.
+    /// Who has the place now.
     #[inline]
     pub(crate) fn id_at(&self, index: usize) -> Option<ConnId> {
-        self.entry_at(index).map(|(id, _)| id)
+        match self.places.get(index)? {
+            Place::Taken(serial, _) => Some(ConnId { index: index as u32, serial: *serial }),
+            Place::Free(_) => None,
+        }
     }
 
-    /// Who has the slot now, and what is kept for it.
+    /// The first entry at `start` or after it. A walk begins at 0, and goes on one place after an entry.
     #[inline]
-    pub(crate) fn entry_at(&self, index: usize) -> Option<(ConnId, &T)> {
-        let (serial, entry) = self.slots.get(index)?.as_ref()?;
+    pub(crate) fn entry_from(&self, start: usize) -> Option<(ConnId, &T)> {
+        let (mut index, mut place) = (start, self.looked_at(start)?);
+        if let Place::Free(run) = place {
+            index += run.len as usize;
+            place = self.looked_at(index)?;
+        }
+        let Place::Taken(serial, entry) = place else { return None };
         Some((ConnId { index: index as u32, serial: *serial }, entry))
     }
 
-    /// How many slots there are, taken or free.
-    pub(crate) fn places(&self) -> usize {
-        self.slots.len()
+    #[inline]
+    fn looked_at(&self, index: usize) -> Option<&Place<T>> {
+        #[cfg(test)]
+        self.looks.set(self.looks.get() + 1);
+        self.places.get(index)
+    }
+
+    /// How many places were looked at since the last call.
+    #[cfg(test)]
+    pub(crate) fn take_looks(&self) -> usize {
+        self.looks.take()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &T)> {
-        (0..).zip(&self.slots).filter_map(|(index, slot)| {
-            slot.as_ref().map(|(serial, entry)| (ConnId { index, serial: *serial }, entry))
+        let mut start = 0;
+        iter::from_fn(move || {
+            let entry = self.entry_from(start)?;
+            start = entry.0.index as usize + 1;
+            Some(entry)
         })
     }
 }
@@ -155,5 +289,53 @@ mod tests {
         }
         assert_eq!(registry.len(), 6);
         assert_eq!(registry.iter().count(), 6);
+    }
+
+    #[test]
+    fn a_walk_takes_two_looks_per_entry_however_many_have_left() {
+        for stays in [0, 7_500, 14_999] {
+            let mut registry = Registry::new();
+            let ids: Vec<ConnId> = (0..15_000).map(|number| registry.insert(number)).collect();
+            for id in ids.iter().filter(|id| id.index != stays) {
+                registry.remove(*id);
+            }
+            registry.take_looks();
+            assert_eq!(registry.iter().map(|(_, number)| *number).collect::<Vec<u32>>(), [stays]);
+            assert!(registry.take_looks() <= 4, "{stays}");
+            registry.remove(ids[stays as usize]);
+            assert_eq!((registry.places(), registry.len(), registry.iter().count()), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn memory_is_given_back_when_many_have_left() {
+        let mut registry = Registry::with_capacity(16);
+        let ids: Vec<ConnId> = (0..15_000).map(|number| registry.insert(number)).collect();
+        for id in ids.iter().rev() {
+            registry.remove(*id);
+        }
+        assert!((16..=64).contains(&registry.places.capacity()), "{}", registry.places.capacity());
+    }
+
+    #[test]
+    fn entries_come_and_go_in_any_order() {
+        let (mut registry, mut model) = (Registry::new(), std::collections::BTreeMap::new());
+        let mut random = 1u32;
+        for round in 0..20_000 {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            // Mostly more of them in the first half of each thousand, and fewer in the second.
+            if (random >> 24) % 8 < if round % 1000 < 500 { 5 } else { 3 } {
+                let id = registry.insert(round);
+                assert_eq!(model.insert(id.index, (id, round)), None, "a place of nobody else");
+            } else if let Some(index) = model.keys().nth((random >> 8) as usize % model.len().max(1)).copied()
+            {
+                let (id, entry) = model.remove(&index).unwrap_or_else(|| (registry.next_id(), 0));
+                assert_eq!(registry.remove(id), Some(entry));
+                assert_eq!(registry.remove(id), None);
+            }
+            assert!(registry.iter().map(|(id, entry)| (id, *entry)).eq(model.values().copied()));
+            assert_eq!(registry.len(), model.len());
+            assert_eq!(registry.places(), model.keys().next_back().map_or(0, |last| *last as usize + 1));
+        }
     }
 }

@@ -144,11 +144,13 @@ impl<S> Peers<S> {
     ) -> BroadcastStatus {
         let frame = SharedFrame::new(frame, &self.meter);
         let mut status = BroadcastStatus::default();
-        // By its place, for what one is sent may end another.
-        for index in 0..self.table.places() {
-            let is_receiver =
-                |(id, peer): &(ConnId, &Peer<S>)| peer.stage == Stage::Open && filter(*id, peer);
-            let Some((id, _)) = self.table.entry_at(index).filter(is_receiver) else { continue };
+        // By their places, for what one is sent may end another; it is removed at the end of the turn.
+        let mut start = 0;
+        while let Some((id, peer)) = self.table.entry_from(start) {
+            start = id.index as usize + 1;
+            if peer.stage != Stage::Open || !filter(id, peer) {
+                continue;
+            }
             match self.send_frame(id, &frame) {
                 SendStatus::Sent => status.sent += 1,
                 SendStatus::Queued(_) => status.queued += 1,

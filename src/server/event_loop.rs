@@ -379,6 +379,20 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             // What was held of its input goes now, and not when the place is used again.
             self.conversations[id.index as usize] = Conversation::default();
         }
+        if self.conversations.len() > 4 * self.peers.places().max(ROOM) {
+            self.give_back_places();
+        }
+    }
+
+    /// Gives back the memory of places that nearly all have left.
+    #[cold]
+    fn give_back_places(&mut self) {
+        // Who is read from later is looked for there.
+        self.more.retain(|id| self.peers.get(*id).is_some());
+        self.bulk.retain(|id| self.peers.get(*id).is_some());
+        let places = self.peers.places();
+        self.conversations.truncate(places);
+        self.conversations.shrink_to(2 * places.max(ROOM));
     }
 
     /// A slow peer has taken all that waited for it.
@@ -537,6 +551,18 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
             self.peers.running_timer = None;
         }
+    }
+
+    /// How many places were looked at while something was sent to many.
+    #[cfg(test)]
+    pub(super) fn take_looks(&self) -> usize {
+        self.peers.take_looks()
+    }
+
+    /// How many places there are for the receiving sides.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.conversations.len()
     }
 
     // --- The end ---------------------------------------------------------------------------------------

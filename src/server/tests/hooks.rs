@@ -185,6 +185,39 @@ fn a_task_that_asks_for_itself_at_once_lets_the_loop_turn_between() {
 }
 
 #[test]
+fn a_broadcast_looks_at_those_who_are_there_however_many_have_left() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let first = world.open();
+    let crowd: Vec<Script> = (0..900).map(|_| Script::default()).collect();
+    crowd.iter().for_each(|it| world.queue.push(it, ADDRESS));
+    while world.queue.len() > 0 {
+        world.turn(&[ready(LISTENER.0, true, false, false)]);
+    }
+    let last = world.open();
+    for (index, it) in (first.index + 1..).zip(crowd) {
+        it.reset();
+        world.turn(&[ready(index, true, true, true)]);
+        assert!(it.is_dropped());
+    }
+    let looks = |world: &mut World| {
+        world.event_loop.take_looks();
+        world.handle.broadcast("tick").unwrap();
+        world.wake();
+        world.event_loop.take_looks()
+    };
+    assert!(looks(&mut world) <= 4, "the last place is taken");
+    for client in [&first, &last] {
+        assert_eq!(client.script.take_written(), echo(b"tick"));
+    }
+    assert!(world.event_loop.places() > 900);
+    world.resets(&last);
+    assert!(looks(&mut world) <= 2);
+    assert_eq!(first.script.take_written(), echo(b"tick"));
+    assert!(world.event_loop.places() <= 1, "what was free at the end of the tables is given back");
+    world.finish();
+}
+
+#[test]
 fn a_task_reaches_every_connection() {
     let mut world = World::new(|config| config.ping_interval = None);
     let clients = [(); 3].map(|()| world.open());

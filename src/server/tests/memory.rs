@@ -1,13 +1,13 @@
 //! What peers can make the server hold, alone and together.
 
 use super::*;
-use crate::{peers::Peer, server::conversation::Conversation};
+use crate::{peers::Peers, server::conversation::Conversation};
 
 const MIB: usize = 1024 * 1024;
 
 #[test]
 fn a_connection_without_traffic_costs_its_places_in_two_tables() {
-    let (peer, conversation) = (size_of::<Option<(u32, Peer<()>)>>(), size_of::<Conversation>());
+    let (peer, conversation) = (Peers::<()>::PLACE_LEN, size_of::<Conversation>());
     println!("peer {peer} bytes, conversation {conversation} bytes");
     assert!(peer <= 136 && conversation <= 80, "{peer} and {conversation} bytes");
 }
