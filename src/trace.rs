@@ -3,7 +3,7 @@
 //! This file knows how a payload is shown so that nobody can steer a terminal with it. It refuses to know when.
 //! It costs one comparison when it is off.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use log::{Level, log_enabled, trace};
 
@@ -11,6 +11,21 @@ use crate::protocol::{CloseFrame, Event, FrameHeader, Message, OpCode};
 
 /// How many bytes of a payload are shown.
 const SHOWN: usize = 64;
+
+/// Text that a peer or a hook chose, as it stands in a log: in quotes, escaped, and of a long one the beginning.
+pub(crate) struct Cut<'a>(pub(crate) &'a str);
+
+/// How many characters of a [`Cut`] text are shown.
+const SHOWN_OF_TEXT: usize = 200;
+
+impl Display for Cut<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.char_indices().nth(SHOWN_OF_TEXT) {
+            None => write!(f, "{:?}", self.0),
+            Some((at, _)) => write!(f, "{:?} … and {} bytes more", &self.0[..at], self.0.len() - at),
+        }
+    }
+}
 
 #[inline]
 pub(crate) fn is_on() -> bool {
@@ -78,5 +93,18 @@ fn show_close(id: impl Display, direction: char, frame: Option<CloseFrame<'_>>) 
     match frame {
         Some(CloseFrame { code, reason }) => trace!("connection {id} {direction} close: {code} {reason:?}"),
         None => trace!("connection {id} {direction} close, without a body"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters_and_escaped() {
+        assert_eq!(Cut("/a\u{202e}\"\n").to_string(), r#""/a\u{202e}\"\n""#);
+        let long = "ü".repeat(SHOWN_OF_TEXT);
+        assert_eq!(Cut(&long).to_string(), format!("\"{long}\""));
+        assert_eq!(Cut(&format!("{long}üx")).to_string(), format!("\"{long}\" … and 3 bytes more"));
     }
 }

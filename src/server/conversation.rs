@@ -14,7 +14,7 @@ use crate::{
     panics,
     peers::{ConnId, Peers, SHARE_LEN, SharedMessage, Stage},
     protocol::{Event, HandshakeError, Receiver, Request, RequestReader, Response},
-    trace,
+    trace::{self, Cut},
 };
 
 /// The receiving side of one connection. Every open connection has one, so every byte here counts.
@@ -196,7 +196,8 @@ fn upgrade<H: Handler>(
     let state = match decision {
         Decision::Accept(state) => state,
         Decision::Reject { status, body } => {
-            info!("connection {id} from {address} refused by the handler: {status} {:?}", request.target());
+            let target = Cut(request.target());
+            info!("connection {id} from {address} refused by the handler: {status} {target}");
             let response = with_headers(Response::rejection(status, &body), &headers);
             peers.respond(id, &response);
             return false;
@@ -218,7 +219,7 @@ fn upgrade<H: Handler>(
             panics::discard(mem::replace(&mut peer.state, state));
         }
     }
-    info!("connection {id} from {address} open: {:?}", request.target());
+    info!("connection {id} from {address} open: {}", Cut(request.target()));
     guard::call(id, peers, |ws| handler.on_open(ws, request));
     true
 }
@@ -227,7 +228,7 @@ fn upgrade<H: Handler>(
 fn with_headers(mut response: Response, headers: &[(String, String)]) -> Response {
     for (name, value) in headers {
         if response.header(name, value).is_err() {
-            error!("on_upgrade gave a header that can't be sent: {name:?}: {value:?}");
+            error!("on_upgrade gave a header that can't be sent: {}: {}", Cut(name), Cut(value));
             return Response::rejection(500, "The server's application gave a header that can't be sent.");
         }
     }
