@@ -9,15 +9,18 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
     process::{Command, Stdio},
+    sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
 };
 
 use common::{
     BINARY, Client, Frame, GRAIN, PATIENCE, PING, REQUEST, frame, header,
-    process::{BINARY_PATH, Process, command, run},
+    process::{BINARY_PATH, Process, address_of, command, run},
     request,
 };
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 // --- Arguments -------------------------------------------------------------------------------------------
 
@@ -162,9 +165,9 @@ fn greet_is_the_canonical_program() {
     client.send_text("X");
     client.expect_text("hello, X !");
     assert_eq!(process.line(), "received message: X");
-    client.send_text("no \x1b[31m\ncolours");
-    client.expect_text("hello, no \x1b[31m\ncolours !");
-    assert_eq!(process.line(), "received message: no \\u{1b}[31m\\ncolours");
+    client.send_text("no \x1b[31m\n\u{202e}colours");
+    client.expect_text("hello, no \x1b[31m\n\u{202e}colours !");
+    assert_eq!(process.line(), "received message: no \\u{1b}[31m\\n\\u{202e}colours");
     client.send_close(1000, "");
     client.expect_close(1000, "");
     assert_eq!(process.line(), "connection close: 1");
@@ -337,6 +340,7 @@ fn explain_as_json_has_time_and_connection() {
     let mut client = Client::open(address);
     client.send_text("a word");
     client.expect_text("a word");
+    // The line before, which tells where the server listens, is JSON too: `Process` has read it.
     let lines: Vec<String> = (0..5).map(|_| process.line()).collect();
     for (line, (kind, from)) in lines.iter().zip([
         ("connected", ""),
@@ -354,32 +358,122 @@ fn explain_as_json_has_time_and_connection() {
 }
 
 #[test]
-fn nobody_who_does_not_read_the_explanations_holds_up_the_server() {
-    // Standard output is a pipe that nobody empties behind the first line.
-    let mut child = command(&["--listen", "127.0.0.1:0", "--explain"])
+fn with_json_all_of_standard_output_is_json() {
+    for mode in ["echo", "greet"] {
+        let mut child = command(&[mode, "--listen", "127.0.0.1:0", "--explain=json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        let process = Process::unheard(child);
+        let mut client = Client::open(address_of(&first));
+        client.send_text("\"a \u{202e}word\"\n");
+        client.frame();
+        drop(client);
+        process.signal("TERM");
+        assert_eq!(process.wait().0.code(), Some(0));
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        let lines: Vec<&str> = first.lines().chain(rest.lines()).collect();
+        assert!(lines[0].contains(&format!(r#""kind":"listening","version":"{VERSION}","mode":"{mode}""#)));
+        for line in &lines {
+            assert!(line.starts_with('{') && line.ends_with('}') && !line.contains('\u{202e}'), "{line}");
+        }
+        let said = lines.iter().filter(|line| line.contains(r#"{"kind":"said","text":""#)).count();
+        assert_eq!(said, if mode == "greet" { 3 } else { 0 }, "{lines:#?}");
+    }
+}
+
+/// Each place where a server tells something, with the arguments that make it tell much: whether it is standard error.
+const TOLD: [(&[&str], bool); 3] = [(&["-vv"], true), (&["greet"], false), (&["--explain"], false)];
+
+/// A server with one of its outputs a pipe that nothing reads, which is returned.
+fn unread(args: &[&str], is_stderr: bool) -> (Process, SocketAddr, Box<dyn Read + Send>) {
+    let mut child = command(&["--listen", "127.0.0.1:0"])
+        .args(args)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(if is_stderr { Stdio::piped() } else { Stdio::null() })
         .spawn()
         .expect("the binary starts");
     let mut stdout = BufReader::with_capacity(1, child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    let address = line.trim_end().split_once(" on ws://").unwrap().1.parse().unwrap();
-    let process = Process::unheard(child);
-    let mut client = Client::open(address);
-    // Far more than a pipe and the queue before it can hold.
-    for _ in 0..3000 {
-        client.send_text("still served");
-        client.expect_text("still served");
+    let stderr = child.stderr.take();
+    let unread = stderr.map_or_else::<Box<dyn Read + Send>, _, _>(|| Box::new(stdout), |it| Box::new(it));
+    (Process::unheard(child), address_of(&line), unread)
+}
+
+/// Sends so many messages of this length, and reads what answers each.
+fn chat(client: &mut Client, count: usize, len: usize) {
+    let word = "w".repeat(len);
+    for _ in 0..count {
+        client.send_text(&word);
+        while client.frame().payload.len() < len {}
     }
-    process.signal("TERM");
-    client.expect_close(1001, "server is shutting down");
-    drop(client);
-    assert_eq!(process.wait().0.code(), Some(0));
-    let mut rest = String::new();
-    stdout.read_to_string(&mut rest).unwrap();
-    assert!(rest.contains("still served"));
+}
+
+#[test]
+fn unread_output_holds_up_neither_clients_nor_the_end() {
+    for (args, is_stderr) in TOLD {
+        let (process, address, mut unread) = unread(args, is_stderr);
+        let mut client = Client::open(address);
+        chat(&mut client, 3000, 200);
+        // The log tells of newcomers at every level.
+        for _ in 0..100 {
+            Client::open(address);
+        }
+        let began = Instant::now();
+        process.signal("TERM");
+        client.expect_close(1001, "server is shutting down");
+        drop(client);
+        assert_eq!(process.wait().0.code(), Some(0));
+        // The last words of three queues take a second each.
+        assert!(began.elapsed() < Duration::from_secs(8), "{args:?}");
+        let mut told = Vec::new();
+        unread.read_to_end(&mut told).unwrap();
+        let told = String::from_utf8_lossy(&told);
+        assert!(told.contains("wwww") && told.len() <= 1 << 20, "{args:?}: {} bytes", told.len());
+    }
+}
+
+#[test]
+fn what_was_left_out_is_told_to_a_reader_that_comes_late() {
+    for (args, is_stderr) in TOLD {
+        let (process, address, unread) = unread(args, is_stderr);
+        let mut client = Client::open(address);
+        // More than the largest of the queues holds.
+        chat(&mut client, 200, 48 << 10);
+        chat(&mut client, 4000, 4);
+        let told = read_in_the_background(unread);
+        let mut text = String::new();
+        let mut read_until = |wanted: &str| {
+            while !text.contains(wanted) {
+                let more = told.recv_timeout(PATIENCE);
+                text += &more.unwrap_or_else(|_| panic!("{args:?}: {wanted} in {} bytes", text.len()));
+            }
+        };
+        read_until("left out here: they were not read in time");
+        client.send_text("and on it goes");
+        read_until("and on it goes");
+        process.signal("KILL");
+    }
+}
+
+/// What comes from a stream, piece by piece.
+fn read_in_the_background(mut stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut piece = [0; 64 << 10];
+        while let Ok(len @ 1..) = stream.read(&mut piece) {
+            let _ = sender.send(String::from_utf8_lossy(&piece[..len]).into_owned());
+        }
+    });
+    receiver
 }
 
 #[test]
@@ -393,7 +487,7 @@ fn a_closed_standard_output_does_not_end_the_server() {
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
-    let address = line.trim_end().split_once(" on ws://").unwrap().1.parse().unwrap();
+    let address = address_of(&line);
     drop(stdout);
     let _process = Process::unheard(child);
     let mut client = Client::open(address);
@@ -529,6 +623,30 @@ fn how_much_is_told_can_be_chosen() {
     // An option is nearer than the environment.
     assert_eq!(logged(&["-q"], Some("trace")), [""; 0]);
     assert_eq!(logged(&[], Some("off")), [""; 0]);
+}
+
+#[test]
+fn a_long_target_takes_a_short_line_of_the_log() {
+    let (process, address) = Process::start(&[]);
+    let target = format!("/{}", "\\".repeat(8000));
+    for (headers, logged) in [("", "open"), ("Sec-WebSocket-Version: 7\r\n", "refused")] {
+        let mut client = Client::connect(address);
+        client.write(request(&target, headers).as_bytes());
+        let line = process.expect_logged(logged);
+        assert!(line.len() < 600, "{} bytes: {line}", line.len());
+    }
+}
+
+#[test]
+fn what_is_wrong_with_rust_log_is_told_once() {
+    let lines = logged(&[], Some("wirehook=loud,info"));
+    let wrong: Vec<_> =
+        lines.iter().filter(|line| line.contains("RUST_LOG") || line.contains("loud")).collect();
+    assert_eq!(wrong.len(), 1, "{lines:#?}");
+    assert!(
+        wrong[0].starts_with("wirehook: RUST_LOG: \"wirehook=loud\"") && wrong[0].contains("MODULE=LEVEL")
+    );
+    assert!(lines.iter().any(|line| line.contains("INFO  connection 1")), "the rest counts: {lines:#?}");
 }
 
 #[test]

@@ -1,29 +1,33 @@
 //! `--explain`: what goes over the wire, explained on standard output while it happens.
 //!
-//! This file knows which connection a step belongs to, when it was, and how to print without ever holding up the
-//! server: a thread of its own writes, and where nobody reads, steps are left out and counted. What the steps say
-//! is the library's business.
+//! This file knows what the loop does for it: copy the bytes into a queue, and where there is no room, follow them
+//! to a place from which they can be explained again (`follow.rs`). Everything else happens on the queue's thread
+//! (`printer.rs`). What the steps say is the library's business.
+
+mod follow;
+mod printer;
 
 use std::{
     collections::HashMap,
     env,
     fmt::Display,
-    io::{self, IsTerminal, Write},
+    io::{self, IsTerminal},
     net::SocketAddr,
-    sync::mpsc::{self, Receiver, SyncSender},
-    thread,
     time::{Duration, Instant},
 };
 
-use wirehook::{
-    ConnId, Limits, Observer,
-    explain::{Explainer, Side, Step},
+use wirehook::{ConnId, Limits, Observer, explain::Side};
+
+use super::{
+    lossy::Lossy,
+    output::{Notice, escape_controls},
 };
 
-/// Steps that may wait to be printed; those beyond are left out.
-const MAX_WAITING: usize = 1024;
-/// How long the end of the server waits for the last ones to be printed.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+use follow::Follower;
+use printer::Printer;
+
+/// Bytes that may wait to be explained.
+const CAPACITY: usize = 4 << 20;
 
 /// How steps are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,140 +48,150 @@ pub(super) fn object(seconds: f64, connection: &dyn Display, json: &str) -> Stri
     format!("{{\"time\":{seconds:.6},\"connection\":{connection},{}\n", json.trim_start_matches('{'))
 }
 
-/// Explains all connections of a server.
-pub(super) struct Explain {
-    form: Form,
-    in_colour: bool,
-    limits: Limits,
-    started: Instant,
-    connections: HashMap<ConnId, Explainer>,
-    printer: Printer,
+/// The first line of standard output: where the server listens. With `--explain=json` every line is JSON.
+pub(super) fn beginning(form: Option<Form>, mode: &str, url: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match form {
+        Some(Form::Json) => format!(
+            "{{\"time\":0.000000,\"kind\":\"listening\",\"version\":\"{version}\",\"mode\":\"{mode}\",\"url\":\"{url}\"}}\n"
+        ),
+        Some(Form::Text) | None => format!("wirehook {version} {mode} on {url}\n"),
+    }
 }
 
-/// The thread that prints, to be waited for at the end.
-pub(super) struct Printing(Receiver<()>);
-
-impl Explain {
-    /// Begins to print.
-    pub(super) fn start(form: Form, limits: &Limits) -> io::Result<(Self, Printing)> {
-        let (waiting, queue) = mpsc::sync_channel(MAX_WAITING);
-        let (done, printing) = mpsc::channel();
-        thread::Builder::new().name("explain".to_owned()).spawn(move || {
-            // That nobody reads is no reason to stop.
-            let _ = print_all(&queue);
-            let _ = done.send(());
-        })?;
-        let explain = Self {
-            form,
-            in_colour: wants_colour(),
-            limits: *limits,
-            started: Instant::now(),
-            connections: HashMap::new(),
-            printer: Printer { waiting, missing: 0 },
-        };
-        Ok((explain, Printing(printing)))
+/// A line of a mode's own, of text that a peer may have chosen.
+pub(super) fn said(form: Option<Form>, text: &str) -> String {
+    let text = escape_controls(text);
+    match form {
+        Some(Form::Json) => {
+            let text = text.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("{{\"kind\":\"said\",\"text\":\"{text}\"}}\n")
+        }
+        Some(Form::Text) | None => format!("{text}\n"),
     }
+}
 
-    fn explain(&mut self, id: ConnId, side: Side, bytes: &[u8]) {
-        let Some(explainer) = self.connections.get_mut(&id) else { return };
-        for step in explainer.explain(side, bytes) {
-            self.step(id, &step);
+/// What stands in the place of lines that were left out.
+pub(super) fn notice(form: Option<Form>) -> Notice {
+    match form {
+        Some(Form::Json) => |count| format!("{{\"kind\":\"missing\",\"count\":{count}}}\n"),
+        Some(Form::Text) | None => {
+            |count| format!("… {count} are left out here: they were not read in time\n")
         }
     }
+}
 
-    fn step(&mut self, id: ConnId, step: &Step) {
-        let line = match self.form {
-            Form::Text if self.in_colour => format!("{} {}\n", self.when(id), step.in_colour()),
-            Form::Text => format!("{} {step}\n", self.when(id)),
-            Form::Json => self.object(id, &step.json()),
+/// Hands what happens on all connections to the thread that explains it.
+pub(super) struct Explain {
+    started: Instant,
+    connections: HashMap<ConnId, Connection>,
+    queue: Lossy<Event<ConnId>>,
+}
+
+/// Waits for the thread at the end.
+pub(super) struct Printing(Lossy<Event<ConnId>>);
+
+/// Something that happened, for the thread.
+struct Event<Id> {
+    id: Id,
+    /// Since the start of the server.
+    at: Duration,
+    what: What,
+}
+
+enum What {
+    Connected(SocketAddr),
+    Bytes {
+        from: Side,
+        /// Bytes of this side that are left out before these.
+        skipped: u64,
+        bytes: Box<[u8]>,
+    },
+    Disconnected,
+}
+
+/// Where both sides of a connection are.
+struct Connection {
+    client: Follower,
+    server: Follower,
+}
+
+impl Explain {
+    /// Explains what a server with these limits sees.
+    pub(super) fn start(form: Form, limits: &Limits) -> (Self, Printing) {
+        let in_colour = form == Form::Text && wants_colour();
+        let printer = Printer::new(io::stdout(), form, in_colour, limits);
+        let queue = Lossy::new("explain", CAPACITY, printer);
+        let explain = Self { started: Instant::now(), connections: HashMap::new(), queue: queue.clone() };
+        (explain, Printing(queue))
+    }
+
+    fn tell(&self, id: ConnId, size: usize, what: impl FnOnce() -> What) -> bool {
+        self.queue.tell(size, || Event { id, at: self.started.elapsed(), what: what() })
+    }
+
+    fn tell_bytes(&mut self, id: ConnId, from: Side, bytes: &[u8]) {
+        // A connection whose beginning was left out is not explained.
+        let Some(connection) = self.connections.get_mut(&id) else { return self.queue.leave_out() };
+        let follower = match from {
+            Side::Client => &mut connection.client,
+            Side::Server => &mut connection.server,
         };
-        self.print(line);
-    }
-
-    /// Something that is no step.
-    fn note(&mut self, id: ConnId, text: &str, json: &str) {
-        let line = match self.form {
-            Form::Text => format!("{} {text}\n\n", self.when(id)),
-            Form::Json => self.object(id, json),
+        let Some((skipped, from_here)) = follower.next_to_explain(bytes) else {
+            return self.queue.leave_out();
         };
-        self.print(line);
-    }
-
-    fn when(&self, id: ConnId) -> String {
-        format!("{:.3} #{id}", self.started.elapsed().as_secs_f64())
-    }
-
-    fn object(&self, id: ConnId, json: &str) -> String {
-        object(self.started.elapsed().as_secs_f64(), &id, json)
-    }
-
-    fn print(&mut self, line: String) {
-        let form = self.form;
-        self.printer.print(line, |missing| match form {
-            Form::Text => format!("… {missing} steps are missing: nobody has read them in time\n\n"),
-            Form::Json => format!("{{\"kind\":\"missing\",\"steps\":{missing}}}\n"),
-        });
+        let started = self.started;
+        let what = || What::Bytes { from, skipped, bytes: from_here.into() };
+        if !self.queue.tell(from_here.len(), || Event { id, at: started.elapsed(), what: what() }) {
+            follower.skip(skipped + from_here.len() as u64);
+        }
     }
 }
 
 impl Observer for Explain {
     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
-        self.connections.insert(id, Explainer::new(&self.limits));
-        let json = format!("{{\"kind\":\"connected\",\"peer\":\"{peer}\"}}");
-        self.note(id, &format!("{peer} has connected"), &json);
+        if self.tell(id, 0, || What::Connected(peer)) {
+            let connection = Connection { client: Follower::new(), server: Follower::new() };
+            self.connections.insert(id, connection);
+        }
     }
 
     fn received(&mut self, id: ConnId, bytes: &[u8]) {
-        self.explain(id, Side::Client, bytes);
+        self.tell_bytes(id, Side::Client, bytes);
     }
 
     fn sent(&mut self, id: ConnId, bytes: &[u8]) {
-        self.explain(id, Side::Server, bytes);
+        self.tell_bytes(id, Side::Server, bytes);
     }
 
     fn disconnected(&mut self, id: ConnId) {
-        let Some(explainer) = self.connections.remove(&id) else { return };
-        for step in explainer.end() {
-            self.step(id, &step);
+        if self.connections.remove(&id).is_some() {
+            self.tell(id, 0, || What::Disconnected);
         }
-        self.note(id, "the TCP connection is closed", "{\"kind\":\"disconnected\"}");
     }
 }
 
 impl Printing {
     /// Waits until everything is printed, but not for somebody who doesn't read.
     pub(super) fn finish(self) {
-        let _ = self.0.recv_timeout(LAST_WORDS);
+        self.0.finish();
     }
 }
 
-/// The near end of the queue.
-struct Printer {
-    waiting: SyncSender<String>,
-    missing: u64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Printer {
-    /// Has a line printed, or leaves it out; what was left out is told as soon as there is room again.
-    fn print(&mut self, line: String, tell_missing: impl FnOnce(u64) -> String) {
-        if self.missing > 0 && self.waiting.try_send(tell_missing(self.missing)).is_ok() {
-            self.missing = 0;
-        }
-        if self.missing > 0 || self.waiting.try_send(line).is_err() {
-            self.missing += 1;
-        }
+    #[test]
+    fn with_json_every_line_is_json() {
+        assert_eq!(
+            said(Some(Form::Json), "say \"\\\u{202e}\"\n"),
+            "{\"kind\":\"said\",\"text\":\"say \\\"\\\\\\\\\\\\u{202e}\\\"\\\\n\"}\n"
+        );
+        assert!(beginning(Some(Form::Json), "echo", "ws://a").ends_with(
+            r#""url":"ws://a"}
+"#
+        ));
+        assert_eq!(notice(Some(Form::Json))(3), "{\"kind\":\"missing\",\"count\":3}\n");
     }
-}
-
-/// Prints what comes until nothing more can come, and flushes whenever nothing waits.
-fn print_all(queue: &Receiver<String>) -> io::Result<()> {
-    while let Ok(line) = queue.recv() {
-        let mut out = io::stdout().lock();
-        out.write_all(line.as_bytes())?;
-        for line in queue.try_iter().take(MAX_WAITING) {
-            out.write_all(line.as_bytes())?;
-        }
-        out.flush()?;
-    }
-    Ok(())
 }

@@ -6,15 +6,35 @@ use std::borrow::Cow;
 
 use wirehook::{Closed, Handler, Message, WebSocket, protocol::Request};
 
-use super::print;
+use super::{
+    explain::{self, Form},
+    output::Output,
+};
 
-pub(super) struct Greet;
+/// Characters of a message that are shown.
+const SHOWN: usize = 1000;
+
+pub(super) struct Greet {
+    out: Output,
+    form: Option<Form>,
+}
+
+impl Greet {
+    /// Tells of its clients on `out`, in the form of the explanations that go there too, if any do.
+    pub(super) const fn telling(out: Output, form: Option<Form>) -> Self {
+        Self { out, form }
+    }
+
+    fn say(&self, text: &str) {
+        self.out.tell(&explain::said(self.form, text));
+    }
+}
 
 impl Handler for Greet {
     type State = ();
 
     fn on_open(&mut self, ws: &mut WebSocket<'_>, _: &Request<'_>) {
-        print(&format!("connection open: {}\n", ws.id()));
+        self.say(&format!("connection open: {}", ws.id()));
         ws.send("welcome to the websocket server!");
     }
 
@@ -23,25 +43,24 @@ impl Handler for Greet {
             Message::Text(text) => Cow::Borrowed(text),
             Message::Binary(bytes) => String::from_utf8_lossy(bytes),
         };
-        print(&format!("received message: {}\n", escape_controls(&text)));
+        self.say(&format!("received message: {}", cut(&text)));
         ws.send(&format!("hello, {text} !"));
     }
 
     fn on_close(&mut self, ws: &mut WebSocket<'_>, _: &Closed<'_>) {
-        print(&format!("connection close: {}\n", ws.id()));
+        self.say(&format!("connection close: {}", ws.id()));
     }
 }
 
-fn escape_controls(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
+/// The beginning of a text, and how much more of it there is.
+fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SHOWN) {
+        None => Cow::Borrowed(text),
+        Some((at, _)) => {
+            let (shown, more) = text.split_at(at);
+            Cow::Owned(format!("{shown} … and {} bytes more", more.len()))
         }
     }
-    shown
 }
 
 #[cfg(test)]
@@ -49,8 +68,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_terminal_gets_no_control_character_of_a_client() {
-        assert_eq!(escape_controls("grüße, \"X\""), "grüße, \"X\"");
-        assert_eq!(escape_controls("a\x1b[2Jb\n\u{9b}c"), "a\\u{1b}[2Jb\\n\\u{9b}c");
+    fn a_long_message_is_cut_between_characters() {
+        let long = "ü".repeat(SHOWN);
+        assert_eq!(cut(&long), long);
+        assert_eq!(cut(&format!("{long}üx")), format!("{long} … and 3 bytes more"));
     }
 }

@@ -13,7 +13,9 @@ mod echo;
 mod explain;
 mod greet;
 mod log;
+mod lossy;
 mod observers;
+mod output;
 mod record;
 mod replay;
 mod signals;
@@ -23,6 +25,7 @@ mod units;
 use std::{
     fmt::Display,
     io::{self, Write},
+    net::SocketAddr,
     process::ExitCode,
 };
 
@@ -31,6 +34,7 @@ use wirehook::{Handler, Server};
 use args::{Command, Mode, Options};
 use explain::Explain;
 use observers::Observers;
+use output::Output;
 use record::Record;
 
 /// The server could not be started, its loop has failed, or what was to be explained breaks a rule.
@@ -53,8 +57,22 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn serve(mut options: Options) -> ExitCode {
-    log::init(options.verbosity);
+/// Runs a server. From here on nothing is told but through queues, so that no reader can make the loop wait.
+fn serve(options: Options) -> ExitCode {
+    let out = Output::stdout(explain::notice(options.explain));
+    let log = Output::stderr(log::notice);
+    let code = serve_telling(options, &out, &log);
+    out.finish();
+    log.finish();
+    code
+}
+
+fn serve_telling(mut options: Options, out: &Output, log: &Output) -> ExitCode {
+    let complain = |error: &dyn Display, code| {
+        log.tell(&complaint(error));
+        ExitCode::from(code)
+    };
+    log::init(options.verbosity, log);
     if options.mode == Mode::Study {
         study::complete(&mut options.config);
     }
@@ -69,13 +87,11 @@ fn serve(mut options: Options) -> ExitCode {
         return complain(&study::NOT_PUBLIC, EXIT_USAGE);
     }
     let mut observers = Observers::default();
-    let printing = match options.explain.map(|form| Explain::start(form, &limits)).transpose() {
-        Ok(started) => started.map(|(explain, printing)| {
-            observers.add(explain);
-            printing
-        }),
-        Err(error) => return complain(&error, EXIT_FAILURE),
-    };
+    let printing = options.explain.map(|form| {
+        let (explain, printing) = Explain::start(form, &limits);
+        observers.add(explain);
+        printing
+    });
     if let Some(directory) = &options.record {
         let recorder = server.local_addr().and_then(|address| Record::into_directory(directory, address));
         match recorder {
@@ -89,41 +105,47 @@ fn serve(mut options: Options) -> ExitCode {
         }
     }
     let metrics = options.metrics.as_deref();
-    let code = match options.mode {
-        Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, "echo on ws"),
-        Mode::Greet => run(observers.watch(server.handler(greet::Greet)), metrics, "greet on ws"),
+    let form = options.explain;
+    let begin = |mode: &str, url: &str| out.tell(&explain::beginning(form, mode, url));
+    let outcome = match options.mode {
+        Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, |at| {
+            begin("echo", &format!("ws://{at}"))
+        }),
+        Mode::Greet => {
+            let greet = greet::Greet::telling(out.clone(), form);
+            run(observers.watch(server.handler(greet)), metrics, |at| begin("greet", &format!("ws://{at}")))
+        }
         Mode::Study => {
             let (study, watcher) = study::set_up(options.config, server.handle(), options.is_public);
             observers.add(watcher);
-            run(observers.watch(server.handler(study)), metrics, "study on http")
+            run(observers.watch(server.handler(study)), metrics, |at| begin("study", &format!("http://{at}")))
         }
     };
     if let Some(printing) = printing {
         printing.finish();
     }
-    code
+    outcome.map_or_else(|error| complain(&error, EXIT_FAILURE), |()| ExitCode::SUCCESS)
 }
 
 /// Says where the server listens, and runs it until a signal ends it.
-fn run<H: Handler>(mut server: Server<H>, metrics: Option<&str>, mode: &str) -> ExitCode {
+fn run<H: Handler>(
+    mut server: Server<H>,
+    metrics: Option<&str>,
+    begin: impl FnOnce(SocketAddr),
+) -> Result<(), String> {
     if let Some(address) = metrics {
-        server = match server.watched_on(address) {
-            Ok(server) => server,
-            Err(error) => return complain(&format!("cannot listen on {address}: {error}"), EXIT_FAILURE),
-        };
+        let watched = server.watched_on(address);
+        server = watched.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     }
     let outcome = server.local_addr().and_then(|address| {
         let server = signals::shut_down_on_signal(server)?;
-        print(&format!("wirehook {} {mode}://{address}\n", env!("CARGO_PKG_VERSION")));
+        begin(address);
         if let Some(address) = server.watchers_addr() {
             ::log::info!("figures on http://{address}/metrics");
         }
         server.run()
     });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&error, EXIT_FAILURE),
-    }
+    outcome.map_err(|error| error.to_string())
 }
 
 /// Writes to standard output at once. That nobody reads it is no reason to stop.
@@ -133,7 +155,12 @@ fn print(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Writes to standard error at once.
 fn complain(error: &dyn Display, code: u8) -> ExitCode {
-    let _ = writeln!(io::stderr(), "wirehook: {error}");
+    let _ = io::stderr().write_all(complaint(error).as_bytes());
     ExitCode::from(code)
+}
+
+fn complaint(error: &dyn Display) -> String {
+    format!("wirehook: {error}\n")
 }

@@ -368,6 +368,19 @@ impl FrameReader {
         }
     }
 
+    /// Bytes of this direction that have come.
+    pub(super) fn offset(&self) -> u64 {
+        self.frame.offset + self.frame.len()
+    }
+
+    /// Bytes of memory that are taken for a message that is not complete.
+    pub(super) fn memory(&self) -> usize {
+        match &self.judge {
+            Judge::Receiver(receiver) => receiver.memory(),
+            Judge::Onlooker { .. } => 0,
+        }
+    }
+
     /// What is left when no more bytes come.
     pub(super) fn leftover(&self) -> Option<Leftover> {
         let says = if !self.frame.is_empty() {

@@ -328,6 +328,11 @@ impl RequestHead {
         None
     }
 
+    /// Bytes that have arrived.
+    pub(super) fn len(&self) -> u64 {
+        self.head.len() as u64
+    }
+
     pub(super) fn leftover(&self) -> Option<Leftover> {
         leftover(Side::Client, &self.head)
     }
@@ -353,6 +358,11 @@ impl ResponseHead {
             }
         }
         None
+    }
+
+    /// Bytes that have arrived.
+    pub(super) fn len(&self) -> u64 {
+        self.0.len() as u64
     }
 
     pub(super) fn leftover(&self) -> Option<Leftover> {

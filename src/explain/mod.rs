@@ -258,6 +258,52 @@ impl Explainer {
         steps
     }
 
+    /// Goes on after a gap: `skipped` bytes of `side` are not explained, and the next one begins a frame, outside of
+    /// a message.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
+    ///
+    /// let mut explainer = Explainer::of_frames(&Limits::default());
+    /// explainer.explain(Side::Client, &[0x81, 0xfe]); // a long text, of which nothing more is seen
+    /// explainer.skip(Side::Client, 1000);
+    /// let steps = explainer.explain(Side::Client, &[0x89, 0x80, 0, 0, 0, 0]);
+    /// let [Step::Frame(ping)] = &steps[..] else { panic!("a ping") };
+    /// assert_eq!(ping.frame.offset, 1002);
+    /// ```
+    pub fn skip(&mut self, side: Side, skipped: u64) {
+        let stage = match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        };
+        let offset = match stage {
+            Stage::Request(head) => head.len(),
+            Stage::Response(head) => head.len(),
+            Stage::Frames(frames) => frames.offset(),
+            // Nothing of what follows is explained.
+            Stage::Over { ignored, .. } => {
+                *ignored += skipped;
+                return;
+            }
+        };
+        *stage = Stage::frames(side, &self.limits, offset + skipped);
+    }
+
+    /// Bytes of memory that are taken for a head or a message that is not complete.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side}};
+    ///
+    /// let mut explainer = Explainer::of_frames(&Limits::default());
+    /// explainer.explain(Side::Client, b"\x02\x82\0\0\0\0He");
+    /// assert!(explainer.memory() >= 2);
+    /// explainer.explain(Side::Client, b"\x80\x80\0\0\0\0");
+    /// assert_eq!(explainer.memory(), 0);
+    /// ```
+    pub fn memory(&self) -> usize {
+        self.client.memory() + self.server.memory()
+    }
+
     /// What both directions leave behind when nothing more comes; nothing, if they have come to an end.
     ///
     /// ```
@@ -399,6 +445,16 @@ impl Stage {
 
     fn over(section: &'static str) -> Self {
         Self::Over { ignored: 0, section }
+    }
+
+    fn memory(&self) -> usize {
+        match self {
+            // A request is kept twice: its reader keeps it too.
+            Self::Request(head) => 2 * head.len() as usize,
+            Self::Response(head) => head.len() as usize,
+            Self::Frames(frames) => frames.memory(),
+            Self::Over { .. } => 0,
+        }
     }
 
     fn leftover(&self, from: Side) -> Option<Leftover> {

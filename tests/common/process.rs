@@ -39,9 +39,7 @@ impl Process {
         let stdout = lines(child.stdout.take().unwrap());
         let stderr = lines(child.stderr.take().unwrap());
         let process = Self { child, stdout, stderr };
-        let line = process.line();
-        let (_, address) = line.split_once(" on ws://").expect("the line tells the address");
-        let address = address.parse().expect("the address is one that can be connected to");
+        let address = address_of(&process.line());
         (process, address)
     }
 
@@ -90,6 +88,13 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The address in the line that says where the server listens, be it text or JSON.
+pub(crate) fn address_of(line: &str) -> SocketAddr {
+    let (_, address) = line.split_once("ws://").expect("the line tells the address");
+    let address = address.trim_end().trim_end_matches("\"}");
+    address.parse().expect("the address is one that can be connected to")
 }
 
 /// The binary with some arguments, and nothing of the caller's settings for logs.

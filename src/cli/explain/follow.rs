@@ -1,0 +1,218 @@
+//! Where in the bytes of one side a frame begins that can be explained without those before it.
+//!
+//! This file knows where a head and a frame end. It refuses to judge: of bytes that are no frames it says that
+//! nothing can be explained any more.
+
+use wirehook::protocol::FrameHeader;
+
+/// What ends a head.
+const HEAD_END: [u8; 4] = *b"\r\n\r\n";
+
+/// Follows one side of a connection, and knows what of it is left out.
+#[derive(Debug)]
+pub(super) struct Follower {
+    at: At,
+    /// Whether a message has begun and not ended (§5.4).
+    in_message: bool,
+    /// Bytes that are left out since the last that were explained. `None`: nothing is.
+    skipped: Option<u64>,
+    /// Whether the last bytes began within a head.
+    began_in_head: bool,
+}
+
+/// What the next byte belongs to.
+#[derive(Debug)]
+enum At {
+    /// A head, of whose end so many bytes are there.
+    Head(usize),
+    /// A header, of which `len` bytes are there.
+    Header { bytes: [u8; FrameHeader::MAX_LEN], len: usize },
+    /// A payload, of which so many bytes are missing.
+    Payload(u64),
+    /// Something that can't be followed.
+    Lost,
+}
+
+const NEXT_HEADER: At = At::Header { bytes: [0; FrameHeader::MAX_LEN], len: 0 };
+
+impl Follower {
+    /// Begins with a head.
+    pub(super) const fn new() -> Self {
+        Self { at: At::Head(0), in_message: false, skipped: None, began_in_head: true }
+    }
+
+    /// The part of `bytes`, the next of this side, to explain next, and how many bytes are left out before it;
+    /// `None` if no frame begins in them that can be explained after a gap.
+    pub(super) fn next_to_explain<'a>(&mut self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        self.began_in_head = matches!(self.at, At::Head(_));
+        let begins = self.follow(bytes);
+        let Some(skipped) = &mut self.skipped else { return Some((0, bytes)) };
+        match begins {
+            Some(at) if at < bytes.len() => {
+                let before = *skipped + at as u64;
+                self.skipped = None;
+                Some((before, &bytes[at..]))
+            }
+            _ => {
+                *skipped += bytes.len() as u64;
+                None
+            }
+        }
+    }
+
+    /// Notes that the last `len` bytes, which end where this is now, are left out after all.
+    pub(super) fn skip(&mut self, len: u64) {
+        // What the two sides have agreed on stands in their heads.
+        if self.began_in_head {
+            self.at = At::Lost;
+        }
+        self.skipped = Some(len);
+    }
+
+    /// Goes to the end of `bytes`. Returns where the first frame begins that begins a message, or may.
+    fn follow(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut first = None;
+        let mut pos = 0;
+        loop {
+            if first.is_none() && self.may_begin_message() {
+                first = Some(pos);
+            }
+            let rest = &bytes[pos..];
+            if rest.is_empty() || matches!(self.at, At::Lost) {
+                return first;
+            }
+            pos += self.step(rest);
+        }
+    }
+
+    fn may_begin_message(&self) -> bool {
+        matches!(self.at, At::Header { len: 0, .. }) && !self.in_message
+    }
+
+    /// Goes on by some of these bytes, and returns by how many.
+    fn step(&mut self, bytes: &[u8]) -> usize {
+        match &mut self.at {
+            At::Head(matched) => {
+                *matched = match (bytes[0], *matched) {
+                    (byte, matched) if byte == HEAD_END[matched] => matched + 1,
+                    (b'\r', _) => 1,
+                    _ => 0,
+                };
+                if *matched == HEAD_END.len() {
+                    self.at = NEXT_HEADER;
+                }
+                1
+            }
+            At::Header { len: 0, .. } => match FrameHeader::decode(bytes) {
+                Ok(Some((header, len))) => {
+                    self.begin_payload(&header);
+                    len
+                }
+                Ok(None) => self.keep(bytes),
+                Err(_) => self.lose(),
+            },
+            At::Header { .. } => self.keep(&bytes[..1]),
+            At::Payload(missing) => {
+                let len = (*missing).min(bytes.len() as u64);
+                *missing -= len;
+                if *missing == 0 {
+                    self.at = NEXT_HEADER;
+                }
+                len as usize
+            }
+            At::Lost => bytes.len(),
+        }
+    }
+
+    /// Keeps bytes of a header that is not complete without them.
+    fn keep(&mut self, new: &[u8]) -> usize {
+        if let At::Header { bytes, len } = &mut self.at {
+            bytes[*len..*len + new.len()].copy_from_slice(new);
+            *len += new.len();
+            match FrameHeader::decode(&bytes[..*len]) {
+                Ok(Some((header, _))) => self.begin_payload(&header),
+                Ok(None) => {}
+                Err(_) => return self.lose(),
+            }
+        }
+        new.len()
+    }
+
+    fn begin_payload(&mut self, header: &FrameHeader) {
+        if !header.opcode.is_control() {
+            self.in_message = !header.fin;
+        }
+        self.at = if header.payload_len == 0 { NEXT_HEADER } else { At::Payload(header.payload_len) };
+    }
+
+    fn lose(&mut self) -> usize {
+        self.at = At::Lost;
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n";
+
+    /// The place at which explaining goes on if the first `gap` bytes after the head are left out, with all bytes
+    /// delivered in pieces of `size`.
+    #[track_caller]
+    fn goes_on_at(frames: &[u8], gap: usize, size: usize) -> Option<usize> {
+        let mut follower = Follower::new();
+        assert_eq!(follower.next_to_explain(HEAD), Some((0, HEAD)));
+        let (before, after) = frames.split_at(gap);
+        for piece in before.chunks(size) {
+            assert_eq!(follower.next_to_explain(piece), Some((0, piece)));
+        }
+        follower.skip(gap as u64);
+        let mut at = gap;
+        for piece in after.chunks(size) {
+            if let Some((skipped, rest)) = follower.next_to_explain(piece) {
+                at += piece.len() - rest.len();
+                assert_eq!(skipped, at as u64);
+                return Some(at);
+            }
+            at += piece.len();
+        }
+        None
+    }
+
+    #[test]
+    fn explaining_goes_on_at_a_frame_that_begins_a_message() {
+        // A text in two fragments with a ping between them, an empty binary, a long text, a Close.
+        let long = [&b"\x81\xfe\x00\x80\x01\x02\x03\x04"[..], &[0; 128]].concat();
+        let frames = [
+            &b"\x01\x82\0\0\0\0He"[..],
+            b"\x89\x80\0\0\0\0",
+            b"\x80\x81\0\0\0\0y",
+            b"\x82\x80\0\0\0\0",
+            &long,
+            b"\x88\x80\0\0\0\0",
+        ]
+        .concat();
+        let begins = [0, 21, 27, 27 + long.len()];
+        for gap in 1..frames.len() {
+            let expected = begins.into_iter().find(|&at| at >= gap);
+            for size in [1, 3, 7, frames.len()] {
+                assert_eq!(goes_on_at(&frames, gap, size), expected, "{gap} bytes left out, in {size}s");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_explained_after_a_gap_in_a_head_or_after_what_is_no_frame() {
+        for lost in [&HEAD[..6], HEAD] {
+            let mut follower = Follower::new();
+            follower.next_to_explain(lost);
+            follower.skip(lost.len() as u64);
+            for piece in [&HEAD[6..], b"\x89\x00", b"\x89\x00"] {
+                assert_eq!(follower.next_to_explain(piece), None);
+            }
+        }
+        // A reserved opcode.
+        assert_eq!(goes_on_at(b"\x83\x00\x81\x00", 1, 1), None);
+    }
+}

@@ -1,0 +1,263 @@
+//! The thread of `--explain`: from bytes to steps, and from steps to lines.
+//!
+//! This file knows which connection a step belongs to, and how much memory explaining may take. It may wait: the
+//! loop doesn't wait for it.
+
+use std::{
+    collections::HashMap,
+    fmt::Display,
+    hash::Hash,
+    io::{self, Write},
+    time::Duration,
+};
+
+use wirehook::{
+    Limits,
+    explain::{Explainer, Side, Step},
+};
+
+use super::{
+    super::{
+        lossy::{Batch, Consumer},
+        output,
+    },
+    Event, Form, What, notice, object,
+};
+
+/// Bytes that are explained at once: a small frame is 2 bytes, and much more than that when it is explained.
+const PIECE_LEN: usize = 4096;
+/// Lines are written when so many bytes of them are there.
+const PAGE_LEN: usize = 16 * 1024;
+/// Bytes that all explainers together may hold of messages that are not complete.
+const MAX_HELD: usize = 32 << 20;
+
+/// Explains and prints. `Id` names a connection.
+pub(super) struct Printer<W, Id> {
+    out: W,
+    form: Form,
+    in_colour: bool,
+    limits: Limits,
+    connections: HashMap<Id, Explained>,
+    /// Bytes that all explainers hold.
+    held: usize,
+    /// Lines that are not written yet.
+    page: String,
+    /// Nothing reads standard output any more.
+    is_closed: bool,
+}
+
+/// A connection, until its explanations take too much memory.
+struct Explained {
+    explainer: Option<Explainer>,
+    held: usize,
+}
+
+impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
+    pub(super) fn new(out: W, form: Form, in_colour: bool, limits: &Limits) -> Self {
+        Self {
+            out,
+            form,
+            in_colour,
+            limits: *limits,
+            connections: HashMap::new(),
+            held: 0,
+            page: String::new(),
+            is_closed: false,
+        }
+    }
+
+    fn happened(&mut self, event: Event<Id>) {
+        let Event { id, at, what } = event;
+        match what {
+            What::Connected(peer) => {
+                let explained = Explained { explainer: Some(Explainer::new(&self.limits)), held: 0 };
+                self.connections.insert(id, explained);
+                let json = format!("{{\"kind\":\"connected\",\"peer\":\"{peer}\"}}");
+                self.note(id, at, &format!("{peer} has connected"), &json);
+            }
+            What::Bytes { from, skipped, bytes } => self.bytes(id, at, from, skipped, &bytes),
+            What::Disconnected => self.disconnected(id, at),
+        }
+    }
+
+    fn bytes(&mut self, id: Id, at: Duration, from: Side, skipped: u64, bytes: &[u8]) {
+        if skipped > 0 {
+            self.skip(id, at, from, skipped);
+        }
+        for piece in bytes.chunks(PIECE_LEN) {
+            let Some(explainer) = self.explainer(id) else { return };
+            for step in explainer.explain(from, piece) {
+                self.step(id, at, &step);
+            }
+            self.weigh(id);
+        }
+        self.keep_within_budget(at);
+    }
+
+    fn skip(&mut self, id: Id, at: Duration, from: Side, skipped: u64) {
+        let Some(explainer) = self.explainer(id) else { return };
+        explainer.skip(from, skipped);
+        let from = from.name();
+        let json = format!("{{\"kind\":\"skipped\",\"from\":\"{from}\",\"bytes\":{skipped}}}");
+        self.note(id, at, &format!("{skipped} bytes of the {from} are left out"), &json);
+    }
+
+    fn disconnected(&mut self, id: Id, at: Duration) {
+        let Some(explained) = self.connections.remove(&id) else { return };
+        self.held -= explained.held;
+        for step in explained.explainer.iter().flat_map(Explainer::end) {
+            self.step(id, at, &step);
+        }
+        self.note(id, at, "the TCP connection is closed", "{\"kind\":\"disconnected\"}");
+    }
+
+    fn explainer(&mut self, id: Id) -> Option<&mut Explainer> {
+        self.connections.get_mut(&id)?.explainer.as_mut()
+    }
+
+    /// Counts what a connection's explainer holds now.
+    fn weigh(&mut self, id: Id) {
+        let Some(explained) = self.connections.get_mut(&id) else { return };
+        let held = explained.explainer.as_ref().map_or(0, Explainer::memory);
+        self.held = self.held - explained.held + held;
+        explained.held = held;
+    }
+
+    /// Ends the explanations that hold most, as long as all together hold too much.
+    fn keep_within_budget(&mut self, at: Duration) {
+        while self.held > MAX_HELD {
+            let Some((&id, heaviest)) = self.connections.iter_mut().max_by_key(|(_, it)| it.held) else {
+                return;
+            };
+            heaviest.explainer = None;
+            self.weigh(id);
+            let says = "no further explanations: its message takes too much memory";
+            self.note(id, at, says, "{\"kind\":\"dropped\"}");
+        }
+    }
+
+    fn step(&mut self, id: Id, at: Duration, step: &Step) {
+        let line = match self.form {
+            Form::Text if self.in_colour => format!("{} {}\n", when(id, at), step.in_colour()),
+            Form::Text => format!("{} {step}\n", when(id, at)),
+            Form::Json => object(at.as_secs_f64(), &id, &step.json()),
+        };
+        self.print(&line);
+    }
+
+    /// Something that is no step.
+    fn note(&mut self, id: Id, at: Duration, text: &str, json: &str) {
+        let line = match self.form {
+            Form::Text => format!("{} {text}\n\n", when(id, at)),
+            Form::Json => object(at.as_secs_f64(), &id, json),
+        };
+        self.print(&line);
+    }
+
+    fn print(&mut self, line: &str) {
+        self.page.push_str(line);
+        if self.page.len() >= PAGE_LEN {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let written = output::write(&mut self.out, self.page.as_bytes());
+        self.page.clear();
+        self.is_closed = written.is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+    }
+}
+
+fn when(id: impl Display, at: Duration) -> String {
+    format!("{:.3} #{id}", at.as_secs_f64())
+}
+
+impl<W, Id> Consumer<Event<Id>> for Printer<W, Id>
+where
+    W: Write + Send + 'static,
+    Id: Copy + Eq + Hash + Display + Send + 'static,
+{
+    fn consume(&mut self, batch: Batch<Event<Id>>) {
+        for event in batch.entries {
+            // That nobody reads is no reason for the server to stop, nor to go on explaining.
+            if self.is_closed {
+                return self.connections.clear();
+            }
+            self.happened(event);
+        }
+        if batch.left_out > 0 {
+            self.print(&notice(Some(self.form))(batch.left_out));
+        }
+        self.flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+    fn event(id: u32, what: What) -> Event<u32> {
+        Event { id, at: Duration::from_millis(1500), what }
+    }
+
+    fn connected(id: u32) -> Event<u32> {
+        event(id, What::Connected(([127, 0, 0, 1], 9).into()))
+    }
+
+    fn bytes(id: u32, skipped: u64, bytes: &[u8]) -> Event<u32> {
+        event(id, What::Bytes { from: Side::Client, skipped, bytes: bytes.into() })
+    }
+
+    fn printer(form: Form) -> Printer<Vec<u8>, u32> {
+        let mut limits = Limits::default();
+        limits.max_message_size = 64 << 20;
+        Printer::new(Vec::new(), form, false, &limits)
+    }
+
+    /// What is printed of these events, of which more were left out.
+    fn printed(printer: &mut Printer<Vec<u8>, u32>, entries: Vec<Event<u32>>, left_out: u64) -> String {
+        printer.consume(Batch { entries, left_out });
+        String::from_utf8_lossy(&std::mem::take(&mut printer.out)).into_owned()
+    }
+
+    #[test]
+    fn explaining_goes_on_after_a_gap_and_says_how_long_it_is() {
+        let ping = b"\x89\x80\0\0\0\0";
+        let mut text = printer(Form::Text);
+        let events = vec![connected(7), bytes(7, 0, HEAD), bytes(7, 0, b"\x81\xfe"), bytes(7, 1000, ping)];
+        let text = printed(&mut text, events, 3);
+        let offset = HEAD.len() + 2 + 1000;
+        assert!(text.contains("1.500 #7 1000 bytes of the client are left out\n\n"), "{text}");
+        assert!(text.contains(&format!("1.500 #7 client, byte {offset}: ping")), "{text}");
+        assert!(text.ends_with("… 3 are left out here: they were not read in time\n"), "{text}");
+
+        let mut json = printer(Form::Json);
+        let events = vec![connected(7), bytes(7, 0, HEAD), bytes(7, 5, ping), event(7, What::Disconnected)];
+        let json = printed(&mut json, events, 1);
+        assert!(json.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{json}");
+        assert!(json.contains(r#""connection":7,"kind":"skipped","from":"client","bytes":5}"#), "{json}");
+        assert!(json.ends_with("{\"kind\":\"missing\",\"count\":1}\n"), "{json}");
+    }
+
+    #[test]
+    fn messages_that_take_too_much_memory_are_explained_no_further() {
+        let mut printer = printer(Form::Text);
+        let whole = b"\x81\x82\0\0\0\0Hi";
+        for id in [1, 2] {
+            printed(&mut printer, vec![connected(id), bytes(id, 0, HEAD)], 0);
+        }
+        // A fragment that never ends, of which more comes than all explainers may hold.
+        let mut text = printed(&mut printer, vec![bytes(1, 0, b"\x02\xff\0\0\0\0\x03\0\0\0\0\0\0\0")], 0);
+        for _ in 0..MAX_HELD >> 20 {
+            text += &printed(&mut printer, vec![bytes(1, 0, &[0; 1 << 20]), bytes(2, 0, whole)], 0);
+            assert!(printer.held <= MAX_HELD);
+        }
+        assert_eq!(text.matches("#1 no further explanations").count(), 1, "{text}");
+        assert_eq!(text.matches("\"Hi\"").count(), MAX_HELD >> 20, "the other goes on");
+        let text = printed(&mut printer, vec![event(1, What::Disconnected), event(2, What::Disconnected)], 0);
+        assert_eq!((text.matches("is closed").count(), printer.held), (2, 0));
+    }
+}

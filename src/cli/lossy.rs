@@ -1,0 +1,284 @@
+//! A bounded queue to a thread of its own, for all that the server tells: nothing here makes the loop wait.
+//!
+//! This file knows how much may wait and when the thread runs. It refuses to know what an entry means.
+//!
+//! The thread starts with the first entry and ends after a while without any. A second thread makes every system
+//! call of the loop dearer, because two threads then share the table of descriptors; a server that has nothing to
+//! tell has no such thread.
+
+use std::{
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long the thread waits for another entry before it ends.
+const IDLE: Duration = Duration::from_millis(500);
+/// How long the end of the server waits until everything is told.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Counted for each entry beside its own size, so that many empty entries are bounded too.
+const ENTRY_SIZE: usize = 64;
+
+/// The loop's end of the queue. Clones share it.
+pub(super) struct Lossy<T>(Arc<Shared<T>>);
+
+/// The entries that waited, and how many were left out after them.
+#[derive(Debug)]
+pub(super) struct Batch<T> {
+    pub(super) entries: Vec<T>,
+    pub(super) left_out: u64,
+}
+
+/// What consumes the entries, on the queue's thread. It may wait for as long as it likes.
+pub(super) trait Consumer<T>: Send + 'static {
+    fn consume(&mut self, batch: Batch<T>);
+}
+
+struct Shared<T> {
+    name: &'static str,
+    capacity: usize,
+    queue: Mutex<Queue<T>>,
+    changed: Condvar,
+    consumer: Mutex<Box<dyn Consumer<T>>>,
+}
+
+#[derive(Debug)]
+struct Queue<T> {
+    entries: Vec<T>,
+    /// Bytes that the entries hold.
+    size: usize,
+    left_out: u64,
+    has_thread: bool,
+    /// Whether the thread has taken entries and has not consumed them yet.
+    is_busy: bool,
+}
+
+impl<T: Send + 'static> Lossy<T> {
+    /// A queue in which entries of `capacity` bytes may wait, and as many be under way.
+    pub(super) fn new(name: &'static str, capacity: usize, consumer: impl Consumer<T>) -> Self {
+        let queue = Queue { entries: Vec::new(), size: 0, left_out: 0, has_thread: false, is_busy: false };
+        Self(Arc::new(Shared {
+            name,
+            capacity,
+            queue: Mutex::new(queue),
+            changed: Condvar::new(),
+            consumer: Mutex::new(Box::new(consumer)),
+        }))
+    }
+
+    /// Has an entry of `size` bytes consumed. Where there is no room, counts it as left out, and returns `false`
+    /// without calling `entry`.
+    pub(super) fn tell(&self, size: usize, entry: impl FnOnce() -> T) -> bool {
+        let size = size + ENTRY_SIZE;
+        let mut queue = self.0.queue();
+        // After a gap everything waits for the thread, which tells of the gap where it is.
+        if queue.left_out > 0 || queue.size + size > self.0.capacity {
+            queue.left_out += 1;
+            return false;
+        }
+        queue.size += size;
+        queue.entries.push(entry());
+        self.wake(&mut queue);
+        true
+    }
+
+    /// Counts an entry as left out that is not even offered.
+    pub(super) fn leave_out(&self) {
+        let mut queue = self.0.queue();
+        queue.left_out += 1;
+        self.wake(&mut queue);
+    }
+
+    /// Waits until everything is consumed, but not for a reader that doesn't read.
+    pub(super) fn finish(&self) {
+        let deadline = Instant::now() + LAST_WORDS;
+        let mut queue = self.0.queue();
+        while queue.is_busy || !queue.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            self.wake(&mut queue);
+            queue = self.0.wait(queue, left);
+        }
+    }
+
+    fn wake(&self, queue: &mut Queue<T>) {
+        if queue.has_thread {
+            self.0.changed.notify_all();
+            return;
+        }
+        let shared = Arc::clone(&self.0);
+        // Where no thread can be had, the entries wait, and the next one tries again.
+        let spawned = thread::Builder::new().name(self.0.name.to_owned()).spawn(move || shared.run());
+        queue.has_thread = spawned.is_ok();
+    }
+}
+
+impl<T> Clone for Lossy<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T: 'static> Shared<T> {
+    /// The thread: consumes batches until none has come for a while.
+    fn run(&self) {
+        while let Some(batch) = self.next_batch() {
+            // A panic loses this batch and nothing else.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.consumer().consume(batch)));
+            self.queue().is_busy = false;
+            self.changed.notify_all();
+        }
+    }
+
+    /// The entries that wait; `None` ends the thread.
+    fn next_batch(&self) -> Option<Batch<T>> {
+        let mut queue = self.queue();
+        let deadline = Instant::now() + IDLE;
+        while queue.is_empty() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                queue.has_thread = false;
+                return None;
+            }
+            queue = self.wait(queue, left);
+        }
+        queue.is_busy = true;
+        queue.size = 0;
+        Some(Batch { entries: mem::take(&mut queue.entries), left_out: mem::take(&mut queue.left_out) })
+    }
+
+    fn consumer(&self) -> MutexGuard<'_, Box<dyn Consumer<T>>> {
+        self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
+        // Nothing panics while it is held; should it, the queue is still a queue.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, queue: MutexGuard<'a, Queue<T>>, time: Duration) -> MutexGuard<'a, Queue<T>> {
+        self.changed.wait_timeout(queue, time).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl<T> Queue<T> {
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.left_out == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        error::Error,
+        sync::mpsc::{self, Receiver, Sender},
+    };
+
+    use super::*;
+
+    /// Hands each batch to the test, and goes on when the test says so.
+    struct Held {
+        batches: Sender<Batch<u32>>,
+        go_on: Receiver<()>,
+    }
+
+    impl Consumer<u32> for Held {
+        fn consume(&mut self, batch: Batch<u32>) {
+            // A test that has ended holds nothing up.
+            let _ = self.batches.send(batch);
+            let _ = self.go_on.recv();
+        }
+    }
+
+    fn held(capacity: usize) -> (Lossy<u32>, Receiver<Batch<u32>>, Sender<()>) {
+        let (batches, taken) = mpsc::channel();
+        let (going, go_on) = mpsc::channel();
+        (Lossy::new("test", capacity, Held { batches, go_on }), taken, going)
+    }
+
+    #[test]
+    fn entries_beyond_the_capacity_are_counted_where_they_are_missing() -> Result<(), Box<dyn Error>> {
+        let (queue, taken, going) = held(3 * (ENTRY_SIZE + 10));
+        assert!(queue.tell(10, || 0));
+        assert_eq!(taken.recv()?.entries, [0], "and the thread is held up from here on");
+        let told: Vec<u32> = (1..=9).filter(|&it| queue.tell(10, || it)).collect();
+        assert_eq!(told, [1, 2, 3]);
+        going.send(())?;
+        let batch = taken.recv()?;
+        assert_eq!((batch.entries, batch.left_out), (vec![1, 2, 3], 6));
+        // There is room again, also before the batch is consumed.
+        assert!(queue.tell(10, || 10));
+        going.send(())?;
+        let batch = taken.recv()?;
+        assert_eq!((batch.entries, batch.left_out), (vec![10], 0));
+        Ok(())
+    }
+
+    #[test]
+    fn a_small_entry_does_not_slip_in_after_one_that_is_left_out() -> Result<(), Box<dyn Error>> {
+        let (queue, taken, going) = held(2 * ENTRY_SIZE + 100);
+        assert!(queue.tell(0, || 0));
+        taken.recv()?;
+        assert!(!queue.tell(200, || 1) && !queue.tell(0, || 2));
+        going.send(())?;
+        let batch = taken.recv()?;
+        assert_eq!((batch.entries, batch.left_out), (vec![], 2));
+        Ok(())
+    }
+
+    #[test]
+    fn the_end_waits_for_a_consumer_but_not_for_ever() -> Result<(), Box<dyn Error>> {
+        let (queue, taken, going) = held(1 << 20);
+        queue.tell(0, || 1);
+        taken.recv()?;
+        let began = Instant::now();
+        queue.finish();
+        assert!(began.elapsed() >= LAST_WORDS);
+        going.send(())?;
+        queue.tell(0, || 2);
+        going.send(())?;
+        queue.finish();
+        assert_eq!(taken.recv()?.entries, [2], "what was told before is consumed");
+        Ok(())
+    }
+
+    #[test]
+    fn the_thread_ends_when_there_is_nothing_to_tell() -> Result<(), Box<dyn Error>> {
+        let (queue, taken, going) = held(1 << 20);
+        for entry in 1..=2 {
+            queue.tell(0, || entry);
+            assert_eq!(taken.recv()?.entries, [entry]);
+            going.send(())?;
+            let began = Instant::now();
+            while queue.0.queue().has_thread {
+                assert!(began.elapsed() < 20 * IDLE);
+                thread::sleep(IDLE / 50);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_consumer_that_panics_loses_one_batch() {
+        struct Picky(Sender<u32>);
+        impl Consumer<u32> for Picky {
+            fn consume(&mut self, batch: Batch<u32>) {
+                for entry in batch.entries {
+                    assert_ne!(entry, 1);
+                    let _ = self.0.send(entry);
+                }
+            }
+        }
+        let (sender, consumed) = mpsc::channel();
+        let queue = Lossy::new("test", 1 << 20, Picky(sender));
+        for entry in 0..3 {
+            queue.tell(0, || entry);
+            queue.finish();
+        }
+        assert_eq!(consumed.try_iter().collect::<Vec<_>>(), [0, 2]);
+    }
+}
