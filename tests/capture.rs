@@ -9,6 +9,7 @@ mod common;
 
 use std::{
     fs,
+    io::Write,
     net::{SocketAddr, TcpListener},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -363,6 +364,82 @@ fn a_server_that_says_more_or_nothing_differs() {
     let (status, told, _) = replay(&file, silent.local_addr().unwrap(), &["--timeout", "100ms"]);
     assert_eq!(status, Some(1));
     assert!(told.starts_with("differs: the response doesn't come within 0.1 s\n"), "{told}");
+}
+
+/// A server that answers one client's request with `head`, and then writes `bytes` for as long as it can.
+fn babbler(head: Vec<u8>, bytes: Vec<u8>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let written = stream.write_all(&head);
+        // It reads nothing. The client ends it by going.
+        while written.is_ok() && stream.write_all(&bytes).is_ok() {}
+    });
+    address
+}
+
+#[test]
+fn no_server_keeps_a_replay_longer_than_its_deadlines() {
+    let directory = Directory::new("kept");
+    let (process, address) = recorder("echo", &directory);
+    let mut client = Client::open(address);
+    // More than a socket's buffers take of one who doesn't read.
+    client.send(BINARY, &vec![7; 900_000]);
+    assert_eq!(client.frame().payload.len(), 900_000);
+    client.send_close(1000, "");
+    client.expect_close(1000, "");
+    drop(client);
+    stop(process);
+    let file = directory.file();
+    let response = text(&fs::read(&file).unwrap().iter().copied().filter(u8::is_ascii).collect::<Vec<_>>());
+    let at = response.find("HTTP/1.1 101").unwrap();
+    let response = &response[at..at + response[at..].find("\r\n\r\n").unwrap() + 4];
+    let cases = [
+        ("a head", vec![], b"A: 1\r\n".to_vec(), "differs: the response has no end within 65536 bytes\n"),
+        (
+            "pings",
+            response.as_bytes().to_vec(),
+            vec![PING, 0],
+            "differs: frame 1 doesn't come within 0.5 s\n",
+        ),
+    ];
+    for (name, head, bytes, expected) in cases {
+        let address = babbler(head, bytes.repeat(1000));
+        let (status, told, _) = replay(&file, address, &["--timeout", "500ms"]);
+        assert_eq!(status, Some(1), "{name}");
+        assert!(told.starts_with(expected), "{name}: {told}");
+    }
+}
+
+#[test]
+fn a_recording_comes_from_standard_input_too() {
+    let directory = Directory::new("stdin");
+    let file = recorded(&directory);
+    let (_process, address) = Process::start(&[]);
+    let piped = |args: &str| {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &format!("\"$0\" replay - {args} < \"$1\""), BINARY_PATH, &file]).output().unwrap()
+    };
+    let output = piped(&format!("--to ws://{address}"));
+    assert!(output.status.success() && text(&output.stdout).starts_with("same: 4 frames"), "{output:?}");
+    // What is taken out goes to standard output alone.
+    let frames = piped("--extract -");
+    let out = format!("{}/frames", directory.path());
+    assert!(run(&["replay", &file, "--extract", &out]).status.success());
+    assert!(frames.status.success() && frames.stderr.is_empty());
+    assert!(frames.stdout == fs::read(&out).unwrap() && frames.stdout.starts_with(&[0x81, 0x85]));
+    assert!(!Path::new("-").exists(), "no file has that name");
+    let empty = run(&["replay", "-", "--extract", "-"]);
+    assert_eq!(empty.status.code(), Some(2));
+    assert_eq!(text(&empty.stderr), "wirehook: standard input: this is neither pcapng nor pcap\n");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "\"$0\" replay \"$1\" --extract - > /dev/full", BINARY_PATH, &file]);
+    if Path::new("/dev/full").exists() {
+        let output = shell.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("cannot write to standard output: "), "{output:?}");
+    }
 }
 
 #[test]

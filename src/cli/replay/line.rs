@@ -1,32 +1,67 @@
 //! A connection to a server on which no wait is endless.
 //!
-//! This file knows a socket and a clock. It refuses to know what is said.
+//! This file knows deadlines, and which bytes have come and are not yet taken. It refuses to know what is said, and
+//! which transport carries it: a socket, or a script in tests.
 //!
-//! A thread of its own takes what the server says, so that the server is heard also while it is spoken to: who only
-//! writes to an echo, and reads later, may wait for each other for ever. What was taken and not yet asked for is
-//! bounded.
+//! One deadline holds for a whole part of the answer. Bytes don't extend it, whatever they are: a server that
+//! pings, drips or floods has as long as one that says nothing.
 
-use std::{
-    io::{self, ErrorKind, Read, Write},
-    net::{Shutdown, TcpStream, ToSocketAddrs},
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
-/// How much is read at once, and how many such pieces may wait: 64 MiB.
-const PIECE: usize = 64 * 1024;
-const PIECES: usize = 1024;
+/// What carries the bytes of a play, with a clock of its own.
+pub(super) trait Transport {
+    /// The time since the transport was connected.
+    fn now(&self) -> Duration;
+
+    /// Sends `bytes`; gives up at `deadline`.
+    fn send(&mut self, bytes: &[u8], deadline: Duration) -> Sent;
+
+    /// Closes the sending direction.
+    fn finish_sending(&mut self);
+
+    /// Appends the next bytes of the server to `buffer`; waits for them until `deadline`.
+    fn receive(&mut self, buffer: &mut Vec<u8>, deadline: Duration) -> Received;
+
+    /// Waits until the clock shows `time`.
+    fn sleep_until(&mut self, time: Duration);
+}
+
+/// The outcome of a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    All,
+    /// The deadline came after this many bytes: the server doesn't read.
+    Only(usize),
+    /// The server has closed the connection.
+    Gone,
+}
+
+/// The outcome of a receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Received {
+    Some,
+    /// The server has closed the connection.
+    End,
+    /// The deadline has come.
+    Nothing,
+}
 
 /// A connected line.
 #[derive(Debug)]
-pub(super) struct Line {
-    stream: TcpStream,
-    incoming: Receiver<Vec<u8>>,
-    heard: Vec<u8>,
+pub(super) struct Line<T> {
+    transport: T,
+    buffer: Vec<u8>,
+    /// How much of the buffer was taken.
+    taken: usize,
     timeout: Duration,
-    /// A write has failed: there is nobody left to speak to.
+    /// The deadline of the part that is waited for.
+    deadline: Duration,
+    /// The deadline has passed, and what had come until then was looked at.
+    is_late: bool,
+    /// A send has failed: no more is sent.
     is_mute: bool,
+    /// Bytes that the server did not read in time.
+    unsent: usize,
 }
 
 /// What has become of a wait.
@@ -39,41 +74,75 @@ pub(super) enum Heard {
     Silence,
 }
 
-impl Line {
-    pub(super) fn connect(address: &str, timeout: Duration) -> io::Result<Self> {
-        let stream = connect_first(address, timeout)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(timeout))?;
-        let reader = stream.try_clone()?;
-        let (sender, incoming) = sync_channel(PIECES);
-        thread::Builder::new().name("replay".to_owned()).spawn(move || take_all(reader, &sender))?;
-        Ok(Self { stream, incoming, heard: Vec::new(), timeout, is_mute: false })
+impl<T: Transport> Line<T> {
+    /// Takes a connected transport; a part of the answer may take `timeout`, and so may a send.
+    pub(super) const fn new(transport: T, timeout: Duration) -> Self {
+        Self {
+            transport,
+            buffer: Vec::new(),
+            taken: 0,
+            timeout,
+            deadline: timeout,
+            is_late: false,
+            is_mute: false,
+            unsent: 0,
+        }
     }
 
-    /// How long each wait is at most.
+    /// How long a part of the answer may take, and a send.
     pub(super) const fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Says something. A server that doesn't listen any more is no error: what it said before is what counts.
+    /// Sends `bytes`. A server that has closed the connection is no error: its answer up to then counts.
     pub(super) fn say(&mut self, bytes: &[u8]) {
-        self.is_mute = self.is_mute || self.stream.write_all(bytes).is_err();
+        let sent =
+            if self.is_mute { Sent::Only(0) } else { self.transport.send(bytes, self.next_deadline()) };
+        match sent {
+            Sent::All => {}
+            Sent::Gone => self.is_mute = true,
+            // After a server that has gone, nothing is counted.
+            Sent::Only(len) if !self.is_mute || self.unsent > 0 => {
+                self.is_mute = true;
+                self.unsent += bytes.len() - len;
+            }
+            Sent::Only(_) => {}
+        }
+    }
+
+    /// How many bytes the server did not read in time.
+    pub(super) const fn unsent(&self) -> usize {
+        self.unsent
     }
 
     /// Says that nothing more will be said.
     pub(super) fn fall_silent(&mut self) {
-        self.is_mute = self.is_mute || self.stream.shutdown(Shutdown::Write).is_err();
+        self.is_mute = true;
+        self.transport.finish_sending();
     }
 
-    /// Waits until `len` bytes can be had from [`heard`](Self::heard).
+    /// Waits until the clock shows `time`.
+    pub(super) fn sleep_until(&mut self, time: Duration) {
+        self.transport.sleep_until(time);
+    }
+
+    /// Begins another part of the answer: its time starts now.
+    pub(super) fn begin_part(&mut self) {
+        self.deadline = self.next_deadline();
+        self.is_late = false;
+    }
+
+    /// Waits until `len` bytes can be had from [`heard`](Self::heard), or the deadline of the part comes.
     pub(super) fn wait_for(&mut self, len: usize) -> Heard {
-        let deadline = Instant::now() + self.timeout;
-        while self.heard.len() < len {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.incoming.recv_timeout(left) {
-                Ok(piece) => self.heard.extend_from_slice(&piece),
-                Err(RecvTimeoutError::Disconnected) => return Heard::End,
-                Err(RecvTimeoutError::Timeout) => return Heard::Silence,
+        while self.heard().len() < len {
+            if self.is_late {
+                return Heard::Silence;
+            }
+            // What came in time counts, although this process may have been stopped meanwhile.
+            self.is_late = self.transport.now() >= self.deadline;
+            self.drop_taken();
+            if self.transport.receive(&mut self.buffer, self.deadline) == Received::End {
+                return Heard::End;
             }
         }
         Heard::Enough
@@ -81,35 +150,21 @@ impl Line {
 
     /// What was heard and not yet taken.
     pub(super) fn heard(&self) -> &[u8] {
-        &self.heard
+        &self.buffer[self.taken..]
     }
 
+    /// Takes the first `len` bytes of what was heard.
     pub(super) fn take(&mut self, len: usize) {
-        self.heard.drain(..len.min(self.heard.len()));
+        self.taken = self.taken.saturating_add(len).min(self.buffer.len());
     }
-}
 
-fn connect_first(address: &str, timeout: Duration) -> io::Result<TcpStream> {
-    let mut last_error = io::Error::new(ErrorKind::NotFound, "no address of that name");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, timeout) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last_error = error,
-        }
+    fn next_deadline(&self) -> Duration {
+        self.transport.now().saturating_add(self.timeout)
     }
-    Err(last_error)
-}
 
-/// Hands on what a server says, up to its end or until nobody asks any more.
-fn take_all(mut stream: TcpStream, sender: &SyncSender<Vec<u8>>) {
-    let mut piece = vec![0; PIECE];
-    loop {
-        match stream.read(&mut piece) {
-            Ok(0) => return,
-            Ok(len) if sender.send(piece[..len].to_vec()).is_err() => return,
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return,
-        }
+    /// Frees the room of what was taken. It is done once per receive, for a small frame is not worth it.
+    fn drop_taken(&mut self) {
+        self.buffer.drain(..self.taken);
+        self.taken = 0;
     }
 }

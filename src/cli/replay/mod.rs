@@ -5,7 +5,7 @@
 //!                 │
 //!              player.rs: says it, hears the answers, compares ─▶ difference.rs: what differs, for people
 //!                 │
-//!              line.rs: the connection, with a time limit on every wait
+//!              line.rs: the connection, with one deadline per part ─▶ socket.rs: TCP
 //! ```
 //!
 //! This file knows the options and the exit codes. It refuses to know how anything is compared.
@@ -14,13 +14,16 @@ mod difference;
 mod line;
 mod player;
 mod script;
+#[cfg(any(test, fuzzing))]
+mod scripted;
+mod socket;
 #[cfg(test)]
 mod tests;
 
 use std::{
     ffi::OsString,
     fs,
-    io::Write,
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -41,6 +44,7 @@ use super::{
 use line::Line;
 use player::Pace;
 use script::Script;
+use socket::Socket;
 
 pub(super) const HELP: &str = "\
 Plays the client's side of a recording against a server, and tells where the answers differ.
@@ -48,13 +52,16 @@ Plays the client's side of a recording against a server, and tells where the ans
 Usage: wirehook replay FILE --to ws://HOST:PORT[/PATH] [OPTIONS]
        wirehook replay FILE --extract OUT [--connection N]
 
-FILE is a pcapng of `wirehook echo --record DIR`, or any pcapng or pcap of a plain-text session.
+FILE is a pcapng of `wirehook echo --record DIR`, or any pcapng or pcap of a plain-text session; '-' is standard
+input.
 
   --to ws://HOST:PORT[/PATH]  the server; a PATH takes the place of the recorded one
   --connection N              which connection, if the file has several; 1 is the first
   --paced                     wait as long as the client did; without it only answers are waited for
-  --timeout TIME              how long to wait for each answer  [5s]
-  --extract OUT               don't play: write the client's frames, as they were sent, to the new file OUT
+  --max-pause TIME            with --paced: the longest of these pauses; longer ones are shortened  [1m]
+  --timeout TIME              how long each answer may take from its first wait to its last byte  [5s]
+  --extract OUT               don't play: write the client's frames, as they were sent, to the new file OUT,
+                              or for '-' to standard output
   -h, --help                  this
 
 The request is sent as it was recorded: its Host, its Origin, its key. Then come the client's bytes, each as soon
@@ -70,7 +77,11 @@ const EXIT_DIFFERS: u8 = EXIT_FAILURE;
 /// The arguments make no sense, there is no such recording, or the server is not reached.
 const EXIT_NO_VERDICT: u8 = EXIT_USAGE;
 
+/// In place of a file: standard input, or standard output.
+const STANDARD: &str = "-";
+
 const TIMEOUT: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -97,19 +108,25 @@ struct Target {
 /// `None` is the help.
 pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
     let (mut file, mut target, mut connection, mut extract) = (None::<OsString>, None, None, None);
-    let (mut pace, mut timeout) = (Pace::AsSoonAsAnswered, TIMEOUT);
+    let (mut is_paced, mut longest, mut timeout) = (false, None, TIMEOUT);
     while let Some(arg) = parser.next()? {
         match arg {
             Short('h') | Long("help") => return Ok(None),
             Value(value) if file.is_none() => file = Some(value),
             Long("to") => target = Some(parser.value()?.parse_with(parse_target)?),
             Long("connection") => connection = Some(parser.value()?.parse()?),
-            Long("paced") => pace = Pace::AsRecorded,
+            Long("paced") => is_paced = true,
+            Long("max-pause") => longest = Some(parser.value()?.parse::<Seconds>()?.0),
             Long("timeout") => timeout = parser.value()?.parse::<Seconds>()?.0,
             Long("extract") => extract = Some(PathBuf::from(parser.value()?)),
             _ => return Err(arg.unexpected()),
         }
     }
+    if longest.is_some() && !is_paced {
+        return Err("--max-pause is for --paced; without it no pause is kept".into());
+    }
+    let longest = longest.unwrap_or(LONGEST_PAUSE);
+    let pace = if is_paced { Pace::AsRecorded { longest } } else { Pace::AsSoonAsAnswered };
     let task = match (target, extract) {
         (Some(target), None) => Task::Play { target, pace, timeout },
         (None, Some(path)) => Task::Extract(path),
@@ -123,10 +140,11 @@ pub(super) fn run(options: Options) -> ExitCode {
     let recording = match load(&options.file, options.connection) {
         Ok(recording) => recording,
         Err(problem) => {
-            return complain(&format!("{}: {problem}", options.file.display()), EXIT_NO_VERDICT);
+            return complain(&format!("{}: {problem}", name_of(&options.file)), EXIT_NO_VERDICT);
         }
     };
     match options.task {
+        Task::Extract(path) if path == Path::new(STANDARD) => extract_to_stdout(recording),
         Task::Extract(path) => extract(recording, &path),
         Task::Play { target, pace, timeout } => play(recording, &target, pace, timeout),
     }
@@ -151,9 +169,22 @@ fn parse_target(text: &str) -> Result<Target, &'static str> {
     Ok(Target { address, path })
 }
 
+fn name_of(file: &Path) -> String {
+    if file == Path::new(STANDARD) { "standard input".to_owned() } else { file.display().to_string() }
+}
+
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    if file != Path::new(STANDARD) {
+        return fs::read(file);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// The one connection of a file that is meant.
 fn load(file: &Path, connection: Option<usize>) -> Result<Recording, String> {
-    let bytes = fs::read(file).map_err(|error| error.to_string())?;
+    let bytes = read(file).map_err(|error| error.to_string())?;
     let mut capture = capture::read(&bytes)?;
     for note in &capture.notes {
         complain(note, 0);
@@ -184,18 +215,27 @@ fn extract(recording: Recording, path: &Path) -> ExitCode {
     }
 }
 
+/// The same on standard output, with no other word on it.
+fn extract_to_stdout(recording: Recording) -> ExitCode {
+    let mut out = io::stdout().lock();
+    match out.write_all(&script::client_frames(recording)).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("cannot write to standard output: {error}"), EXIT_NO_VERDICT),
+    }
+}
+
 fn play(recording: Recording, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
     let script = match Script::new(recording, target.path.as_deref()) {
         Ok(script) => script,
         Err(problem) => return complain(&problem, EXIT_NO_VERDICT),
     };
-    let line = match Line::connect(&target.address, timeout) {
-        Ok(line) => line,
+    let socket = match Socket::connect(&target.address, timeout) {
+        Ok(socket) => socket,
         Err(error) => {
             return complain(&format!("cannot connect to {}: {error}", target.address), EXIT_NO_VERDICT);
         }
     };
-    match player::play(&script, line, pace) {
+    match player::play(&script, Line::new(socket, timeout), pace) {
         Ok(summary) => print(&format!("same: {summary}\n")),
         Err(difference) => {
             print(&difference.to_string());

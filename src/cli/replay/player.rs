@@ -3,16 +3,18 @@
 //! This file knows when to speak, when to listen, and when to stop. It refuses to know how a difference is shown.
 //!
 //! No more is taken from the server than the recording has, but for one frame that differs and of which some bytes
-//! are shown: a server can't fill memory by saying more.
+//! are shown: a server can't fill memory by saying more. Each part of the answer has one deadline, which nothing
+//! that the server sends extends; and each pause of a client has a longest length. So a play has an end, whoever
+//! wrote the recording and whatever the server does.
 
-use std::{fmt, thread, time::Instant};
+use std::{fmt, time::Duration};
 
 use wirehook::protocol::{FrameHeader, OpCode};
 
 use super::{
     difference::{Difference, SHOWN},
-    line::{Heard, Line},
-    script::{Kind, Part, Script, frame_len, head_len},
+    line::{Heard, Line, Transport},
+    script::{END_OF_HEAD, Kind, Part, Script, frame_len, head_len},
 };
 
 /// The longest response head that is waited for.
@@ -23,8 +25,9 @@ const MAX_HEAD: usize = 64 * 1024;
 pub(super) enum Pace {
     /// When all has come that it had heard before; its own pauses are left out.
     AsSoonAsAnswered,
-    /// Not before that, and not earlier than it did.
-    AsRecorded,
+    /// Not before that, and not earlier than it did. A pause longer than `longest` is shortened: the times stand in
+    /// a file that anybody may have written.
+    AsRecorded { longest: Duration },
 }
 
 /// What a play came to in which all was the same.
@@ -38,17 +41,22 @@ pub(super) struct Summary {
     pub(super) unfinished: usize,
     /// The server has not closed the connection.
     pub(super) is_open: bool,
+    /// Pauses that were longer than they may be.
+    pub(super) shortened: usize,
 }
 
 /// Plays a script to the end or to the first difference.
-pub(super) fn play(script: &Script, line: Line, pace: Pace) -> Result<Summary, Box<Difference>> {
+pub(super) fn play<T: Transport>(
+    script: &Script,
+    line: Line<T>,
+    pace: Pace,
+) -> Result<Summary, Box<Difference>> {
     let summary = Summary { unfinished: script.unfinished(), ..Summary::default() };
-    let mut player = Player { script, line, next: 0, summary };
-    let began = Instant::now();
+    let mut player = Player { script, line, next: 0, schedule: Schedule::default(), summary };
     for cue in &script.cues {
         player.listen(cue.after)?;
-        if pace == Pace::AsRecorded {
-            thread::sleep(cue.at.saturating_sub(began.elapsed()));
+        if let Pace::AsRecorded { longest } = pace {
+            player.pause(cue.at, longest);
         }
         player.line.say(&cue.bytes);
     }
@@ -56,18 +64,38 @@ pub(super) fn play(script: &Script, line: Line, pace: Pace) -> Result<Summary, B
     player.listen_to_the_end()
 }
 
-struct Player<'a> {
+/// When the next cue is due.
+#[derive(Debug, Default)]
+struct Schedule {
+    /// The latest time in the recording so far. Times in a file can go back.
+    recorded: Duration,
+    /// The same on the clock of the play, without what was shortened.
+    due: Duration,
+}
+
+struct Player<'a, T> {
     script: &'a Script,
-    line: Line,
+    line: Line<T>,
     /// Which part comes next.
     next: usize,
+    schedule: Schedule,
     summary: Summary,
 }
 
-impl Player<'_> {
+impl<T: Transport> Player<'_, T> {
+    /// Waits as long as the client did before what it said `at` that time, `longest` at most.
+    fn pause(&mut self, at: Duration, longest: Duration) {
+        let pause = at.saturating_sub(self.schedule.recorded);
+        self.summary.shortened += usize::from(pause > longest);
+        self.schedule.recorded = self.schedule.recorded.max(at);
+        self.schedule.due = self.schedule.due.saturating_add(pause.min(longest));
+        self.line.sleep_until(self.schedule.due);
+    }
+
     /// Hears all parts that were recorded within the first `len` bytes of the answer.
     fn listen(&mut self, len: usize) -> Result<(), Box<Difference>> {
         while let Some(part) = self.script.parts.get(self.next).copied().filter(|part| part.end <= len) {
+            self.line.begin_part();
             match part.kind {
                 Kind::Head => self.hear_head(part)?,
                 Kind::Frame => self.hear_frame(part)?,
@@ -83,11 +111,18 @@ impl Player<'_> {
     /// Says that nothing more comes, and hears whether the server has more to say.
     fn listen_to_the_end(mut self) -> Result<Summary, Box<Difference>> {
         self.line.fall_silent();
+        self.line.begin_part();
         let heard = self.skip_pings();
-        // What a recording that breaks off would have had there is not known.
-        if !self.line.heard().is_empty() && self.summary.unfinished == 0 {
+        // What a recording that breaks off would have had there is not known. A ping may be cut by its server's end.
+        let says_more = !self.line.heard().is_empty() && !begins_ping(self.line.heard());
+        if says_more && self.summary.unfinished == 0 {
             self.complete_what_is_shown();
             return Err(self.differs("the server says more than was recorded", &[]));
+        }
+        if self.line.unsent() > 0 {
+            let (unsent, seconds) = (self.line.unsent(), self.line.timeout().as_secs_f64());
+            let what = format!("the server doesn't read: {unsent} bytes were not sent within {seconds} s");
+            return Err(self.differs(&what, &[]));
         }
         self.summary.is_open = heard != Heard::End;
         Ok(self.summary)
@@ -96,13 +131,18 @@ impl Player<'_> {
     // --- One part --------------------------------------------------------------------------------------------
 
     fn hear_head(&mut self, part: Part) -> Result<(), Box<Difference>> {
-        let mut wanted = 1;
+        let mut searched = 0;
         let len = loop {
-            let heard = self.line.wait_for(wanted);
-            match head_len(self.line.heard()) {
-                Some(len) => break len,
-                None if heard == Heard::Enough && wanted < MAX_HEAD => wanted = self.line.heard().len() + 1,
-                None => return Err(self.missing(&self.name_of(part), heard, part)),
+            let heard = self.line.wait_for(searched + 1);
+            let came = &self.line.heard()[..self.line.heard().len().min(MAX_HEAD)];
+            // The end may begin in what was searched before. No byte is searched more than a few times.
+            let from = searched.saturating_sub(END_OF_HEAD.len() - 1);
+            if let Some(len) = head_len(&came[from..]) {
+                break from + len;
+            }
+            searched = came.len();
+            if heard != Heard::Enough || searched == MAX_HEAD {
+                return Err(self.missing(&self.name_of(part), heard, part));
             }
         };
         let recorded = &self.script.answer[part.start..part.end];
@@ -157,10 +197,11 @@ impl Player<'_> {
             let Some(len) = frame_len(&header, header_len).filter(|_| header.opcode == OpCode::Ping) else {
                 return heard;
             };
-            if self.line.wait_for(len) != Heard::Enough {
-                return heard;
+            // Of a ping that doesn't end nothing is taken, and nothing follows it.
+            match self.line.wait_for(len) {
+                Heard::Enough => self.line.take(len),
+                cut => return cut,
             }
-            self.line.take(len);
             self.summary.pings[1] += 1;
         }
     }
@@ -198,9 +239,14 @@ impl Player<'_> {
     }
 }
 
+fn begins_ping(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| first & 0x0F == OpCode::Ping as u8)
+        && FrameHeader::decode(bytes).is_ok()
+}
+
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frames, bytes, pings: [recorded, came], unfinished, is_open } = self;
+        let Self { frames, bytes, pings: [recorded, came], unfinished, is_open, shortened } = self;
         let plural = if *frames == 1 { "" } else { "s" };
         write!(f, "{frames} frame{plural}, {bytes} bytes with the response's head")?;
         if recorded + came > 0 {
@@ -211,6 +257,9 @@ impl fmt::Display for Summary {
         }
         if *is_open {
             write!(f, "; the server has not closed the connection")?;
+        }
+        if *shortened > 0 {
+            write!(f, "; {shortened} longer pauses were shortened to --max-pause")?;
         }
         Ok(())
     }

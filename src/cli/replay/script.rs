@@ -12,7 +12,7 @@ use wirehook::{
 
 use super::super::capture::Recording;
 
-const END_OF_HEAD: &[u8] = b"\r\n\r\n";
+pub(super) const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 const GET: &[u8] = b"GET ";
 
 /// A recording as a client has to play it.

@@ -1,5 +1,7 @@
 //! The command's parts, without a server; whole plays are in `tests/capture.rs`.
 
+mod plays;
+
 use wirehook::explain::Side;
 
 use super::{
@@ -67,6 +69,8 @@ fn arguments_that_make_no_sense_are_told() {
         &["f", "--to", "ws://a:1", "--connection", "first"],
         &["f", "--to", "ws://a:1", "--timeout", "0"],
         &["f", "--to", "ws://a:1", "--fast"],
+        &["f", "--to", "ws://a:1", "--max-pause", "1s"],
+        &["f", "--to", "ws://a:1", "--paced", "--max-pause", "none"],
     ] {
         assert!(options(args).is_err(), "{args:?}");
     }

@@ -1,0 +1,125 @@
+//! A server that follows a script, on a clock that is set by hand: replay's peer in tests and fuzzing.
+//!
+//! This file knows when which byte comes. It refuses to know what must come of it.
+
+use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
+
+use super::line::{Received, Sent, Transport};
+
+/// What a server does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Say(Vec<u8>),
+    Wait(Duration),
+}
+
+/// What it does after its last step, without end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Forever {
+    Nothing,
+    /// It has closed the connection.
+    End,
+    /// It says the same bytes again and again, each time after this pause, which is not 0.
+    Repeat(Vec<u8>, Duration),
+}
+
+/// The server's side of a play.
+#[derive(Clone, Debug)]
+pub(super) struct Scripted {
+    pub(super) steps: VecDeque<Step>,
+    pub(super) forever: Forever,
+    /// How many bytes it reads, and no more.
+    pub(super) reads: usize,
+    pub(super) figures: Rc<RefCell<Figures>>,
+}
+
+/// What a play came to, besides its verdict.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    /// The time on the clock.
+    pub(super) now: Duration,
+    /// All that the client has sent.
+    pub(super) sent: Vec<u8>,
+    /// The most bytes that were held for the client.
+    pub(super) most_held: usize,
+    /// How often the client has asked for bytes.
+    pub(super) receives: usize,
+}
+
+impl Scripted {
+    /// A server that says these pieces at once, reads all, and then does this.
+    pub(super) fn new<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>, forever: Forever) -> Self {
+        let steps = pieces.into_iter().map(|piece| Step::Say(piece.as_ref().to_vec())).collect();
+        Self { steps, forever, reads: usize::MAX, figures: Rc::default() }
+    }
+
+    /// Lets `time` pass, up to `deadline`. Returns what is left of it.
+    fn pass(&self, time: Duration, deadline: Duration) -> Duration {
+        let mut figures = self.figures.borrow_mut();
+        let passed = time.min(deadline.saturating_sub(figures.now));
+        figures.now += passed;
+        time - passed
+    }
+
+    fn hand_over(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> Received {
+        buffer.extend_from_slice(bytes);
+        let mut figures = self.figures.borrow_mut();
+        figures.most_held = figures.most_held.max(buffer.len());
+        Received::Some
+    }
+
+    fn go_on_for_ever(&self, buffer: &mut Vec<u8>, deadline: Duration) -> Received {
+        match &self.forever {
+            Forever::End => Received::End,
+            Forever::Nothing => {
+                self.pass(Duration::MAX, deadline);
+                Received::Nothing
+            }
+            Forever::Repeat(bytes, pause) if self.pass(*pause, deadline).is_zero() => {
+                self.hand_over(bytes, buffer)
+            }
+            Forever::Repeat(..) => Received::Nothing,
+        }
+    }
+}
+
+impl Transport for Scripted {
+    fn now(&self) -> Duration {
+        self.figures.borrow().now
+    }
+
+    fn send(&mut self, bytes: &[u8], deadline: Duration) -> Sent {
+        let len = bytes.len().min(self.reads);
+        self.reads -= len;
+        self.figures.borrow_mut().sent.extend_from_slice(&bytes[..len]);
+        if len == bytes.len() {
+            return Sent::All;
+        }
+        self.pass(Duration::MAX, deadline);
+        Sent::Only(len)
+    }
+
+    fn finish_sending(&mut self) {}
+
+    fn receive(&mut self, buffer: &mut Vec<u8>, deadline: Duration) -> Received {
+        self.figures.borrow_mut().receives += 1;
+        loop {
+            match self.steps.pop_front() {
+                Some(Step::Say(bytes)) => return self.hand_over(&bytes, buffer),
+                Some(Step::Wait(time)) => {
+                    let left = self.pass(time, deadline);
+                    if !left.is_zero() {
+                        self.steps.push_front(Step::Wait(left));
+                        return Received::Nothing;
+                    }
+                }
+                None => return self.go_on_for_ever(buffer, deadline),
+            }
+        }
+    }
+
+    fn sleep_until(&mut self, time: Duration) {
+        let mut figures = self.figures.borrow_mut();
+        figures.now = figures.now.max(time);
+    }
+}
