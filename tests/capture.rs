@@ -274,6 +274,124 @@ fn a_full_disk_ends_the_recording_and_not_the_server() {
     assert!(text(&run(&["decode", "--json", second]).stdout).contains("\"text\":\"other\""));
 }
 
+/// Has 70 clients speak, so that the recording of the first is closed, puts something in its place by `replace`, and
+/// has the first client speak again. Returns what the log says of its recording then.
+fn swapped(directory: &Directory, replace: impl FnOnce(&str)) -> String {
+    let (process, address) = recorder("echo", directory);
+    let mut clients: Vec<_> = (0..70).map(|_| Client::open(address)).collect();
+    for client in &mut clients {
+        client.send_text("one");
+        client.expect_text("one");
+    }
+    let first = directory.files().remove(0);
+    fs::remove_file(&first).unwrap();
+    replace(&first);
+    for client in &mut clients {
+        client.send_text("two");
+        client.expect_text("two");
+    }
+    let line = process.expect_logged("connection 1 is not recorded any further");
+    drop(clients);
+    stop(process);
+    line
+}
+
+#[test]
+fn what_is_put_in_the_place_of_a_recording_is_left_alone() {
+    let directory = Directory::new("swapped");
+    let victim = Directory::new("victim");
+    let line = swapped(&directory, |first| {
+        fs::write(victim.path(), "of another").unwrap();
+        std::os::unix::fs::symlink(victim.path(), first).unwrap();
+    });
+    assert!(line.contains("another file is in the place"), "{line}");
+    assert_eq!(fs::read_to_string(victim.path()).unwrap(), "of another");
+    fs::remove_file(victim.path()).unwrap();
+
+    // Whoever opens a pipe waits until somebody reads it.
+    let directory = Directory::new("pipe");
+    let line = swapped(&directory, |first| {
+        assert!(std::process::Command::new("mkfifo").arg(first).status().unwrap().success());
+    });
+    assert!(line.contains("another file is in the place"), "{line}");
+}
+
+#[test]
+fn an_unsafe_directory_and_an_empty_name_are_refused() {
+    let directory = Directory::new("open");
+    fs::create_dir(directory.path()).unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    for (path, status, told) in
+        [(directory.path(), 1, "chmod go-w"), ("", 2, "--record: expected a directory")]
+    {
+        let output = run(&["--listen", "127.0.0.1:0", "--record", path]);
+        let error = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(status), "{error}");
+        assert!(error.contains(told) && error.lines().count() == 1, "{error}");
+    }
+    assert_eq!(directory.files(), [""; 0]);
+}
+
+#[test]
+fn every_client_is_recorded_while_descriptors_are_short() {
+    let directory = Directory::new("short");
+    let script = "ulimit -n 24; exec \"$0\" --listen 127.0.0.1:0 --record \"$1\"";
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", script, BINARY_PATH, directory.path()]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    // They connect before any speaks, so that they take all descriptors that recordings don't keep.
+    let mut clients: Vec<_> = (0..40).map(|_| Client::connect(address)).collect();
+    process.expect_logged("accepting no clients for now");
+    clients.iter_mut().for_each(|client| client.write(REQUEST.as_bytes()));
+    let mut served = 0;
+    while clients[served].hears_within(Duration::from_millis(700)) {
+        clients[served].expect_open();
+        served += 1;
+    }
+    assert!((6..24).contains(&served), "{served} clients with 24 descriptors");
+    for word in ["one", "two"] {
+        for client in &mut clients[..served] {
+            client.send_text(word);
+            client.expect_text(word);
+        }
+    }
+    process.signal("TERM");
+    drop(clients);
+    let (_, lines) = process.wait();
+    assert!(!lines.iter().any(|line| line.contains("not recorded")), "{lines:#?}");
+    for file in &directory.files()[..served] {
+        let lines = decoded(file);
+        for word in ["6f6e65", "74776f"] {
+            assert_eq!(lines.iter().filter(|line| line.ends_with(word)).count(), 2, "{file}: {lines:#?}");
+        }
+    }
+}
+
+#[test]
+fn recordings_have_a_limit_and_the_log_says_who_is_not_recorded() {
+    let directory = Directory::new("limit");
+    let (process, address) = Process::start(&["--record", directory.path(), "--max-recorded-bytes", "10K"]);
+    let mut first = Client::open(address);
+    first.send_text("before");
+    first.expect_text("before");
+    first.send(BINARY, &[1; 9000]);
+    assert_eq!(first.frame().payload.len(), 9000);
+    let line = process.expect_logged("connection 1 is not recorded any further");
+    assert!(line.contains("10240 bytes, the limit of --max-recorded-bytes"), "{line}");
+    // Nothing else is, although it would fit.
+    let mut second = Client::open(address);
+    second.send_text("after");
+    second.expect_text("after");
+    process.expect_logged("connection 2 is not recorded: ");
+    process.signal("TERM");
+    drop((first, second));
+    assert!(process.wait().0.success());
+    let file = directory.file();
+    assert!(fs::metadata(&file).unwrap().len() <= 10 << 10);
+    let lines = text(&run(&["decode", "--json", &file]).stdout);
+    assert!(lines.contains("\"text\":\"before\"") && !lines.contains("\"text\":\"after\""), "{lines}");
+}
+
 // --- Replaying -------------------------------------------------------------------------------------------
 
 #[test]

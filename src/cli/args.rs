@@ -2,7 +2,7 @@
 //!
 //! This file knows every option once in the help and once in `set`. It refuses to act on any.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use lexopt::{
     Arg::{Long, Short, Value},
@@ -68,6 +68,7 @@ What is told:
   --explain[=json]          explain every handshake and frame on standard output
   --record DIR              write each connection's bytes to a pcapng file in DIR  [nowhere];
                             it holds all that clients send: DIR is made for its owner only
+  --max-recorded-bytes SIZE bytes in all its files; 'none' for as many as there are  [1G]
   --metrics ADDR:PORT       show /metrics, /healthz and /readyz there  [nowhere]
   -v, -q                    more (-vv: every frame) or less; RUST_LOG works too
   -h, --help                this
@@ -75,6 +76,9 @@ What is told:
 
 Ctrl-C or SIGTERM closes every connection with 1001 and exits with 0; once more exits at once.
 ";
+
+/// Recordings are for looking at a session; they shall not fill the disk of a server that is forgotten.
+const MAX_RECORDED_BYTES: usize = 1 << 30;
 
 /// What the arguments ask for.
 #[derive(Debug)]
@@ -106,6 +110,8 @@ pub(super) struct Options {
     pub(super) metrics: Option<String>,
     pub(super) explain: Option<Form>,
     pub(super) record: Option<PathBuf>,
+    /// Bytes in all recordings of this run.
+    pub(super) max_recorded_bytes: Option<usize>,
     pub(super) config: Config,
     /// How many more `-v` than `-q`; none of either leaves it to `RUST_LOG`.
     pub(super) verbosity: Option<i8>,
@@ -120,6 +126,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         metrics: None,
         explain: None,
         record: None,
+        max_recorded_bytes: Some(MAX_RECORDED_BYTES),
         config: Config::default(),
         verbosity: None,
     };
@@ -136,7 +143,10 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Long("listen") => options.listen = parser.value()?.string()?,
             Long("public") => options.is_public = true,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),
-            Long("record") => options.record = Some(parser.value()?.into()),
+            Long("record") => options.record = Some(parse_directory(parser.value()?)?),
+            Long("max-recorded-bytes") => {
+                options.max_recorded_bytes = parser.value()?.parse::<Limit<Size>>()?.0.map(|it| it.0);
+            }
             Long("explain") => options.explain = Some(parse_form(&mut parser)?),
             Long(name) => {
                 let name = name.to_owned();
@@ -208,6 +218,11 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
         _ => return Err(Long(name).unexpected()),
     }
     Ok(())
+}
+
+/// An empty path would be the directory that the server happens to be started in.
+fn parse_directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
+    if path.is_empty() { Err("--record: expected a directory".into()) } else { Ok(path.into()) }
 }
 
 fn parse_mode(name: &str) -> Result<Mode, &'static str> {

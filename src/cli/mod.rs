@@ -93,7 +93,9 @@ fn serve_telling(mut options: Options, out: &Output, log: &Output) -> ExitCode {
         printing
     });
     if let Some(directory) = &options.record {
-        let recorder = server.local_addr().and_then(|address| Record::into_directory(directory, address));
+        let max_bytes = options.max_recorded_bytes;
+        let recorder =
+            server.local_addr().and_then(|address| Record::into_directory(directory, address, max_bytes));
         match recorder {
             Ok(recorder) => observers.add(recorder),
             Err(error) => {
