@@ -281,6 +281,8 @@ fn other_versions_of_http_are_refused() {
     for version in ["HTTP/1.2", "HTTP/2.0", "HTTP/0.9"] {
         check_refused(with("HTTP/1.1", version), HandshakeError::HttpVersion);
     }
+    // RFC 9113 §3.4: what a client of HTTP/2 begins with.
+    check_refused("PRI * HTTP/2.0\r\n\r\n", HandshakeError::HttpVersion);
     let head = with("HTTP/1.1", "HTTP/1.0");
     check_refused(&head, HandshakeError::HttpVersion);
     assert!(answer(&head, &[]).1.starts_with("HTTP/1.1 505 HTTP Version Not Supported\r\n"));

@@ -135,6 +135,33 @@ fn on_upgrade_rejects_with_a_status_and_headers_of_its_own() {
 }
 
 #[test]
+fn a_hook_redirects_and_says_what_is_not_there() {
+    // §4.2.2: "The server MAY redirect the client using a 3xx status code", "such as 404 Not Found".
+    let server = serve(|server, log| {
+        server
+            .on_upgrade(|request, _| match request.path() {
+                "/old" => Upgrade::reject(302, "moved").header("Location", "ws://localhost/new"),
+                "/new" => Upgrade::accept(),
+                _ => Upgrade::reject(404, "there is nothing here"),
+            })
+            .on_message(move |_, _| log.note("a message"))
+    });
+    for (target, status, location) in
+        [("/old", 302, Some("ws://localhost/new")), ("/nothing", 404, None), ("/old/", 404, None)]
+    {
+        let mut client = Client::connect(server.address);
+        client.write(&[request(target, "").as_bytes(), &frame(TEXT, b"a frame after it")].concat());
+        let refusal = client.refusal();
+        assert_eq!((refusal.status, refusal.header("Location")), (status, location), "{target}");
+    }
+    let mut client = Client::connect(server.address);
+    client.write(request("/new", "").as_bytes());
+    client.expect_open();
+    assert_eq!(server.opened().to_string(), "4", "those that were refused have not opened");
+    assert!(server.notes_so_far().is_empty(), "nor was anything of them heard");
+}
+
+#[test]
 fn on_upgrade_adds_a_header() {
     let server = serve(|server, _| server.on_upgrade(|_, _| Upgrade::accept().header("X-Served-By", "me")));
     let mut client = Client::connect(server.address);

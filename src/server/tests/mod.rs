@@ -13,6 +13,7 @@
 //! - `figures.rs`: the figures agree with what was done, at the end of every scenario; the metrics listener.
 //! - `watching.rs`: what an observer is told.
 //! - `random.rs`: everything at once, by fixed seeds.
+//! - `wire.rs`: what the RFC asks for, from a client's bytes to the end of TCP.
 //! - `fuzz.rs`: one client by a script of bytes, which the fuzz target `server` writes.
 
 // The fuzz target needs this world, and not all of it.
@@ -35,6 +36,8 @@ mod random;
 #[cfg(test)]
 mod time;
 mod watching;
+#[cfg(test)]
+mod wire;
 
 use std::{
     cell::{Cell, RefCell},
