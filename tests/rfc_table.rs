@@ -2,7 +2,10 @@
 //!
 //! This file knows how the table, the list of sentences and a Rust file that rustfmt has laid out are read. It
 //! refuses to know the RFC: which sentences there are stands in `rfc6455-sentences.txt`, and whether a row is true
-//! is for its reader to judge.
+//! is for its reader to judge, and for `breaks/run`, which breaks the rule of a row and wants its test to fail.
+
+#[path = "breaks/check.rs"]
+mod breaks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -84,6 +87,11 @@ impl<'a> Row<'a> {
 
     fn tests(&self) -> Vec<Named<'a>> {
         named_in(self.cell(5))
+    }
+
+    /// What proves it: a break, a test or reading; a dash if it binds no server.
+    fn proof(&self) -> &'a str {
+        self.cell(6)
     }
 }
 
@@ -315,8 +323,8 @@ fn judge_form(row: &Row<'_>) -> Vec<String> {
     let id = row.id;
     let mut complaints = Vec::new();
     let mut complain = |what: &str| complaints.push(format!("{DOCUMENT}: {id} {what}"));
-    if row.cells.len() != 6 || row.cells.iter().any(|cell| cell.is_empty()) {
-        complain("has not six cells; an empty one is written as —, and a | can't stand in one");
+    if row.cells.len() != 7 || row.cells.iter().any(|cell| cell.is_empty()) {
+        complain("has not seven cells; an empty one is written as —, and a | can't stand in one");
     }
     let (functions, tests) = (row.functions().len(), row.tests().len());
     match row.binds() {
@@ -429,6 +437,15 @@ fn every_sentence_of_the_rfc_has_its_row_its_function_and_its_test() {
     assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
 }
 
+#[test]
+fn every_row_that_binds_a_server_says_what_proves_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let document = fs::read_to_string(root.join(DOCUMENT)).unwrap();
+    let list = fs::read_to_string(root.join(breaks::LIST)).unwrap();
+    let complaints = breaks::complaints(&document, &read_rows(&document), &list, &rust_files());
+    assert!(complaints.is_empty(), "\n{}", complaints.join("\n"));
+}
+
 // --- What is looked for is found -------------------------------------------------------------------------
 
 const SOUND_DOCUMENT: &str = r#"# A table
@@ -437,22 +454,24 @@ const SOUND_DOCUMENT: &str = r#"# A table
 
 1. <a id="d1"></a>**Pings of the dead** (§5.5.2), see [s5.1-1](#s5.1-1).
 
+2 rows bind a server: 1 are proved by a break, 0 by a test, 1 by reading.
+
 <a id="s5.1"></a>
 
 ## §5.1 Overview
 
-| § | the RFC says | binds | wirehook | function | test |
-|---|---|---|---|---|---|
-| <a id="s5.1-1"></a>[§5.1-1](#s5.1-1) | a client MUST mask | client | does not bind a server: no | — | — |
-| <a id="s5.1-2"></a>[§5.1-2](#s5.1-2) | it MUST close, and SHOULD NOT wait | server | 1002 | [`Receiver::judge`](../src/receiver.rs)<br>[`LIMIT`](../src/receiver.rs) | [`it_closes`](../tests/masking.rs) |
+| § | the RFC says | binds | wirehook | function | test | proof |
+|---|---|---|---|---|---|---|
+| <a id="s5.1-1"></a>[§5.1-1](#s5.1-1) | a client MUST mask | client | does not bind a server: no | — | — | — |
+| <a id="s5.1-2"></a>[§5.1-2](#s5.1-2) | it MUST close, and SHOULD NOT wait | server | 1002 | [`Receiver::judge`](../src/receiver.rs)<br>[`LIMIT`](../src/receiver.rs) | [`it_closes`](../tests/masking.rs) | break |
 
 <a id="s5.5.2"></a>
 
 ## §5.5.2 Ping
 
-| § | the RFC says | binds | wirehook | function | test |
-|---|---|---|---|---|---|
-| <a id="s5.5.2-1"></a>[§5.5.2-1](#s5.5.2-1) | a Ping MAY come | both | [taken](#d1) | [`Event::Ping`](../src/receiver.rs) | [`it_answers`](../tests/masking.rs) |
+| § | the RFC says | binds | wirehook | function | test | proof |
+|---|---|---|---|---|---|---|
+| <a id="s5.5.2-1"></a>[§5.5.2-1](#s5.5.2-1) | a Ping MAY come | both | [taken](#d1) | [`Event::Ping`](../src/receiver.rs) | [`it_answers`](../tests/masking.rs) | reading |
 
 ## Sections without a keyword that the source cites
 
@@ -472,6 +491,9 @@ const SOUND_SOURCE: &str = "//! §5.1 Not that (RFC 9112 §2.2), but that of RFC
     pub enum Event {\n    Ping(u8),\n}\n\
     \n\
     impl<'a> Receiver<'a> {\n    fn judge(&self) {\n        // Deviation from §5.5.2: none.\n    }\n}\n";
+
+const SOUND_BREAKS: &str = "# a list\n\n== s5.1-2\nin src/receiver.rs\n- // Deviation from §5.5.2: none.\n- }\n\
+    + }\nby tests/masking.rs it_closes\n\n== s5.5.2-1\nreading: it only allows something\n";
 
 const SOUND_TESTS: &str = "#[test]\nfn it_closes() {}\n\n#[test]\n#[cfg(unix)]\nfn it_answers() {}\n";
 
@@ -566,7 +588,7 @@ fn a_row_that_is_missing_or_wrong_is_found() {
     let found = after_change("does not bind a server: no", "no");
     assert!(found.contains("s5.1-1 binds no server and must say so"), "{found}");
     let found = after_change("| 1002 |", "| 1002 | or 1003 |");
-    assert!(found.contains("s5.1-2 has not six cells"), "{found}");
+    assert!(found.contains("s5.1-2 has not seven cells"), "{found}");
 }
 
 #[test]
@@ -598,6 +620,39 @@ fn a_citation_without_a_row_is_found() {
     assert!(found.contains("the deviation from §5.5.2 is not among the deviations"), "{found}");
     let found = after_change("[taken](#d1)", "[taken](#d2)");
     assert!(found.contains("nothing has the id d2"), "{found}");
+}
+
+#[test]
+fn a_break_that_does_not_fit_is_found() {
+    let judge = |document: &str, list: &str| {
+        breaks::complaints(document, &read_rows(document), list, &sound_files()).join("\n")
+    };
+    assert_eq!(judge(SOUND_DOCUMENT, SOUND_BREAKS), "");
+    for (part, replacement, complaint) in [
+        ("== s5.1-2", "== s5.1-1", "s5.1-1 binds no server; take it out"),
+        ("== s5.1-2", "== s5.1-1", "s5.1-2 binds a server and is not there"),
+        ("== s5.1-2", "== s5.1-2 s5.1-9", "names s5.1-9, which is no row"),
+        ("none.", "two.", "does not fit: src/receiver.rs has 0 of"),
+        ("- // Deviation from §5.5.2: none.\n- }", "- }", "does not fit: src/receiver.rs has 3 of"),
+        ("+ }", "+ // Deviation from §5.5.2: none.\n+ }", "changes nothing"),
+        ("by tests/masking.rs it_closes\n", "", "names no test that fails"),
+        (
+            "it_closes",
+            "it_answers",
+            "is noticed by `it_answers` of tests/masking.rs, which s5.1-2 does not name",
+        ),
+        ("- // Deviation from §5.5.2: none.\n- }", "- const LIMIT: usize = 1;", ""),
+        ("- // Deviation from §5.5.2: none.\n- }", "- Ping(u8),", "breaks `Event` of src/receiver.rs"),
+        ("reading: it", "test: it", "s5.5.2-1 is proved by \"reading\"; say \"test\""),
+    ] {
+        assert_eq!(SOUND_BREAKS.matches(part).count(), 1, "{part}");
+        let found = judge(SOUND_DOCUMENT, &SOUND_BREAKS.replace(part, replacement));
+        assert!(found.contains(complaint) && found.is_empty() == complaint.is_empty(), "{part}: {found}");
+    }
+    let found = judge(&SOUND_DOCUMENT.replace("| break |", "| test |"), SOUND_BREAKS);
+    assert!(found.contains("s5.1-2 is proved by \"test\"; say \"break\""), "{found}");
+    let found = judge(&SOUND_DOCUMENT.replace("1 by reading", "2 by reading"), SOUND_BREAKS);
+    assert!(found.contains("the head counts otherwise than the rows; it should say: 2 rows bind"), "{found}");
 }
 
 #[test]
