@@ -249,13 +249,33 @@ impl Explainer {
         }
     }
 
-    /// The steps that `bytes` complete, which `side` sent.
+    /// Returns the steps that `bytes` complete, which `side` sent.
+    ///
+    /// A step takes far more memory than a small frame. [`next_step`](Self::next_step) returns them one by one.
     pub fn explain(&mut self, side: Side, mut bytes: &[u8]) -> Vec<Step> {
         let mut steps = Vec::new();
         while let Some(step) = self.next_step(side, &mut bytes) {
-            steps.push(self.settle(step));
+            steps.push(step);
         }
         steps
+    }
+
+    /// Returns the next step that `bytes` complete, and takes its bytes from their front. `None` means that all
+    /// bytes are taken and that more are needed.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side}};
+    ///
+    /// let mut explainer = Explainer::of_frames(&Limits::default());
+    /// let mut bytes = &b"\x89\x00\x8a\x00\x81"[..];
+    /// assert!(explainer.next_step(Side::Server, &mut bytes).is_some());
+    /// assert_eq!(bytes, b"\x8a\x00\x81");
+    /// assert!(explainer.next_step(Side::Server, &mut bytes).is_some());
+    /// assert!(explainer.next_step(Side::Server, &mut bytes).is_none() && bytes.is_empty());
+    /// ```
+    pub fn next_step(&mut self, side: Side, bytes: &mut &[u8]) -> Option<Step> {
+        let step = self.take_step(side, bytes)?;
+        Some(self.settle(step))
     }
 
     /// Goes on after a gap: `skipped` bytes of `side` are not explained, and the next one begins a frame, outside of
@@ -325,7 +345,7 @@ impl Explainer {
     }
 
     /// Takes bytes from the front of `bytes` up to the next step, if they reach that far.
-    fn next_step(&mut self, side: Side, bytes: &mut &[u8]) -> Option<Step> {
+    fn take_step(&mut self, side: Side, bytes: &mut &[u8]) -> Option<Step> {
         let stage = match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
