@@ -674,7 +674,13 @@ fn decode_explains_a_capture_connection_by_connection() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" decode - < \"$1\"", BINARY_PATH, &file]);
     assert_eq!(text(&shell.output().unwrap().stdout), told);
-    assert_eq!(run(&["decode", "--client", &file]).status.code(), Some(2));
+    // A SYN tells who is the client, whatever is said of it.
+    for side in ["--client", "--server"] {
+        let output = run(&["decode", side, &file]);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), told.clone()));
+        assert!(text(&output.stderr).contains("change nothing here"), "{}", text(&output.stderr));
+    }
+    assert_eq!(run(&["decode", "--handshake", &file]).status.code(), Some(2));
     // A file that breaks off: what there is, and a word on what there isn't.
     let bytes = fs::read(&file).unwrap();
     let cut = format!("{}/cut", directory.path());
@@ -685,4 +691,102 @@ fn decode_explains_a_capture_connection_by_connection() {
     let empty = format!("{}/empty", directory.path());
     fs::write(&empty, &bytes[..84]).unwrap();
     assert_eq!(command(&["decode", &empty]).output().unwrap().status.code(), Some(2));
+}
+
+/// A pcap file of these packets, each a millisecond after the one before.
+fn pcap(packets: &[Vec<u8>]) -> Vec<u8> {
+    // Microseconds, little-endian, version 2.4; packets begin with IP.
+    let mut file = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x65\0\0\0".to_vec();
+    for (at, packet) in (0..).zip(packets) {
+        let len = packet.len() as u32;
+        file.extend([1, at * 1000, len, len].iter().flat_map(|it: &u32| it.to_le_bytes()));
+        file.extend(packet);
+    }
+    file
+}
+
+/// A packet from 10.0.0.1, port 1000, to 10.0.0.2, port 80, or back.
+fn packet(is_client: bool, sequence: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
+    let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let (from, to) = if is_client { (client, server) } else { (server, client) };
+    let ports: [u8; 4] = if is_client { [3, 0xe8, 0, 80] } else { [0, 80, 3, 0xe8] };
+    // A length of 0 is left to the network card, which is to cut the packet into smaller ones.
+    let len = u16::try_from(40 + payload.len()).unwrap_or(0).to_be_bytes();
+    let ip = [0x45, 0, len[0], len[1], 0, 0, 0x40, 0, 64, 6, 0, 0];
+    let tcp = [0x50, flags, 0xff, 0xff, 0, 0, 0, 0];
+    [&ip[..], &from, &to, &ports, &sequence.to_be_bytes(), &[0; 4], &tcp, payload].concat()
+}
+
+const ACK: u8 = 0x10;
+const SYN: u8 = 0x02;
+
+/// Runs `decode` on a capture of these packets.
+fn decode_packets(name: &str, args: &[&str], packets: &[Vec<u8>]) -> (String, Option<i32>) {
+    let directory = Directory::new(name);
+    fs::create_dir_all(directory.path()).unwrap();
+    let file = format!("{}/capture.pcap", directory.path());
+    fs::write(&file, pcap(packets)).unwrap();
+    let output = run(&[&["decode"], args, &[&file]].concat());
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+    (text(&output.stdout), output.status.code())
+}
+
+#[test]
+fn a_capture_from_mid_session_is_not_turned_round() {
+    // §5.1: the first packet is the server's.
+    let packets = [packet(false, 500, ACK, b"\x81\x02Hi"), packet(true, 900, ACK, b"\x81\x82\0\0\0\0Hi")];
+    let (told, status) = decode_packets("mid-session", &[], &packets);
+    assert_eq!(status, Some(0), "{told}");
+    assert!(
+        told.starts_with("#1 10.0.0.1:1000 was connected before the capture began to 10.0.0.2:80\n"),
+        "{told}"
+    );
+    assert!(told.contains("server, byte 0: text, 2 bytes") && told.contains("client, byte 0: text, 2 bytes"));
+    let (told, _) = decode_packets("mid-session-json", &["--json"], &packets);
+    assert!(told.contains(r#""kind":"ongoing","peer":"10.0.0.1:1000","server":"10.0.0.2:80""#), "{told}");
+    // Nothing tells: both seem to be servers. Then the one that spoke first is the client, or what is asked for.
+    let packets = [packet(false, 500, ACK, b"\x81\x02Hi"), packet(true, 900, ACK, b"\x81\x02Ho")];
+    let begins_with = |args: &[&str], address: &str| {
+        let (told, status) = decode_packets("mid-session-unclear", args, &packets);
+        assert_eq!(status, Some(1), "one of both has to mask");
+        assert!(told.starts_with(&format!("#1 {address} was connected before")), "{args:?}: {told}");
+        told.contains("neither a SYN nor the first bytes tell")
+    };
+    assert!(begins_with(&[], "10.0.0.2:80"));
+    assert!(!begins_with(&["--client"], "10.0.0.2:80"));
+    assert!(!begins_with(&["--server"], "10.0.0.1:1000"));
+}
+
+#[test]
+fn copies_that_differ_are_told() {
+    let packets = [
+        packet(true, 0, SYN, b""),
+        packet(false, 0, SYN | ACK, b""),
+        packet(false, 1, ACK, b"\x81\x02Hi"),
+        packet(false, 1, ACK, b"\x81\x02No"),
+    ];
+    for (args, note) in [
+        (&[][..], "#1 2 bytes of the server came twice with other content: one copy is shown"),
+        (&["--json"], r#""kind":"note","says":"2 bytes of the server came twice with other content: "#),
+    ] {
+        let (told, status) = decode_packets("copies", args, &packets);
+        assert_eq!(status, Some(0));
+        assert!(told.contains(note) && told.contains("Hi") && !told.contains("No"), "{told}");
+    }
+}
+
+#[test]
+fn a_capture_is_explained_in_little_memory() {
+    // 400,000 pings in one segment: over a hundred MiB, if all their explanations are held at once.
+    let segment = packet(false, 1, ACK, &[0x89, 0].repeat(400_000));
+    let packets = [packet(true, 0, SYN, b""), packet(false, 0, SYN | ACK, b""), segment];
+    let directory = Directory::new("memory");
+    fs::create_dir_all(directory.path()).unwrap();
+    let file = format!("{}/capture.pcap", directory.path());
+    fs::write(&file, pcap(&packets)).unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -v 40000; \"$0\" decode \"$1\" | head -n 3", BINARY_PATH, &file]);
+    let output = shell.output().unwrap();
+    assert!(text(&output.stdout).starts_with("#1 10.0.0.1:1000 has connected"), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "");
 }

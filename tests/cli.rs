@@ -8,7 +8,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpListener},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     sync::mpsc::{self, Receiver},
     thread,
     time::{Duration, Instant},
@@ -279,6 +279,75 @@ fn decode_prints_one_object_a_line_and_knows_the_limit() {
         "{text}"
     );
     assert_eq!(lines[1].split(',').next(), Some(r#"{"kind":"end""#));
+}
+
+/// Runs a command line of the shell to its end, with the binary as `$0` and a file as `$1`.
+fn shell(line: &str, file: &str) -> Output {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", line, BINARY_PATH, file]).env_remove("RUST_LOG").stdin(Stdio::null());
+    shell.output().expect("there is a shell")
+}
+
+/// A file that goes with its test.
+struct File(String);
+
+impl File {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path = format!("{}/cli-{}-{name}", env!("CARGO_TARGET_TMPDIR"), std::process::id());
+        fs::write(&path, content).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn decode_holds_one_explanation_at_a_time() {
+    // 262,144 pings, each of which takes some hundred bytes as an explanation.
+    let file = File::new("pings", &[0x89, 0].repeat(256 * 1024));
+    let output = shell("ulimit -v 40000; \"$0\" decode \"$1\" | head -n 3", &file.0);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("server, byte 0: ping, 0 bytes"), "{text}");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+}
+
+#[test]
+fn a_command_ends_when_its_reader_has_gone() {
+    let file = File::new("gone", &[0x89, 0].repeat(256 * 1024));
+    for json in ["", "--json"] {
+        let line = format!("{{ \"$0\" decode {json} \"$1\"; echo $? >&2; }} | head -n 1");
+        let output = shell(&line, &file.0);
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), "2\n", "a reader that has gone knows it");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_command_whose_output_is_lost_fails() {
+    let file = File::new("full", &[0x89, 0].repeat(64 * 1024));
+    for args in [
+        "--help",
+        "--version",
+        "decode --help",
+        "decode 8900",
+        "decode --json 8900",
+        "decode --client 8900",
+        "decode \"$1\"",
+        "accept --help",
+        "accept dGhlIHNhbXBsZSBub25jZQ==",
+        "accept short",
+        "replay --help",
+    ] {
+        let output = shell(&format!("\"$0\" {args} > /dev/full"), &file.0);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args}: {text}");
+        assert!(text.starts_with("wirehook: cannot write to standard output: "), "{args}: {text}");
+        assert_eq!(text.lines().count(), 1, "{args}: {text}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use lexopt::{
 };
 use wirehook::explain::AcceptKey;
 
-use super::{EXIT_FAILURE, explain, print};
+use super::{EXIT_FAILURE, explain, stdout::print_then};
 
 pub(super) const HELP: &str = "\
 Works out the Sec-WebSocket-Accept for a Sec-WebSocket-Key (§4.2.2), step by step.
@@ -35,6 +35,6 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<String>, lexopt::Error
 
 pub(super) fn run(key: &str) -> ExitCode {
     let accept = AcceptKey::of(key);
-    print(&if explain::wants_colour() { accept.in_colour() } else { accept.to_string() });
-    if accept.nonce.is_some() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILURE) }
+    let text = if explain::wants_colour() { accept.in_colour() } else { accept.to_string() };
+    print_then(&text, if accept.nonce.is_some() { 0 } else { EXIT_FAILURE })
 }

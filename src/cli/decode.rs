@@ -23,7 +23,7 @@ use wirehook::{
 use super::{
     EXIT_FAILURE, EXIT_USAGE, bytes, capture, complain, decode_capture,
     explain::{self, Form},
-    print,
+    stdout::Stdout,
     units::Size,
 };
 
@@ -93,11 +93,11 @@ pub(super) fn run(options: &Options) -> ExitCode {
 
 impl Options {
     fn show_capture(&self, bytes: &[u8]) -> ExitCode {
-        if self.side.is_some() {
-            return complain(&"a capture says by itself who has sent what", EXIT_USAGE);
+        if self.is_handshake {
+            return complain(&"--handshake is not for captures: they show where a handshake is", EXIT_USAGE);
         }
         let form = if self.is_json { Form::Json } else { Form::Text };
-        decode_capture::run(bytes, form, &self.limits)
+        decode_capture::run(bytes, form, &self.limits, self.side)
     }
 
     /// The bytes, wherever they are.
@@ -135,7 +135,7 @@ impl Options {
     fn bytes_of_content(&self, content: Vec<u8>) -> Result<Vec<u8>, String> {
         match str::from_utf8(&content) {
             Ok(text) if self.is_base64 => bytes::from_base64(text),
-            Ok(text) => Ok(bytes::from_hex(text).unwrap_or_else(|_| text.as_bytes().to_vec())),
+            Ok(text) => Ok(bytes::from_hex(text).unwrap_or(content)),
             Err(_) if self.is_base64 => Err("this is no base64".to_owned()),
             Err(_) => Ok(content),
         }
@@ -170,6 +170,13 @@ impl Reading {
 }
 
 fn show(options: &Options, bytes: &[u8]) -> ExitCode {
+    let mut out = Stdout::new();
+    let shown = show_in(&mut out, options, bytes);
+    out.finish(shown.map(|breaks_a_rule| if breaks_a_rule { EXIT_FAILURE } else { 0 }))
+}
+
+/// Returns whether a rule is broken. One step is held at a time: it takes far more memory than its bytes.
+fn show_in(out: &mut Stdout, options: &Options, mut bytes: &[u8]) -> io::Result<bool> {
     let reading = Reading::of(options, bytes);
     let mut explainer = if reading.is_handshake {
         Explainer::new(&options.limits)
@@ -177,21 +184,25 @@ fn show(options: &Options, bytes: &[u8]) -> ExitCode {
         Explainer::of_frames(&options.limits)
     };
     if reading.is_guessed && reading.side == Side::Server && !options.is_json {
-        print(
+        out.put(
             "The first frame is not masked, so these are taken for a server's; --client says otherwise.\n\n",
-        );
+        )?;
     }
-    let mut steps = explainer.explain(reading.side, bytes);
-    steps.extend(explainer.end());
     let in_colour = explain::wants_colour();
-    let text = |step: &Step| if in_colour { step.in_colour() } else { step.to_string() };
-    for (at, step) in steps.iter().enumerate() {
-        let gap = if at == 0 { "" } else { "\n" };
-        print(&if options.is_json { step.json() + "\n" } else { format!("{gap}{}", text(step)) });
+    let (mut breaks_a_rule, mut gap) = (false, "");
+    let mut show = |step: Step| {
+        breaks_a_rule |= step.breaks_a_rule();
+        let text = match (options.is_json, in_colour) {
+            (true, _) => step.json() + "\n",
+            (false, true) => format!("{gap}{}", step.in_colour()),
+            (false, false) => format!("{gap}{step}"),
+        };
+        gap = "\n";
+        out.put(&text)
+    };
+    while let Some(step) = explainer.next_step(reading.side, &mut bytes) {
+        show(step)?;
     }
-    if steps.iter().any(|step| step.breaks_a_rule()) {
-        ExitCode::from(EXIT_FAILURE)
-    } else {
-        ExitCode::SUCCESS
-    }
+    explainer.end().into_iter().try_for_each(show)?;
+    Ok(breaks_a_rule)
 }

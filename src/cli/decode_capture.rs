@@ -3,7 +3,7 @@
 //! This file knows what stands around the steps: which connection, who was who, when, what is missing. The steps
 //! are the library's, how a capture is read is known to `capture/`.
 
-use std::process::ExitCode;
+use std::{io, process::ExitCode};
 
 use wirehook::{
     Limits,
@@ -15,12 +15,12 @@ use super::{
     capture::{self, Recording},
     complain,
     explain::{Form, object, wants_colour},
-    print,
+    stdout::Stdout,
 };
 
-/// Explains all that a capture holds.
-pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits) -> ExitCode {
-    let capture = match capture::read(bytes) {
+/// Explains all that a capture holds. `first` is the side that spoke first, where no SYN tells it.
+pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits, first: Option<Side>) -> ExitCode {
+    let capture = match capture::read_with(bytes, first) {
         Ok(capture) => capture,
         Err(problem) => return complain(&problem, EXIT_USAGE),
     };
@@ -31,86 +31,91 @@ pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits) -> ExitCode {
     if capture.connections.is_empty() {
         return complain(&"nobody says anything on a TCP connection in this capture", EXIT_USAGE);
     }
-    let in_colour = wants_colour();
-    let mut breaks_a_rule = false;
-    for (number, recording) in (1..).zip(&capture.connections) {
-        breaks_a_rule |= Page { number, form, in_colour }.show(recording, limits);
+    if first.is_some() && capture.connections.iter().all(|it| it.has_beginning) {
+        complain(&"--client and --server change nothing here: each connection begins with a SYN", EXIT_USAGE);
     }
-    if breaks_a_rule { ExitCode::from(EXIT_FAILURE) } else { ExitCode::SUCCESS }
+    let mut page = Page { number: 0, form, in_colour: wants_colour(), out: Stdout::new() };
+    let mut breaks_a_rule = false;
+    let shown = capture.connections.iter().try_for_each(|recording| {
+        page.number += 1;
+        breaks_a_rule |= page.show(recording, limits)?;
+        Ok(())
+    });
+    page.out.finish(shown.map(|()| if breaks_a_rule { EXIT_FAILURE } else { 0 }))
 }
 
-/// Where one connection is shown.
-#[derive(Clone, Copy)]
+/// Where the connections are shown.
 struct Page {
-    /// The first one is 1.
+    /// That of the connection that is shown; the first one is 1.
     number: usize,
     form: Form,
     in_colour: bool,
+    out: Stdout,
 }
 
 impl Page {
-    /// Returns whether a rule is broken.
-    fn show(self, recording: &Recording, limits: &Limits) -> bool {
-        self.show_head(recording);
+    /// Returns whether a rule is broken. One step is held at a time: it takes far more memory than its bytes.
+    fn show(&mut self, recording: &Recording<'_>, limits: &Limits) -> io::Result<bool> {
+        self.show_head(recording)?;
         let mut explainer = explainer_for(recording, limits);
         let mut breaks_a_rule = false;
         for piece in &recording.pieces {
-            let seconds = piece.at.as_secs_f64();
-            for step in explainer.explain(piece.from, &piece.bytes) {
+            let (seconds, mut bytes) = (piece.at.as_secs_f64(), piece.bytes);
+            while let Some(step) = explainer.next_step(piece.from, &mut bytes) {
                 breaks_a_rule |= step.breaks_a_rule();
-                self.show_step(seconds, &step);
+                self.show_step(seconds, &step)?;
             }
         }
         let end = recording.pieces.last().map_or(0.0, |piece| piece.at.as_secs_f64());
         for step in explainer.end() {
-            self.show_step(end, &step);
+            self.show_step(end, &step)?;
         }
-        breaks_a_rule
+        Ok(breaks_a_rule)
     }
 
-    fn show_head(self, recording: &Recording) {
-        let Recording { client, server, began, notes, .. } = recording;
+    fn show_head(&mut self, recording: &Recording<'_>) -> io::Result<()> {
+        let Recording { client, server, began, has_beginning, notes, .. } = recording;
         let (number, began) = (self.number, began.as_secs_f64());
+        let (kind, says) = match has_beginning {
+            true => ("connected", "has connected to"),
+            false => ("ongoing", "was connected before the capture began to"),
+        };
         match self.form {
-            Form::Text => print(&format!("#{number} {client} has connected to {server}\n\n")),
+            Form::Text => self.out.put(&format!("#{number} {client} {says} {server}\n\n"))?,
             Form::Json => self.show_object(
                 0.0,
-                &format!("{{\"kind\":\"connected\",\"peer\":\"{client}\",\"server\":\"{server}\",\"began\":{began:.6}}}"),
-            ),
-        };
+                &format!("{{\"kind\":\"{kind}\",\"peer\":\"{client}\",\"server\":\"{server}\",\"began\":{began:.6}}}"),
+            )?,
+        }
         for note in notes {
             match self.form {
-                Form::Text => print(&format!("#{number} {note}\n\n")),
-                Form::Json => self.show_object(0.0, &format!("{{\"kind\":\"note\",\"says\":\"{note}\"}}")),
-            };
+                Form::Text => self.out.put(&format!("#{number} {note}\n\n"))?,
+                Form::Json => self.show_object(0.0, &format!("{{\"kind\":\"note\",\"says\":\"{note}\"}}"))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn show_step(&mut self, seconds: f64, step: &Step) -> io::Result<()> {
+        let number = self.number;
+        match self.form {
+            Form::Text if self.in_colour => {
+                self.out.put(&format!("{seconds:.3} #{number} {}\n", step.in_colour()))
+            }
+            Form::Text => self.out.put(&format!("{seconds:.3} #{number} {step}\n")),
+            Form::Json => self.show_object(seconds, &step.json()),
         }
     }
 
-    fn show_step(self, seconds: f64, step: &Step) {
-        match self.form {
-            Form::Text if self.in_colour => {
-                print(&format!("{seconds:.3} #{} {}\n", self.number, step.in_colour()))
-            }
-            Form::Text => print(&format!("{seconds:.3} #{} {step}\n", self.number)),
-            Form::Json => self.show_object(seconds, &step.json()),
-        };
-    }
-
-    fn show_object(self, seconds: f64, json: &str) -> ExitCode {
-        print(&object(seconds, &self.number, json))
+    fn show_object(&mut self, seconds: f64, json: &str) -> io::Result<()> {
+        self.out.put(&object(seconds, &self.number, json))
     }
 }
 
 /// One that begins where the recording does: a capture may begin between two frames.
-fn explainer_for(recording: &Recording, limits: &Limits) -> Explainer {
-    let begins = |side: Side, with: &[u8]| {
-        recording
-            .pieces
-            .iter()
-            .find(|piece| piece.from == side)
-            .is_some_and(|piece| piece.bytes.starts_with(with))
-    };
-    if begins(Side::Client, b"GET ") || begins(Side::Server, b"HTTP/1.") {
+fn explainer_for(recording: &Recording<'_>, limits: &Limits) -> Explainer {
+    let has_head = |side| recording.beginning(side).is_head();
+    if has_head(Side::Client) || has_head(Side::Server) {
         Explainer::new(limits)
     } else {
         Explainer::of_frames(limits)

@@ -19,6 +19,7 @@ mod output;
 mod record;
 mod replay;
 mod signals;
+mod stdout;
 mod study;
 mod units;
 
@@ -36,10 +37,11 @@ use explain::Explain;
 use observers::Observers;
 use output::Output;
 use record::Record;
+use stdout::print;
 
 /// The server could not be started, its loop has failed, or what was to be explained breaks a rule.
 const EXIT_FAILURE: u8 = 1;
-/// The arguments make no sense.
+/// The arguments make no sense, or the output is lost.
 const EXIT_USAGE: u8 = 2;
 
 pub(crate) fn main() -> ExitCode {
@@ -148,13 +150,6 @@ fn run<H: Handler>(
         server.run()
     });
     outcome.map_err(|error| error.to_string())
-}
-
-/// Writes to standard output at once. That nobody reads it is no reason to stop.
-fn print(text: &str) -> ExitCode {
-    let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    ExitCode::SUCCESS
 }
 
 /// Writes to standard error at once.

@@ -1,13 +1,13 @@
 //! Segments, as they were captured, become what both sides said.
 //!
 //! This file knows sequence numbers: what was said again, what came early, what never came. It refuses to know what
-//! the bytes mean, but for one word: who says `GET` is the client where no SYN tells it.
+//! the bytes mean: where no SYN tells the client, `beginning.rs` is asked.
 //!
-//! Bytes behind a gap are left out and counted: a frame has no mark to begin again at, so whoever skipped a gap would
-//! have to guess.
+//! Bytes after a gap are left out and counted: a frame has no mark to begin again at, so a reader that skipped the
+//! gap would have to guess. Bytes that come again are compared with those that came before.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     net::SocketAddr,
     time::Duration,
 };
@@ -15,7 +15,7 @@ use std::{
 use wirehook::explain::Side;
 
 use super::{
-    Piece, Recording,
+    Beginning, Piece, Recording, first_bytes,
     packet::{ACK, FIN, RST, SYN, Segment},
 };
 
@@ -44,13 +44,14 @@ impl<'a> Conversations<'a> {
         }
     }
 
-    /// What was said on each connection, without those on which nothing was.
-    pub(super) fn into_recordings(self) -> Vec<Recording> {
-        self.all.into_iter().filter_map(Conversation::into_recording).collect()
+    /// Returns what was said on each connection, without those on which nothing was. `first` is the side that
+    /// spoke first, where no SYN tells it.
+    pub(super) fn into_recordings(self, first: Option<Side>) -> Vec<Recording<'a>> {
+        self.all.into_iter().filter_map(|it| it.into_recording(first)).collect()
     }
 }
 
-/// One TCP connection. Its two ends are 0, who was captured first, and 1.
+/// One TCP connection. Its two ends are 0, which was captured first, and 1.
 #[derive(Debug)]
 struct Conversation<'a> {
     ends: [SocketAddr; 2],
@@ -58,7 +59,8 @@ struct Conversation<'a> {
     streams: [Stream<'a>; 2],
     /// Which end is the client, once a SYN has told it.
     client: Option<usize>,
-    pieces: Vec<(Duration, usize, Vec<u8>)>,
+    /// End 0 counts as the client until all is known.
+    pieces: Vec<Piece<'a>>,
     was_reset: bool,
 }
 
@@ -94,55 +96,61 @@ impl<'a> Conversation<'a> {
         stream.has_ended |= segment.flags & FIN != 0;
         stream.has_begun |= segment.flags & SYN != 0;
         stream.put(sequence, segment.payload);
+        let (at, from) = (at.saturating_sub(self.began), side_of(end, 0));
         while let Some(bytes) = stream.next() {
-            self.pieces.push((at, end, bytes.to_vec()));
+            self.pieces.push(Piece { at, from, bytes });
         }
     }
 
-    fn into_recording(self) -> Option<Recording> {
-        if self.pieces.is_empty() {
-            return None;
-        }
+    fn into_recording(mut self, first: Option<Side>) -> Option<Recording<'a>> {
+        let spoke_first = self.pieces.first()?.from;
         let mut notes = Vec::new();
-        let client = self.client.or_else(|| self.who_says_get()).unwrap_or_else(|| {
+        let has_beginning = self.client.is_some();
+        let told = self.client.or_else(|| first.map(|it| usize::from(it != spoke_first)));
+        let told = told.or_else(|| self.client_by_bytes());
+        let client = told.unwrap_or_else(|| {
             notes.push(
-                "no SYN and no GET tells who is the client: it is taken to be who spoke first".to_owned(),
+                "neither a SYN nor the first bytes tell which end is the client: the one that spoke first is \
+                 taken for it"
+                    .to_owned(),
             );
-            self.pieces.first().map_or(0, |(_, end, _)| *end)
+            usize::from(spoke_first == Side::Server)
         });
-        let side = |end: usize| if end == client { Side::Client } else { Side::Server };
         for (end, stream) in self.streams.iter().enumerate() {
-            let who = side(end).name();
-            if !stream.has_begun && stream.start.is_some() {
-                notes.push(format!("the {who}'s SYN is missing: it may have said something before"));
-            }
-            if let Some((missing, behind)) = stream.gap() {
-                let after = stream.delivered;
-                notes.push(format!(
-                    "{missing} bytes of the {who} are missing after its first {after}; {behind} captured bytes \
-                     behind them are left out"
-                ));
-            }
+            stream.note_what_is_missing(side_of(end, client).name(), &mut notes);
         }
-        let pieces = self.pieces.into_iter();
-        let pieces = pieces.map(|(at, end, bytes)| Piece {
-            at: at.saturating_sub(self.began),
-            from: side(end),
-            bytes,
-        });
+        if client == 1 {
+            self.pieces.iter_mut().for_each(|piece| piece.from = piece.from.peer());
+        }
         Some(Recording {
             client: self.ends[client],
             server: self.ends[1 - client],
             began: self.began,
-            pieces: pieces.collect(),
+            has_beginning,
+            pieces: self.pieces,
             notes,
         })
     }
 
-    fn who_says_get(&self) -> Option<usize> {
-        let said = |wanted: usize| self.pieces.iter().find(|(_, end, _)| *end == wanted);
-        (0..2).find(|&end| said(end).is_some_and(|(_, _, bytes)| bytes.starts_with(b"GET ")))
+    /// Returns which end is the client by what both say. Two that seem to be on one side tell nothing.
+    fn client_by_bytes(&self) -> Option<usize> {
+        let side = |end| Beginning::of(&first_bytes(&self.pieces, side_of(end, 0))).side();
+        match (side(0), side(1)) {
+            (Some(one), Some(other)) if one == other => None,
+            (Some(first), _) => Some(end_of_client(first)),
+            (None, second) => second.map(|it| 1 - end_of_client(it)),
+        }
     }
+}
+
+/// Returns the side of an end, if the client is that one.
+fn side_of(end: usize, client: usize) -> Side {
+    if end == client { Side::Client } else { Side::Server }
+}
+
+/// Returns which end is the client if end 0 is on this side.
+fn end_of_client(first: Side) -> usize {
+    usize::from(first == Side::Server)
 }
 
 /// What one end said.
@@ -152,8 +160,12 @@ struct Stream<'a> {
     start: Option<u32>,
     /// How many bytes have been delivered, from the first one on.
     delivered: u64,
+    /// Those bytes, and how many lie before each.
+    said: Vec<(u64, &'a [u8])>,
     /// What came early, by how many bytes lie before it.
     early: BTreeMap<u64, &'a [u8]>,
+    /// Bytes that came twice and were not the same.
+    contradicted: u64,
     /// Its SYN was seen; its FIN was.
     has_begun: bool,
     has_ended: bool,
@@ -166,12 +178,35 @@ impl<'a> Stream<'a> {
         // Sequence numbers begin again after 2^32 bytes: what is near is meant, behind or ahead.
         let expected = start.wrapping_add(self.delivered as u32);
         let distance = i64::from(sequence.wrapping_sub(expected) as i32);
-        // What was delivered already, or would lie before the first byte.
-        let known = usize::try_from(-distance).unwrap_or(0);
-        let Some(fresh) = payload.get(known..).filter(|it| !it.is_empty()) else { return };
-        let place = self.early.entry(self.delivered.saturating_add_signed(distance.max(0))).or_default();
-        if place.len() < fresh.len() {
-            *place = fresh;
+        // RFC 9293 §3.8.4: a keep-alive has the number of the last byte, and may have one byte that means nothing.
+        if distance == -1 && payload.len() == 1 {
+            return;
+        }
+        let position = i64::try_from(self.delivered).unwrap_or(i64::MAX).saturating_add(distance);
+        // What would lie before the first byte can't be compared with anything.
+        let before = usize::try_from(-position).unwrap_or(0);
+        if let Some(bytes) = payload.get(before..) {
+            self.place(position.max(0) as u64, bytes);
+        }
+    }
+
+    /// Keeps what has not been delivered; the rest is compared. Of bytes that come twice the first copy counts.
+    fn place(&mut self, mut at: u64, bytes: &'a [u8]) {
+        let (again, mut fresh) = split_at_most(bytes, self.delivered.saturating_sub(at));
+        self.compare(at, again);
+        at += again.len() as u64;
+        while !fresh.is_empty() {
+            let first = match self.early.entry(at) {
+                Entry::Vacant(place) => {
+                    place.insert(fresh);
+                    return;
+                }
+                Entry::Occupied(first) => *first.get(),
+            };
+            let (again, rest) = split_at_most(fresh, first.len() as u64);
+            self.contradicted += differences(first, again);
+            at += again.len() as u64;
+            fresh = rest;
         }
     }
 
@@ -179,14 +214,52 @@ impl<'a> Stream<'a> {
     fn next(&mut self) -> Option<&'a [u8]> {
         loop {
             let entry = self.early.first_entry()?;
+            let at = *entry.key();
             // What lies further ahead waits for what is missing before.
-            let known = self.delivered.checked_sub(*entry.key())?;
-            let bytes = entry.remove();
-            let known = usize::try_from(known).unwrap_or(usize::MAX);
-            if let Some(fresh) = bytes.get(known..).filter(|it| !it.is_empty()) {
+            let known = self.delivered.checked_sub(at)?;
+            let (again, fresh) = split_at_most(entry.remove(), known);
+            self.compare(at, again);
+            if !fresh.is_empty() {
+                self.said.push((self.delivered, fresh));
                 self.delivered += fresh.len() as u64;
                 return Some(fresh);
             }
+        }
+    }
+
+    /// Compares bytes that come again with those that were delivered.
+    fn compare(&mut self, at: u64, mut again: &[u8]) {
+        let first = self.said.partition_point(|(start, bytes)| start + bytes.len() as u64 <= at);
+        let mut skipped = self.said.get(first).map_or(0, |(start, _)| (at - start) as usize);
+        for (_, said) in &self.said[first..] {
+            if again.is_empty() {
+                return;
+            }
+            let said = &said[skipped..];
+            self.contradicted += differences(said, again);
+            again = again.get(said.len()..).unwrap_or_default();
+            skipped = 0;
+        }
+    }
+
+    /// Says in words what of `who` is missing or uncertain.
+    fn note_what_is_missing(&self, who: &str, notes: &mut Vec<String>) {
+        if !self.has_begun && self.start.is_some() {
+            notes.push(format!("the {who}'s SYN is missing: it may have said something before"));
+        }
+        if self.contradicted > 0 {
+            let count = self.contradicted;
+            notes.push(format!(
+                "{count} bytes of the {who} came twice with other content: one copy is shown, and the other side \
+                 may have seen the other"
+            ));
+        }
+        if let Some((missing, behind)) = self.gap() {
+            let after = self.delivered;
+            notes.push(format!(
+                "{missing} bytes of the {who} are missing after its first {after}; {behind} captured bytes \
+                 behind them are left out"
+            ));
         }
     }
 
@@ -196,4 +269,18 @@ impl<'a> Stream<'a> {
         let behind = self.early.values().map(|bytes| bytes.len()).sum();
         Some((first.saturating_sub(self.delivered), behind))
     }
+}
+
+/// Splits after `len` bytes, or at the end if there are fewer.
+fn split_at_most(bytes: &[u8], len: u64) -> (&[u8], &[u8]) {
+    bytes.split_at(usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len()))
+}
+
+/// Counts the places at which two runs of bytes differ, as far as both go.
+fn differences(one: &[u8], other: &[u8]) -> u64 {
+    let len = one.len().min(other.len());
+    if one[..len] == other[..len] {
+        return 0;
+    }
+    one.iter().zip(other).filter(|(one, other)| one != other).count() as u64
 }

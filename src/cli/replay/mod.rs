@@ -37,8 +37,9 @@ use lexopt::{
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
     capture::{self, Recording},
-    complain, print,
+    complain,
     record::private_file,
+    stdout::{Stdout, print, print_then},
     units::Seconds,
 };
 use line::Line;
@@ -137,7 +138,9 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
 }
 
 pub(super) fn run(options: Options) -> ExitCode {
-    let recording = match load(&options.file, options.connection) {
+    let bytes = read(&options.file).map_err(|error| error.to_string());
+    let recording = match bytes.as_deref().map_err(String::clone).and_then(|it| load(it, options.connection))
+    {
         Ok(recording) => recording,
         Err(problem) => {
             return complain(&format!("{}: {problem}", name_of(&options.file)), EXIT_NO_VERDICT);
@@ -183,9 +186,8 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The one connection of a file that is meant.
-fn load(file: &Path, connection: Option<usize>) -> Result<Recording, String> {
-    let bytes = read(file).map_err(|error| error.to_string())?;
-    let mut capture = capture::read(&bytes)?;
+fn load(bytes: &[u8], connection: Option<usize>) -> Result<Recording<'_>, String> {
+    let mut capture = capture::read(bytes)?;
     for note in &capture.notes {
         complain(note, 0);
     }
@@ -205,7 +207,7 @@ fn load(file: &Path, connection: Option<usize>) -> Result<Recording, String> {
 }
 
 /// Writes what the client sent behind its request.
-fn extract(recording: Recording, path: &Path) -> ExitCode {
+fn extract(recording: Recording<'_>, path: &Path) -> ExitCode {
     let frames = script::client_frames(recording);
     let file = private_file().write(true).create_new(true).open(path);
     let written = file.and_then(|mut file| file.write_all(&frames));
@@ -216,15 +218,13 @@ fn extract(recording: Recording, path: &Path) -> ExitCode {
 }
 
 /// The same on standard output, with no other word on it.
-fn extract_to_stdout(recording: Recording) -> ExitCode {
-    let mut out = io::stdout().lock();
-    match out.write_all(&script::client_frames(recording)).and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&format!("cannot write to standard output: {error}"), EXIT_NO_VERDICT),
-    }
+fn extract_to_stdout(recording: Recording<'_>) -> ExitCode {
+    let mut out = Stdout::new();
+    let written = out.put_bytes(&script::client_frames(recording));
+    out.finish(written.map(|()| 0))
 }
 
-fn play(recording: Recording, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
+fn play(recording: Recording<'_>, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
     let script = match Script::new(recording, target.path.as_deref()) {
         Ok(script) => script,
         Err(problem) => return complain(&problem, EXIT_NO_VERDICT),
@@ -237,9 +237,6 @@ fn play(recording: Recording, target: &Target, pace: Pace, timeout: Duration) ->
     };
     match player::play(&script, Line::new(socket, timeout), pace) {
         Ok(summary) => print(&format!("same: {summary}\n")),
-        Err(difference) => {
-            print(&difference.to_string());
-            ExitCode::from(EXIT_DIFFERS)
-        }
+        Err(difference) => print_then(&difference.to_string(), EXIT_DIFFERS),
     }
 }

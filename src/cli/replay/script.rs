@@ -55,12 +55,14 @@ pub(super) enum Kind {
 
 impl Script {
     /// What is to be played, the request with another path if one is given.
-    pub(super) fn new(recording: Recording, path: Option<&str>) -> Result<Self, String> {
+    pub(super) fn new(recording: Recording<'_>, path: Option<&str>) -> Result<Self, String> {
         let (mut cues, mut answer) = (Vec::new(), Vec::new());
         for piece in recording.pieces {
             match piece.from {
-                Side::Client => cues.push(Cue { at: piece.at, bytes: piece.bytes, after: answer.len() }),
-                Side::Server => answer.extend_from_slice(&piece.bytes),
+                Side::Client => {
+                    cues.push(Cue { at: piece.at, bytes: piece.bytes.to_vec(), after: answer.len() })
+                }
+                Side::Server => answer.extend_from_slice(piece.bytes),
             }
         }
         if let Some(path) = path {
@@ -135,9 +137,9 @@ fn replace_path(first: Option<&mut Vec<u8>>, path: &str) -> Result<(), String> {
 }
 
 /// What a client sent behind its request; all of it, where the recording has no request.
-pub(super) fn client_frames(recording: Recording) -> Vec<u8> {
+pub(super) fn client_frames(recording: Recording<'_>) -> Vec<u8> {
     let pieces = recording.pieces.into_iter().filter(|piece| piece.from == Side::Client);
-    let mut said: Vec<u8> = pieces.flat_map(|piece| piece.bytes).collect();
+    let mut said: Vec<u8> = pieces.flat_map(|piece| piece.bytes).copied().collect();
     let request_len = if said.starts_with(GET) { head_len(&said).unwrap_or(said.len()) } else { 0 };
     said.split_off(request_len)
 }

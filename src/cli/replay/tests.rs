@@ -14,18 +14,15 @@ use super::{
 const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 
-fn recording(pieces: &[(Side, &[u8])]) -> Recording {
+fn recording<'a>(pieces: &[(Side, &'a [u8])]) -> Recording<'a> {
     let pieces = (0..).zip(pieces);
     Recording {
         client: ([127, 0, 0, 1], 1).into(),
         server: ([127, 0, 0, 1], 2).into(),
         began: Duration::ZERO,
+        has_beginning: true,
         pieces: pieces
-            .map(|(at, (from, bytes))| Piece {
-                at: Duration::from_secs(at),
-                from: *from,
-                bytes: bytes.to_vec(),
-            })
+            .map(|(at, (from, bytes))| Piece { at: Duration::from_secs(at), from: *from, bytes })
             .collect(),
         notes: vec![],
     }

@@ -27,7 +27,7 @@ fn play(recorded: &[u8], server: Scripted) -> Result<Summary, String> {
     play_recording(recording, server, Pace::AsSoonAsAnswered)
 }
 
-fn play_recording(recording: Recording, server: Scripted, pace: Pace) -> Result<Summary, String> {
+fn play_recording(recording: Recording<'_>, server: Scripted, pace: Pace) -> Result<Summary, String> {
     let script = Script::new(recording, None)?;
     player::play(&script, Line::new(server, LIMIT), pace).map_err(|difference| difference.to_string())
 }
