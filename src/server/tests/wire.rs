@@ -204,6 +204,27 @@ fn after_both_closes_the_server_ends_tcp_at_once() {
 }
 
 #[test]
+fn a_message_may_go_to_any_connection_from_open_to_close() {
+    // §5.1: "at any time after opening handshake completion and before that endpoint has sent a Close frame".
+    let mut world = World::new(|_| {});
+    *world.recorder.0.greeting.borrow_mut() = b"welcome".to_vec();
+    let (client, other) = (world.connect(), world.connect());
+    world.sends(&other, REQUEST);
+    assert_eq!(other.script.take_written(), [ANSWER, &served(0x82, b"welcome")].concat());
+    world.sends(&client, REQUEST);
+    client.script.take_written();
+    let to = world.recorder.0.opened.borrow()[0];
+    world.on_message(move |ws, message| drop(ws.send_to(to, message)));
+    world.sends(&client, &frame(0x81, b"for you"));
+    assert_eq!((client.script.take_written(), other.script.take_written()), (vec![], echo(b"for you")));
+    world.sends(&other, &frame(0x88, &[3, 232]));
+    assert_eq!(other.script.take_written(), close(1000, ""));
+    world.sends(&client, &frame(0x81, b"too late"));
+    assert_eq!((client.script.take_written(), other.script.take_written()), (vec![], vec![]));
+    world.finish();
+}
+
+#[test]
 fn nothing_but_what_waited_leaves_after_a_close() {
     // §5.5.1: "MUST NOT send any more data frames after sending a Close frame", to whom and by whom it may be.
     let mut world = World::new(|_| {});
