@@ -132,6 +132,11 @@ fn over_the_budget_those_who_do_not_read_are_dropped_without_a_word() {
     }
     let stats = world.stats(&clients[0]);
     assert!(stats.buffered_bytes as usize <= MIB && stats.shed > 0, "{stats:?}");
+    assert_eq!(
+        stats.shed as usize,
+        world.endings().len(),
+        "each is dropped at once, with no Close to wait for"
+    );
     assert!(world.endings().iter().all(|it| *it == (CloseCode::TRY_AGAIN_LATER, Cause::Overload, false)));
     for client in &clients[1..] {
         if !client.script.is_dropped() {
