@@ -155,8 +155,8 @@ const fn why(error: ProtocolError) -> &'static str {
              have there, or if it ends inside a character."
         }
         ProtocolError::ForbiddenCloseCode(_) => {
-            "Some codes only describe how a connection has ended (1005, 1006, 1015), some are not defined, and \
-             numbers below 1000 or above 4999 are not used at all. None of these may be sent."
+            "Some codes only describe how a connection has ended (1005, 1006, 1015), some are kept for later, \
+             numbers below 1000 are not used, and above 4999 the RFC gives none to anybody. None of these may be sent."
         }
         ProtocolError::TextNotUtf8 => {
             "Text is UTF-8. A message fails at the first byte that UTF-8 can't have there, without waiting for the \

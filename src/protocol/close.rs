@@ -84,6 +84,7 @@ impl CloseCode {
             1016..=2999 => false,
             // §7.4.2: 3000-3999 are for libraries and frameworks, 4000-4999 for private use.
             3000..=4999 => true,
+            // §7.4.2 ends at 4999.
             5000.. => false,
         }
     }
