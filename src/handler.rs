@@ -136,7 +136,8 @@ pub trait Handler {
 #[non_exhaustive]
 pub struct Closed<'a> {
     /// _The WebSocket Connection Close Code_ (§7.1.5): the peer's; 1005 if its Close had none; 1006 if no Close
-    /// came. Where the server failed the connection (§7.1.7) it is the code for its reason.
+    /// came. Where the server failed the connection (§7.1.7) it is the code of the server's own Close, and not
+    /// 1006, which would not say why.
     pub code: CloseCode,
     /// _The WebSocket Connection Close Reason_ (§7.1.6), from where the code is from; often empty. A peer
     /// chooses it freely: escape it before you show it.

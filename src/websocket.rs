@@ -145,8 +145,8 @@ impl<'a, S> WebSocket<'a, S> {
     ///
     /// No message of this connection reaches a hook after this, and nothing can be sent to it. `on_close`
     /// comes when the peer has answered, or not answered within `close_timeout`.
-    /// [`CloseCode::NO_STATUS_RECEIVED`] sends a Close without a body. A code that must not be sent (§7.4) is
-    /// logged as an error and becomes 1011.
+    /// [`CloseCode::NO_STATUS_RECEIVED`] sends a Close without a body. A code that a server must not send (§7.4,
+    /// 1010 among them) is logged as an error and becomes 1011.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));

@@ -100,7 +100,8 @@ impl Session {
             }
             // 1005 stands for no code at all.
             Act::Close(Some(1005)) => (sender.close(CloseCode(1005), "", &mut out), self.model.close(None)),
-            Act::Close(Some(code)) if !model::may_be_sent(*code) => {
+            // 1010 is a client's code (§7.4.1).
+            Act::Close(Some(code)) if *code == 1010 || !model::may_be_sent(*code) => {
                 (sender.close(CloseCode(*code), "", &mut out), None)
             }
             Act::Close(Some(code)) => {

@@ -16,23 +16,21 @@ use super::{
 };
 use crate::{
     cause::Cause,
-    protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response},
+    protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response, Sender},
     trace,
 };
 
 impl<S> Peers<S> {
     /// Begins the closing handshake (§7.1.2).
     pub(crate) fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
-        let code = if code.may_be_sent() || code == CloseCode::NO_STATUS_RECEIVED {
+        let code = if code.may_be_sent_by_server() || code == CloseCode::NO_STATUS_RECEIVED {
             code
         } else {
             error!("connection {id}: §7.4: close code {code} must not be sent; 1011 is sent instead");
             CloseCode::INTERNAL_ERROR
         };
         if self.is_open(id) {
-            self.push_with(id, |peer, out| {
-                trace::sending(id, out, |out| peer.sender.close(code, reason, out))
-            });
+            self.push_close(id, |sender, out| sender.close(code, reason, out));
             self.set_stage(id, Stage::Closing);
         }
     }
@@ -46,9 +44,7 @@ impl<S> Peers<S> {
     pub(crate) fn close_received(&mut self, id: ConnId, frame: Option<CloseFrame<'_>>) {
         let Some(peer) = self.get(id) else { return };
         let cause = if peer.sender.is_close_sent() { Cause::Local } else { Cause::Peer };
-        self.push_with(id, |peer, out| {
-            trace::sending(id, out, |out| peer.sender.answer(&Event::Close(frame), out));
-        });
+        self.push_close(id, |sender, out| sender.answer(&Event::Close(frame), out));
         let code = frame.map_or(CloseCode::NO_STATUS_RECEIVED, |frame| frame.code);
         let reason = frame.map_or("", |frame| frame.reason).to_owned();
         self.end(id, Ending { code, reason, cause, clean: true });
@@ -98,9 +94,15 @@ impl<S> Peers<S> {
 
     /// _Fail the WebSocket Connection_ (§7.1.7): says Close, waits for no answer, and ends.
     pub(super) fn fail(&mut self, id: ConnId, code: CloseCode, reason: &str, cause: Cause) {
-        self.push_with(id, |peer, out| trace::sending(id, out, |out| peer.sender.close(code, reason, out)));
+        self.push_close(id, |sender, out| sender.close(code, reason, out));
         self.end(id, Ending { code, reason: reason.to_owned(), cause, clean: false });
         self.finish(id);
+    }
+
+    /// Queues our Close. A pong that is owed goes before it (§5.5.2): after a Close nothing may follow.
+    fn push_close<T>(&mut self, id: ConnId, encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T) {
+        self.queue_owed_pong(id);
+        self.push_with(id, |peer, out| trace::sending(id, out, |out| encode(&mut peer.sender, out)));
     }
 
     /// The peer has closed its side of TCP. What waits for it still goes out.

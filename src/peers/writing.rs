@@ -301,7 +301,15 @@ impl<S> Peers<S> {
             self.resumable.push(id);
         }
         waiting.until_pong = waiting.until_pong.saturating_sub(len);
-        if waiting.until_pong == 0
+        if waiting.until_pong == 0 {
+            self.queue_owed_pong(id);
+        }
+    }
+
+    /// Queues the pong for the newest ping that found the socket full, if one is owed (§5.5.2).
+    pub(super) fn queue_owed_pong(&mut self, id: ConnId) {
+        if let Some(peer) = self.table.get_mut(id)
+            && let Some(waiting) = &mut peer.waiting
             && let Some(payload) = waiting.pong.take()
         {
             waiting.backlog.push_with(|out| {

@@ -89,6 +89,23 @@ impl CloseCode {
         }
     }
 
+    /// Returns whether a server may give the code as its own reason: every code that
+    /// [may be sent](Self::may_be_sent) but 1010.
+    ///
+    /// §7.4.1: 1010 "is not used by the server, because it can fail the WebSocket handshake instead". The answer
+    /// to a client's 1010 repeats that code all the same (§5.5.1), as the client's reason.
+    ///
+    /// ```
+    /// use wirehook::protocol::CloseCode;
+    ///
+    /// assert!(CloseCode::GOING_AWAY.may_be_sent_by_server());
+    /// assert!(CloseCode::MANDATORY_EXTENSION.may_be_sent()); // by a client
+    /// assert!(!CloseCode::MANDATORY_EXTENSION.may_be_sent_by_server());
+    /// ```
+    pub const fn may_be_sent_by_server(self) -> bool {
+        self.may_be_sent() && self.0 != Self::MANDATORY_EXTENSION.0
+    }
+
     /// What §7.4.1 calls the code, if it has a name.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {

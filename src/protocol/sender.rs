@@ -206,8 +206,9 @@ impl Sender {
         if code == CloseCode::NO_STATUS_RECEIVED {
             return self.close_frame(None, out);
         }
-        // §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control frame".
-        if !code.may_be_sent() {
+        // §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control frame", and 1010 "is
+        // not used by the server".
+        if !code.may_be_sent_by_server() {
             return Err(SendError::ForbiddenCloseCode);
         }
         self.close_frame(Some(CloseFrame { code, reason }), out)

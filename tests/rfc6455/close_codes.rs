@@ -63,6 +63,7 @@ fn every_code_is_allowed_or_forbidden_as_the_rfc_says() {
     for code in 0..=u16::MAX {
         let is_allowed = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         assert_eq!(CloseCode(code).may_be_sent(), is_allowed, "{code}");
+        assert_eq!(CloseCode(code).may_be_sent_by_server(), is_allowed && code != 1010, "{code}");
     }
     assert!(ALLOWED.iter().all(|&code| CloseCode(code).may_be_sent()));
     assert!(!FORBIDDEN.iter().any(|&code| CloseCode(code).may_be_sent()));
@@ -71,7 +72,7 @@ fn every_code_is_allowed_or_forbidden_as_the_rfc_says() {
 #[test]
 fn allowed_code_can_be_sent() {
     // §7.4
-    for code in ALLOWED {
+    for code in ALLOWED.into_iter().filter(|code| *code != 1010) {
         let mut out = Vec::new();
         Sender::default().close(CloseCode(code), "why", &mut out).unwrap();
         assert_eq!(out, sent_close(code, "why"));
@@ -81,7 +82,8 @@ fn allowed_code_can_be_sent() {
 #[test]
 fn forbidden_code_can_not_be_sent() {
     // §7.4
-    for code in FORBIDDEN {
+    // §7.4.1: 1010 "is not used by the server".
+    for code in FORBIDDEN.into_iter().chain([1010]) {
         // 1005 has a meaning to the sender: a Close without a body.
         if code == 1005 {
             continue;

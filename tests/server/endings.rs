@@ -89,6 +89,8 @@ fn a_local_close_says_only_what_a_close_frame_may_say() {
         ("none", Frame { first: CLOSE, payload: vec![] }),
         ("1013", Frame::close(1013, "why")),
         ("1006", Frame::close(1011, "why")),
+        // A server says in the handshake which extensions it misses.
+        ("1010", Frame::close(1011, "why")),
         ("999", Frame::close(1011, "why")),
         ("5000", Frame::close(1011, "why")),
     ];

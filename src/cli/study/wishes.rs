@@ -95,8 +95,8 @@ fn fail(code: &str) -> Result<Deed<'_>, &'static str> {
 fn close(rest: &str) -> Result<Deed<'_>, &'static str> {
     let (code, reason) = split(rest);
     let code = CloseCode(code.parse().map_err(|_| "a close code is a number")?);
-    if !code.may_be_sent() && code != CloseCode::NO_STATUS_RECEIVED {
-        return Err("this code must not stand in a Close frame (§7.4)");
+    if !code.may_be_sent_by_server() && code != CloseCode::NO_STATUS_RECEIVED {
+        return Err("this code must not stand in a server's Close frame (§7.4)");
     }
     if reason.len() > MAX_CLOSE_REASON {
         return Err("a reason has 123 bytes at most");

@@ -285,6 +285,62 @@ fn of_many_pings_that_find_the_socket_full_only_the_last_is_answered() {
 }
 
 #[test]
+fn a_pong_that_is_owed_goes_before_every_close() {
+    // §5.5.2: a ping MUST be answered "unless it already received a Close frame"; §5.5.1: nothing follows a Close.
+    type Ending = (&'static str, u16, fn(&mut World, &Client));
+    let endings: [Ending; 7] = [
+        ("the peer's", 1000, |world, client| world.sends(client, &frame(0x88, &[3, 232]))),
+        ("ours, from its own hook", 1000, |world, client| {
+            world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
+            world.sends(client, &frame(0x81, b"close"));
+        }),
+        ("ours, from another hook", 1000, |world, _| {
+            let other = world.open();
+            let id = world.recorder.0.opened.borrow()[0];
+            world.on_message(move |ws, _| ws.close_to(id, CloseCode::NORMAL, ""));
+            world.sends(&other, &frame(0x81, b"close"));
+        }),
+        ("ours, from another thread", 1000, |world, _| {
+            let id = world.recorder.0.opened.borrow()[0];
+            world.handle.close(id, CloseCode::NORMAL, "").unwrap();
+            world.wake();
+        }),
+        ("the shutdown's", 1001, |world, _| {
+            world.handle.shutdown();
+            world.wake();
+        }),
+        ("that of a broken rule", 1002, |world, client| world.sends(client, &frame(0x83, b""))),
+        ("that of a panic", 1011, |world, client| {
+            world.recorder.0.panics_in.set(Some("on_message"));
+            world.sends(client, &frame(0x81, b"x"));
+        }),
+    ];
+    for (name, code, end) in endings {
+        let mut world = World::new(|_| {});
+        let client = slow(&mut world, 1000);
+        world.sends(&client, &[frame(0x89, b"older"), frame(0x89, b"newest")].concat());
+        end(&mut world, &client);
+        let written = world.takes_all(&client);
+        let (pong, close) = written[1000..].split_at(8);
+        assert_eq!(pong, served(0x8A, b"newest"), "{name}");
+        assert!(is_close(close, code), "{name}: {close:?}");
+        world.finish();
+    }
+}
+
+#[test]
+fn a_pong_is_owed_once_although_its_place_in_the_queue_is_taken() {
+    let mut world = World::new(|_| {});
+    let client = slow(&mut world, 1000);
+    world.sends(&client, &frame(0x89, b"ping"));
+    world.takes(&client, 1);
+    world.sends(&client, &frame(0x88, &[3, 232]));
+    let written = world.takes_all(&client);
+    assert_eq!(written[999..], [&served(0x8A, b"ping")[..], b"\x88\x02\x03\xe8"].concat());
+    world.finish();
+}
+
+#[test]
 fn pings_of_a_client_that_takes_single_bytes_do_not_pile_up_pongs() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let (client, other) = (slow(&mut world, 100), world.open());
