@@ -98,10 +98,13 @@ impl Server {
         self.child.id()
     }
 
+    pub(crate) fn figures_address(&self) -> io::Result<SocketAddr> {
+        self.figures.ok_or_else(|| io::Error::other("it has no figures"))
+    }
+
     /// All figures by their name, labels included.
     pub(crate) fn figures(&self) -> io::Result<BTreeMap<String, f64>> {
-        let mut stream =
-            TcpStream::connect(self.figures.ok_or_else(|| io::Error::other("it has no figures"))?)?;
+        let mut stream = TcpStream::connect(self.figures_address()?)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         let mut text = String::new();
@@ -118,6 +121,15 @@ impl Server {
     /// Asks it to end in order.
     pub(crate) fn terminate(&self) -> io::Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
+    }
+
+    /// Stops the whole process until [`go_on`](Self::go_on).
+    pub(crate) fn pause(&self) -> io::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::STOP)?)
+    }
+
+    pub(crate) fn go_on(&self) -> io::Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
     }
 
     /// How it has ended, if it has.

@@ -3,10 +3,17 @@
 //! This folder knows what an attacker does and how much harm is tolerated. One file per attack.
 
 mod fan_out;
+mod stopped_process;
+mod timers;
 
 use crate::scenario::Group;
 
 pub(crate) const ATTACKS: Group = Group {
     title: "attacks",
-    scenarios: &[("rooms", fan_out::silent_room), ("broadcasts", fan_out::broadcasting_thread)],
+    scenarios: &[
+        ("rooms", fan_out::silent_room),
+        ("broadcasts", fan_out::broadcasting_thread),
+        ("stopped", stopped_process::stopped_process),
+        ("timers", timers::idle_timer),
+    ],
 };

@@ -4,12 +4,13 @@
 
 use std::{env, io, thread, time::Duration};
 
-use wirehook::{HandleError, Server};
+use wirehook::{CloseCode, HandleError, Server, TimerId};
 
 fn main() -> io::Result<()> {
     match env::args().nth(1).as_deref() {
         Some("broadcaster") => broadcaster(),
-        _ => Err(io::Error::other("usage: subject broadcaster")),
+        Some("idle-timer") => idle_timer(),
+        _ => Err(io::Error::other("usage: subject broadcaster|idle-timer")),
     }
 }
 
@@ -33,6 +34,25 @@ fn broadcaster() -> io::Result<()> {
                 }
             }
         });
+    });
+    server.run()
+}
+
+/// Closes connections that are silent for a minute, as the usual idle timer does; echoes binary messages.
+fn idle_timer() -> io::Result<()> {
+    const SILENCE: Duration = Duration::from_secs(60);
+    let server = Server::bind("127.0.0.1:0")?;
+    println!("ws://{}/", server.local_addr()?);
+    let server = server.state::<Option<TimerId>>().on_message(|ws, message| {
+        let id = ws.id();
+        if let Some(timer) = ws.state().take() {
+            ws.all().cancel(timer);
+        }
+        let timer = ws.all().after(SILENCE, move |all| all.close(id, CloseCode::NORMAL, "idle"));
+        *ws.state() = Some(timer);
+        if message.as_text().is_none() {
+            ws.send(message);
+        }
     });
     server.run()
 }

@@ -1,0 +1,95 @@
+//! The whole server is stopped past its deadlines, as a paused VM or a frozen cgroup is, while its clients answer.
+//!
+//! What comes in time waits in the sockets, far more of it than one poll brings. No client that has answered may be
+//! told that it has not.
+
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    thread,
+    time::Duration,
+};
+
+use crate::{
+    probe::Client,
+    scenario::{Stage, has_lived},
+    table::Table,
+    wire::{FIN, PONG, REQUEST},
+};
+
+/// Clients that are pinged and answer, clients that send their whole head, and some that ask for figures.
+const PINGED: usize = 1000;
+const HEADS: usize = 1000;
+const SCRAPES: usize = 10;
+/// A ping of a server, without payload.
+const SERVER_PING: [u8; 2] = [0x89, 0];
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// Longer than all deadlines together.
+const STOPPED: Duration = Duration::from_secs(9);
+
+/// 2,000 clients answer while the server is stopped for 9 s: none is told 1011 or 408.
+pub(super) fn stopped_process(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    let options = ["--ping-interval", "2s", "--pong-timeout", "4s", "--handshake-timeout", "8s"];
+    let mut server = stage.server(&options, None)?;
+    let most = (stage.descriptors.saturating_sub(200) / 2) as usize;
+    let mut pinged = open(PINGED.min(most), || Client::open(server.address))?;
+    let mut heads = open(HEADS.min(most), || connect(server.address))?;
+    let mut scrapes = open(SCRAPES, || connect(server.figures_address()?))?;
+    thread::sleep(PING_INTERVAL);
+    let were_pinged = pinged.iter_mut().filter_map(|it| read_ping(it).ok()).count();
+
+    server.pause()?;
+    let answers = pinged.iter_mut().try_for_each(|it| it.say(FIN | PONG, b""));
+    let answers = answers.and_then(|()| heads.iter_mut().try_for_each(|it| it.write_all(REQUEST.as_bytes())));
+    let answers = answers.and_then(|()| {
+        scrapes.iter_mut().try_for_each(|it| it.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"))
+    });
+    thread::sleep(STOPPED);
+    server.go_on()?;
+    answers?;
+
+    table.tell("the server is stopped for 9 s while its clients answer", "");
+    check_all(table, "  pinged before the stop", were_pinged, pinged.len(), None);
+    let stay = tally(&mut pinged, |it| it.round_trip(b"still here").map(drop));
+    check_all(table, "  answered a ping, and were kept", stay.0, pinged.len(), stay.1);
+    let open = tally(&mut heads, |it| expect_status(it, "101"));
+    check_all(table, "  sent a whole head, and were let in", open.0, heads.len(), open.1);
+    let told = tally(&mut scrapes, |it| expect_status(it, "200"));
+    check_all(table, "  asked for figures, and were told", told.0, scrapes.len(), told.1);
+    has_lived(table, &mut server)
+}
+
+fn open<T>(count: usize, open: impl Fn() -> io::Result<T>) -> io::Result<Vec<T>> {
+    (0..count).map(|_| open()).collect()
+}
+
+fn connect(address: std::net::SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    Ok(stream)
+}
+
+/// Reads one ping and does not answer it.
+fn read_ping(client: &mut Client) -> io::Result<()> {
+    let mut bytes = [0; SERVER_PING.len()];
+    client.stream.read_exact(&mut bytes)?;
+    if bytes == SERVER_PING { Ok(()) } else { Err(io::Error::other(format!("{bytes:?}"))) }
+}
+
+fn expect_status(stream: &mut TcpStream, status: &str) -> io::Result<()> {
+    let mut line = [0; "HTTP/1.1 101".len()];
+    stream.read_exact(&mut line)?;
+    let line = String::from_utf8_lossy(&line);
+    if line == format!("HTTP/1.1 {status}") { Ok(()) } else { Err(io::Error::other(line.into_owned())) }
+}
+
+/// How many of them succeed, and the first failure.
+fn tally<T>(all: &mut [T], mut check: impl FnMut(&mut T) -> io::Result<()>) -> (usize, Option<io::Error>) {
+    let failures: Vec<_> = all.iter_mut().filter_map(|it| check(it).err()).collect();
+    (all.len() - failures.len(), failures.into_iter().next())
+}
+
+fn check_all(table: &mut Table, name: &str, count: usize, all: usize, failure: Option<io::Error>) {
+    let failure = failure.map_or_else(String::new, |error| format!(", one was told: {error}"));
+    table.check(name, format!("{count} of {all}{failure}"), "all", count == all);
+}
