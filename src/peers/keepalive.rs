@@ -25,7 +25,7 @@ impl<S> Peers<S> {
     }
 
     /// Sees to it that the timer looks at a connection in time.
-    pub(super) fn schedule(&mut self, id: ConnId) {
+    pub(crate) fn schedule(&mut self, id: ConnId) {
         let Some(peer) = self.table.get_mut(id) else { return };
         let Some(due) = peer.due(&self.config) else { return };
         if due < peer.scheduled {
@@ -40,6 +40,16 @@ impl<S> Peers<S> {
     pub(super) fn compact_deadlines(&mut self) {
         let table = &self.table;
         self.deadlines.compact(table.len(), |at, id| table.get(id).is_some_and(|it| it.scheduled == at));
+    }
+
+    /// Whether the time of a connection has come.
+    pub(crate) fn is_due(&self, id: ConnId) -> bool {
+        self.get(id).and_then(|peer| peer.due(&self.config)).is_some_and(|due| due <= self.now)
+    }
+
+    /// Whether a connection ends when its time has come; otherwise it is pinged.
+    pub(crate) fn ends_when_due(&self, id: ConnId) -> bool {
+        self.get(id).is_some_and(|peer| peer.stage != Stage::Open || peer.pinged)
     }
 
     /// A connection whose time may have come. Call until there is none.

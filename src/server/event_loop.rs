@@ -54,6 +54,10 @@ const EVENTS: usize = 1024;
 /// How many sockets there may be, beyond `max_connections`, that only wait for a proper goodbye; while there are
 /// more, new clients are dropped without a word.
 const FAREWELLS: usize = 256;
+/// How many connections are looked at in one turn because their time has come. Each may be read from.
+const JUDGED_PER_TURN: usize = 256;
+/// How long the end of a shutdown may take to read the last answers.
+const LAST_LOOKS: Duration = Duration::from_millis(100);
 /// How many connections may ask for figures at once.
 const WATCHERS_AT_ONCE: usize = 16;
 
@@ -230,17 +234,42 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     #[inline(never)]
     fn do_what_is_due(&mut self, clock: impl Fn() -> Millis) {
         if !self.doors().all(Door::is_idle) {
-            self.let_in(clock);
+            self.let_in(&clock);
         }
-        while let Some(id) = self.peers.expire() {
-            // Whose input waits for its turn is not silent: it is we who have not listened.
-            let is_excused = self.conversations[id.index as usize].has_more && self.peers.excuse(id);
-            if !is_excused {
-                conversation::expire(id, &mut self.peers);
-            }
+        for _ in 0..JUDGED_PER_TURN {
+            let Some(id) = self.peers.expire() else { break };
+            self.judge(id);
         }
         self.run_timers();
-        self.go_on_draining();
+        self.go_on_draining(clock);
+    }
+
+    /// Pings, ends or spares a connection whose time has come.
+    fn judge(&mut self, id: ConnId) {
+        // Whose input waits for its turn is not silent: it is we who have not listened.
+        if self.conversations[id.index as usize].has_more && self.peers.excuse(id) {
+            return;
+        }
+        if self.peers.ends_when_due(id) {
+            self.look_at_socket(id);
+        }
+        if self.peers.is_due(id) {
+            conversation::expire(id, &mut self.peers);
+        } else {
+            self.peers.schedule(id);
+        }
+    }
+
+    /// Reads once before a connection is given up, and writes once what the end of a closing one waits for.
+    ///
+    /// After a long hook, or when the process was stopped, more sockets are ready than one poll brings. What came in
+    /// time waits in them, and the peer must not pay for our delay. It is one look: an answer that is not complete
+    /// by then gains nothing.
+    fn look_at_socket(&mut self, id: ConnId) {
+        if !self.peers.is_open(id) {
+            self.peers.flush(id);
+        }
+        self.read(id);
     }
 
     /// Somebody else than a connection has something.
@@ -597,7 +626,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     }
 
     /// Tells those whose time has come, and makes an end when the time is up.
-    fn go_on_draining(&mut self) {
+    fn go_on_draining(&mut self, clock: impl Fn() -> Millis) {
         let Some(drain) = &mut self.drain else { return };
         let now = self.peers.now;
         while let Some(id) = drain.next_to_tell(now) {
@@ -611,7 +640,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
         }
         if drain.is_over(now) {
+            let last_look = clock() + LAST_LOOKS;
             for id in self.peers.ids() {
+                // The answer to our Close may wait in the socket.
+                let is_closing = self.peers.get(id).is_some_and(|peer| peer.stage == Stage::Closing);
+                if is_closing && clock() < last_look {
+                    self.look_at_socket(id);
+                }
                 self.peers.lose(id, Cause::Local);
             }
         }

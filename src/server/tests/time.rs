@@ -267,3 +267,94 @@ fn a_client_that_comes_late_in_a_long_turn_has_its_full_time_all_the_same() {
         assert!(script.take_written().starts_with(b"HTTP/1.1 408 "));
     }
 }
+
+// --- What came in time and was not read yet ----------------------------------------------------------------
+
+/// What a client sends while the loop does not look, until it has had this much time.
+fn sends_unseen(world: &mut World, client: &Client, bytes: &[u8], millis: u64) {
+    client.script.will_read(bytes);
+    world.pass(millis);
+}
+
+#[test]
+fn an_answer_to_a_ping_that_waits_in_the_socket_counts() {
+    // The process was stopped, or a hook took long, and the poll brought the events of others first.
+    let mut world = World::new(|_| {});
+    let (client, silent) = (world.open(), world.open());
+    world.pass(20_000);
+    assert_eq!(client.script.take_written(), PING);
+    sends_unseen(&mut world, &client, &frame(0x8A, b""), 20_000);
+    assert_eq!(client.script.take_written(), b"");
+    assert!(is_close(&silent.script.take_written()[2..], 1011), "who has not answered is given up");
+    assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
+    // Its time begins anew, as after any sign of life.
+    world.pass(19_999);
+    assert_eq!(client.script.take_written(), b"");
+    world.pass(1);
+    assert_eq!(client.script.take_written(), PING);
+    world.finish();
+}
+
+#[test]
+fn a_head_that_waits_in_the_socket_is_answered_and_a_part_of_one_is_not_waited_for() {
+    let mut world = World::new(|config| config.handshake_timeout = Duration::from_secs(10));
+    let (whole, part) = (world.connect(), world.connect());
+    part.script.will_read(&REQUEST[..REQUEST.len() - 1]);
+    sends_unseen(&mut world, &whole, REQUEST, 10_000);
+    assert_eq!(whole.script.take_written(), ANSWER);
+    assert!(part.script.take_written().starts_with(b"HTTP/1.1 408 "), "a look gives it no time");
+    world.sends(&whole, &frame(0x81, b"hi"));
+    assert_eq!(whole.script.take_written(), echo(b"hi"));
+    world.finish();
+}
+
+#[test]
+fn the_answer_to_our_close_that_waits_in_the_socket_makes_a_clean_end() {
+    let mut world = World::new(|_| {});
+    let (client, other) = (world.open(), world.open());
+    world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
+    world.sends(&client, &frame(0x81, b"close"));
+    world.sends(&other, &frame(0x81, b"close"));
+    other.script.will_read(&frame(0x81, b"no answer"));
+    sends_unseen(&mut world, &client, &frame(0x88, &[3, 232]), 5_000);
+    let mut endings = world.endings();
+    endings.sort_by_key(|it| it.0);
+    assert_eq!(
+        endings,
+        [(CloseCode::NORMAL, Cause::Local, true), (CloseCode::ABNORMAL, Cause::Local, false)]
+    );
+    assert!(other.script.is_dropped(), "other frames give no time");
+    world.finish();
+}
+
+#[test]
+fn at_the_end_of_a_shutdown_the_answers_that_wait_are_read() {
+    let mut world = World::new(|_| {});
+    let clients = [(); 300].map(|()| world.open());
+    world.handle.shutdown_within(Duration::from_secs(3));
+    world.wake();
+    clients.iter().for_each(|it| it.script.will_read(&frame(0x88, &[3, 233])));
+    world.pass(3_000);
+    assert!(world.event_loop.is_over());
+    assert_eq!(world.endings(), [(CloseCode::GOING_AWAY, Cause::Local, true); 300]);
+    world.finish();
+}
+
+#[test]
+fn however_many_are_due_a_turn_looks_at_256_of_them() {
+    let mut world = World::new(|_| {});
+    let clients: Vec<Client> = (0..1000).map(|_| world.open()).collect();
+    world.pass(20_000);
+    for client in &clients {
+        assert_eq!(client.script.take_written(), PING);
+        client.script.will_read(&frame(0x8A, b""));
+    }
+    world.now += 20_000;
+    world.turn(&[]);
+    assert_eq!(clients.iter().filter(|it| it.script.is_unread()).count(), 1000 - 256);
+    assert_eq!(world.poll_timeout(), Some(Duration::ZERO));
+    world.settle();
+    assert!(clients.iter().all(|it| !it.script.is_unread()));
+    assert_eq!(world.endings(), []);
+    world.finish();
+}
