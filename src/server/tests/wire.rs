@@ -214,7 +214,9 @@ fn a_message_may_go_to_any_connection_from_open_to_close() {
     world.sends(&client, REQUEST);
     client.script.take_written();
     let to = world.recorder.0.opened.borrow()[0];
-    world.on_message(move |ws, message| drop(ws.send_to(to, message)));
+    world.on_message(move |ws, message| {
+        ws.send_to(to, message);
+    });
     world.sends(&client, &frame(0x81, b"for you"));
     assert_eq!((client.script.take_written(), other.script.take_written()), (vec![], echo(b"for you")));
     world.sends(&other, &frame(0x88, &[3, 232]));
