@@ -878,3 +878,24 @@ fn a_full_descriptor_table_is_survived() {
     drop((clients, waiting));
     assert_eq!(process.wait().0.code(), Some(0));
 }
+
+#[test]
+fn probes_are_answered_though_the_descriptor_table_is_full() {
+    let script = "ulimit -n 24; exec \"$0\" --listen 127.0.0.1:0 --metrics 127.0.0.1:0";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, BINARY_PATH]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    let line = process.expect_logged("figures on http://");
+    let metrics = line.split("http://").nth(1).and_then(|it| it.split('/').next()).unwrap();
+    let metrics: SocketAddr = metrics.parse().unwrap();
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::connect(address)).collect();
+    clients[0].write(REQUEST.as_bytes());
+    process.expect_logged("accepting no clients for now");
+    let _idle: Vec<Client> = (0..3).map(|_| Client::connect(metrics)).collect();
+    for _ in 0..10 {
+        let mut probe = Client::connect(metrics);
+        probe.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(probe.refusal().body, "ok\n");
+    }
+    clients[0].expect_open();
+}
