@@ -738,9 +738,9 @@ fn a_broken_rule_is_logged_with_its_section() {
 // --- Signals ---------------------------------------------------------------------------------------------
 
 #[test]
-fn sigterm_and_sigint_close_every_connection_and_exit_with_0() {
+fn each_ending_signal_closes_every_connection_and_exits_with_0() {
     // §7.4.1
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let (process, address) = Process::start(&[]);
         let mut clients: Vec<Client> = (0..5).map(|_| Client::open(address)).collect();
         process.signal(signal);
@@ -752,6 +752,22 @@ fn sigterm_and_sigint_close_every_connection_and_exit_with_0() {
         drop(clients);
         assert_eq!(process.wait().0.code(), Some(0), "{signal}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_under_nohup_outlives_its_terminal() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" --listen 127.0.0.1:0", BINARY_PATH]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    process.signal("HUP");
+    let mut client = Client::open(address);
+    client.send_text("still served");
+    client.expect_text("still served");
+    process.signal("TERM");
+    client.expect_close(1001, "server is shutting down");
+    drop(client);
+    assert_eq!(process.wait().0.code(), Some(0));
 }
 
 #[test]

@@ -74,7 +74,7 @@ What is told:
   -h, --help                this
   -V, --version             the version
 
-Ctrl-C or SIGTERM closes every connection with 1001 and exits with 0; once more exits at once.
+Ctrl-C, SIGTERM or SIGHUP closes every connection with 1001 and exits with 0; once more exits at once.
 ";
 
 /// Recordings are for looking at a session; they shall not fill the disk of a server that is forgotten.
