@@ -67,7 +67,7 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn arguments_that_make_no_sense_are_told_in_one_line() {
-    let cases: [(&[&str], &str); 26] = [
+    let cases: [(&[&str], &str); 28] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
         (&["dance"], "echo, greet and study"),
@@ -86,6 +86,8 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--nodelay", "perhaps"], "on or off"),
         (&["--subprotocol", "two words"], "two words"),
         (&["--explain=xml"], "text or json"),
+        (&["--explain", "json"], "--explain=json"),
+        (&["echo", "--explain", "text"], "--explain=text"),
         (&["accept"], "no key"),
         (&["accept", "a", "b"], "b"),
         (&["decode"], "nothing to decode"),
@@ -103,6 +105,55 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         assert!(text.contains(told), "{args:?}: {text}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+}
+
+/// The long options of a help that take a value.
+fn options_with_values(command: &[&str]) -> Vec<String> {
+    let help = String::from_utf8(run(&[command, &["--help"]].concat()).stdout).unwrap();
+    let options = help.lines().filter_map(|line| line.strip_prefix("  --")?.split_once(' '));
+    let with_values = options.filter(|(_, rest)| rest.starts_with(|it: char| it.is_ascii_alphabetic()));
+    with_values.map(|(name, _)| format!("--{name}")).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_value_names_its_option() {
+    // Any text may be one of their values.
+    let free = ["--listen", "--origin", "--metrics", "--record", "--host", "--file", "--extract"];
+    let mut count = 0;
+    for command in [&[][..], &["decode"], &["replay"]] {
+        for option in options_with_values(command) {
+            if free.contains(&&*option) {
+                continue;
+            }
+            let output = run(&[command, &[&*option, "no\u{1b}such value"]].concat());
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{command:?} {option}: {text}");
+            assert!(
+                text.starts_with(&format!("wirehook: {option} ")) && text.contains("such value"),
+                "{text}"
+            );
+            assert!(!text.contains('\x1b') && text.lines().count() == 1, "{text}");
+            count += 1;
+        }
+    }
+    assert!(count > 18, "{count} options");
+}
+
+#[test]
+fn help_is_a_word_too() {
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&["help"], &["--help"]),
+        (&["help", "echo"], &["--help"]),
+        (&["help", "decode"], &["decode", "--help"]),
+        (&["help", "accept"], &["accept", "--help"]),
+        (&["help", "replay"], &["replay", "--help"]),
+    ];
+    for (asked, usual) in cases {
+        let (output, expected) = (run(asked), run(usual));
+        assert!(output.status.success() && output.stderr.is_empty(), "{asked:?}");
+        assert_eq!(output.stdout, expected.stdout, "{asked:?}");
+    }
+    assert_eq!(run(&["help", "dance"]).status.code(), Some(2));
 }
 
 #[test]
