@@ -329,3 +329,45 @@ impl<S: Default> Handler for Hooks<S> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+    use crate::protocol::ProtocolError;
+
+    #[test]
+    fn a_line_of_a_log_names_each_cause_and_whether_it_was_clean() {
+        for (cause, clean, line) in [
+            (Cause::Peer, true, "1000 normal closure, by the peer, clean"),
+            (Cause::Local, true, "1000 normal closure, by the server, clean"),
+            (Cause::Local, false, "1000 normal closure, by the server, not clean"),
+            (
+                Cause::Protocol(ProtocolError::UnmaskedFrame),
+                false,
+                "1000 normal closure, broken rule §5.1, not clean",
+            ),
+            (Cause::Timeout, false, "1000 normal closure, no sign of life, not clean"),
+            (Cause::Backpressure, false, "1000 normal closure, slow consumer, not clean"),
+            (Cause::Overload, false, "1000 normal closure, server overloaded, not clean"),
+            (Cause::Panic, false, "1000 normal closure, a hook has panicked, not clean"),
+            (
+                Cause::Transport(ErrorKind::BrokenPipe),
+                false,
+                "1000 normal closure, transport: broken pipe, not clean",
+            ),
+        ] {
+            assert_eq!(Closed::new(CloseCode::NORMAL, "", cause, clean).to_string(), line);
+        }
+    }
+
+    #[test]
+    fn a_peers_reason_forges_no_line_and_steers_no_terminal() {
+        let reason = "bye\r\n0.1 INFO  all is well\x1b[2J \u{202e}\"\\ \u{9b}\0grüße";
+        let line = Closed::new(CloseCode::NORMAL, reason, Cause::Peer, true).to_string();
+        let shown = r#""bye\r\n0.1 INFO  all is well\u{1b}[2J \u{202e}\"\\ \u{9b}\0grüße""#;
+        assert_eq!(line, format!("1000 normal closure {shown}, by the peer, clean"));
+        assert!(!line.contains(char::is_control));
+    }
+}

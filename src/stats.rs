@@ -39,7 +39,7 @@ const CAUSES: [&str; 8] =
 pub struct Stats {
     /// Connections that are open now, or on their way there.
     pub connections: u64,
-    /// Sockets that there are now: those, the ones that only wait for their end, and the ones that ask for figures.
+    /// Sockets that there are now: those, and the ones that only wait for their end.
     pub sockets: u64,
     /// Clients that were accepted from the listening socket.
     pub accepted: u64,
@@ -62,10 +62,8 @@ pub struct Stats {
     /// Connections that were closed because the server held too much; see
     /// [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes).
     pub shed: u64,
-    /// Clients that were dropped without an answer because the operating system refused to watch their socket.
+    /// Clients that were dropped without an answer because too many were being refused.
     pub dropped_clients: u64,
-    /// Sockets that only waited for their end and were closed before it came, to make room for others.
-    pub evicted: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// How long turns took in all: the share of one core that the loop works.
@@ -138,7 +136,7 @@ impl Stats {
     }
 
     /// Name, type, help and value of every figure that has no label.
-    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 17] {
+    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 16] {
         let figure = |name, kind, help, value: u64| (name, kind, help, value as f64);
         [
             figure("connections", "gauge", "Connections that are open or opening.", self.connections),
@@ -159,7 +157,6 @@ impl Stats {
             figure("buffered_bytes", "gauge", "Bytes held for messages and slow peers.", self.buffered_bytes),
             figure("shed_total", "counter", "Connections closed for memory.", self.shed),
             figure("dropped_clients_total", "counter", "Clients dropped unanswered.", self.dropped_clients),
-            figure("evicted_total", "counter", "Leaving sockets closed early, to make room.", self.evicted),
             figure("turns_total", "counter", "Turns of the loop.", self.turns),
             ("busy_seconds_total", "counter", "Time spent in turns.", self.busy.as_secs_f64()),
             ("longest_turn_seconds", "gauge", "The longest turn so far.", self.longest_turn.as_secs_f64()),
@@ -216,6 +213,110 @@ mod tests {
         assert_eq!((stats.handshakes(418), stats.handshakes(499)), (1, 1), "told apart together");
         assert_eq!((stats.closed, stats.closes(1000), stats.closes(4321), stats.closes(4999)), (2, 1, 1, 1));
         assert_eq!(stats.closes_by(Cause::Transport(std::io::ErrorKind::Other)), 1);
+    }
+
+    #[test]
+    fn each_cause_each_code_and_each_status_has_a_line_of_its_own() {
+        use std::io::ErrorKind;
+
+        use crate::protocol::ProtocolError;
+
+        for (cause, label) in [
+            (Cause::Peer, "peer"),
+            (Cause::Local, "local"),
+            (Cause::Protocol(ProtocolError::UnmaskedFrame), "protocol"),
+            (Cause::Timeout, "timeout"),
+            (Cause::Backpressure, "backpressure"),
+            (Cause::Overload, "overload"),
+            (Cause::Panic, "panic"),
+            (Cause::Transport(ErrorKind::BrokenPipe), "transport"),
+        ] {
+            let mut stats = Stats::default();
+            stats.count_close(1000, cause);
+            assert_eq!(stats.closes_by(cause), 1);
+            assert_eq!(counted(&stats, "closes_by_cause_total"), [format!("{{cause=\"{label}\"}} 1")]);
+        }
+        for code in CODES.into_iter().chain([1004, 1015, 2999, 3001, 4000]) {
+            let mut stats = Stats::default();
+            stats.count_close(code, Cause::Peer);
+            let label = if CODES.contains(&code) { code.to_string() } else { "other".to_owned() };
+            assert_eq!(counted(&stats, "closes_total"), [format!("{{code=\"{label}\"}} 1")]);
+        }
+        for status in STATUSES.into_iter().chain([100, 102, 200, 418, 505]) {
+            let mut stats = Stats::default();
+            stats.count_handshake(status);
+            let label = if STATUSES.contains(&status) { status.to_string() } else { "other".to_owned() };
+            assert_eq!(counted(&stats, "handshakes_total"), [format!("{{status=\"{label}\"}} 1")]);
+            assert_eq!(stats.opened, u64::from(status == 101));
+        }
+    }
+
+    /// The lines of a figure that are not 0, without its name.
+    fn counted(stats: &Stats, name: &str) -> Vec<String> {
+        let text = stats.prometheus();
+        let start = format!("wirehook_{name}{{");
+        let lines = text.lines().filter(|line| line.starts_with(&start) && !line.ends_with(" 0"));
+        lines.map(|line| line[start.len() - 1..].to_owned()).collect()
+    }
+
+    #[test]
+    fn each_figure_stands_under_its_own_name() {
+        let stats = Stats {
+            connections: 1,
+            sockets: 2,
+            accepted: 3,
+            opened: 4,
+            closed: 5,
+            received_bytes: 6,
+            sent_bytes: 7,
+            received_messages: 8,
+            sent_messages: 9,
+            dropped_messages: 10,
+            buffered_bytes: 11,
+            shed: 12,
+            dropped_clients: 13,
+            turns: 14,
+            busy: Duration::from_secs(15),
+            longest_turn: Duration::from_secs(16),
+            ..Stats::default()
+        };
+        let names = [
+            "connections",
+            "sockets",
+            "accepted_total",
+            "opened_total",
+            "closed_total",
+            "received_bytes_total",
+            "sent_bytes_total",
+            "received_messages_total",
+            "sent_messages_total",
+            "dropped_messages_total",
+            "buffered_bytes",
+            "shed_total",
+            "dropped_clients_total",
+            "turns_total",
+            "busy_seconds_total",
+            "longest_turn_seconds",
+        ];
+        let text = stats.prometheus();
+        for (name, value) in names.iter().zip(1..) {
+            assert!(
+                text.contains(&format!("\nwirehook_{name} {value}\n")),
+                "{name} is not {value} in {text}"
+            );
+            let kind = if name.ends_with("_total") { "counter" } else { "gauge" };
+            assert!(text.contains(&format!("\n# TYPE wirehook_{name} {kind}\n")), "{name}");
+        }
+    }
+
+    #[test]
+    fn turns_add_up_and_the_longest_stays_the_longest() {
+        let mut stats = Stats::default();
+        for millis in [20, 500, 30, 40] {
+            stats.count_turn(Duration::from_millis(millis));
+        }
+        assert_eq!((stats.turns, stats.busy), (4, Duration::from_millis(590)));
+        assert_eq!(stats.longest_turn, Duration::from_millis(500));
     }
 
     #[test]

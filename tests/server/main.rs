@@ -15,5 +15,6 @@ mod figures;
 mod flow;
 mod opening;
 mod sending;
+mod setup;
 mod threads;
 mod time;

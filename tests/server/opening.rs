@@ -175,10 +175,12 @@ fn a_header_that_cannot_be_sent_is_answered_with_500() {
         server.on_upgrade(|request, _| match request.path() {
             "/split" => Upgrade::accept().header("X-Name", "a\r\nX-Evil: b"),
             "/own" => Upgrade::accept().header("sec-websocket-accept", "mine"),
+            "/first" => Upgrade::accept().header("X-Name", "a\nb").header("X-Good", "c"),
+            "/last" => Upgrade::accept().header("X-Good", "c").header("UPGRADE", "d"),
             _ => Upgrade::reject(403, "").header("no token", "x"),
         })
     });
-    for target in ["/split", "/own", "/reject"] {
+    for target in ["/split", "/own", "/first", "/last", "/reject"] {
         let mut client = Client::connect(server.address);
         client.write(request(target, "").as_bytes());
         let refusal = client.refusal();

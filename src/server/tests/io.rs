@@ -211,9 +211,9 @@ fn a_failed_write_is_the_cause_of_the_end() {
 }
 
 /// A client in a stage of its life, and whether `on_close` has been called by then.
-type Life = (&'static str, fn(&mut World) -> Client, bool);
+pub(super) type Life = (&'static str, fn(&mut World) -> Client, bool);
 
-const STAGES: &[Life] = &[
+pub(super) const STAGES: &[Life] = &[
     ("connecting", World::connect, false),
     (
         "in the middle of the head",

@@ -10,6 +10,10 @@
 //! - `pressure.rs`: slow peers, and what is held for them.
 //! - `memory.rs`: what peers can make the server hold.
 //! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
+//! - `stages.rs`: every way to send, to a connection in every stage.
+//! - `endings.rs`: every way to end, and what `on_close` is told of it.
+//! - `again.rs`: what happens for the second time.
+//! - `several.rs`: what one connection causes for others, and several of which the first one is bad.
 //! - `figures.rs`: the figures agree with what was done, at the end of every scenario; the metrics listener.
 //! - `watching.rs`: what an observer is told.
 //! - `random.rs`: everything at once, by fixed seeds.
@@ -20,7 +24,11 @@
 #![cfg_attr(not(test), allow(dead_code, unused_imports))]
 
 #[cfg(test)]
+mod again;
+#[cfg(test)]
 mod doors;
+#[cfg(test)]
+mod endings;
 mod figures;
 pub(crate) mod fuzz;
 #[cfg(test)]
@@ -33,6 +41,10 @@ mod memory;
 mod pressure;
 #[cfg(test)]
 mod random;
+#[cfg(test)]
+mod several;
+#[cfg(test)]
+mod stages;
 #[cfg(test)]
 mod time;
 mod watching;
@@ -68,8 +80,6 @@ const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-/// What an accept fails with when no file descriptor is free.
-const EMFILE: i32 = 24;
 /// The place of a client that was dropped before it had one.
 const NOWHERE: usize = usize::MAX - 99;
 
@@ -122,36 +132,6 @@ struct Waiting {
     calls: Cell<usize>,
     /// All clients that were accepted.
     accepted: RefCell<Vec<Script>>,
-    descriptors: Rc<Descriptors>,
-}
-
-/// The file descriptors that a world has for its clients and for what is held in reserve.
-#[derive(Default)]
-struct Descriptors {
-    most: Cell<Option<usize>>,
-    clients: RefCell<Vec<Script>>,
-    spares: Cell<usize>,
-}
-
-/// One of them that is held in reserve.
-struct Spare(Rc<Descriptors>);
-
-impl Drop for Spare {
-    fn drop(&mut self) {
-        self.0.spares.set(self.0.spares.get() - 1);
-    }
-}
-
-impl Descriptors {
-    fn in_use(&self) -> usize {
-        let mut clients = self.clients.borrow_mut();
-        clients.retain(|it| !it.is_dropped());
-        clients.len() + self.spares.get()
-    }
-
-    fn is_one_free(&self) -> bool {
-        self.most.get().is_none_or(|most| self.in_use() < most)
-    }
 }
 
 impl Queue {
@@ -169,29 +149,14 @@ impl Queue {
 }
 
 impl Listener for Queue {
-    type Spare = Spare;
-
-    fn spare(&self) -> Option<Spare> {
-        let descriptors = &self.0.descriptors;
-        descriptors.is_one_free().then(|| {
-            descriptors.spares.set(descriptors.spares.get() + 1);
-            Spare(Rc::clone(descriptors))
-        })
-    }
-
     fn accept(&self) -> std::io::Result<(Stream, SocketAddr)> {
         self.0.calls.set(self.0.calls.get() + 1);
         if let Some(error) = self.0.failure.get() {
             return Err(error.into());
         }
-        // As on Linux, whether or not there is somebody to accept.
-        if !self.0.descriptors.is_one_free() {
-            return Err(std::io::Error::from_raw_os_error(EMFILE));
-        }
         let next = self.0.clients.borrow_mut().pop_front().unwrap_or(Err(ErrorKind::WouldBlock));
         let (script, address) = next?;
         self.0.accepted.borrow_mut().push(script.clone());
-        self.0.descriptors.clients.borrow_mut().push(script.clone());
         Ok((Stream::Script(script), SocketAddr::new(address, 5)))
     }
 }
@@ -199,6 +164,7 @@ impl Listener for Queue {
 // --- What the hooks do -------------------------------------------------------------------------------------
 
 type Action = Box<dyn FnMut(&mut WebSocket<'_>, Message<'_>)>;
+type Deed = Box<dyn FnMut(&mut WebSocket<'_>)>;
 
 /// Echoes, or does what a test says, and writes down what its hooks were told.
 #[derive(Clone, Default)]
@@ -208,6 +174,8 @@ struct Recorder(Rc<Notes>);
 struct Notes {
     opened: RefCell<Vec<ConnId>>,
     closed: RefCell<Vec<(ConnId, CloseCode, Cause, bool)>>,
+    /// The reasons of those who were closed.
+    reasons: RefCell<Vec<String>>,
     messages: RefCell<Vec<Vec<u8>>>,
     drained: Cell<usize>,
     pings: Cell<usize>,
@@ -216,6 +184,10 @@ struct Notes {
     greeting: RefCell<Vec<u8>>,
     /// What `on_message` does instead of an echo.
     action: RefCell<Option<Action>>,
+    /// What `on_drain` does.
+    on_drain: RefCell<Option<Deed>>,
+    /// What `on_close` does.
+    on_close: RefCell<Option<Deed>>,
     /// The hook that panics when it is called next.
     panics_in: Cell<Option<&'static str>>,
 }
@@ -275,13 +247,20 @@ impl Handler for Recorder {
         self.enter("on_pong");
     }
 
-    fn on_drain(&mut self, _: &mut WebSocket<'_>) {
+    fn on_drain(&mut self, ws: &mut WebSocket<'_>) {
         self.0.drained.set(self.0.drained.get() + 1);
+        if let Some(deed) = &mut *self.0.on_drain.borrow_mut() {
+            deed(ws);
+        }
         self.enter("on_drain");
     }
 
     fn on_close(&mut self, ws: &mut WebSocket<'_>, close: &Closed<'_>) {
         self.0.closed.borrow_mut().push((ws.id(), close.code, close.cause, close.clean));
+        self.0.reasons.borrow_mut().push(close.reason.to_owned());
+        if let Some(deed) = &mut *self.0.on_close.borrow_mut() {
+            deed(ws);
+        }
         self.enter("on_close");
     }
 }
@@ -315,9 +294,7 @@ impl World {
         change(&mut config);
         let poll = Poll::new().unwrap();
         let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
-        let (queue, recorder) = (Queue::default(), Recorder::default());
-        let descriptors = Rc::clone(&queue.0.descriptors);
-        let metrics = Queue(Rc::new(Waiting { descriptors, ..Waiting::default() }));
+        let (queue, metrics, recorder) = (Queue::default(), Queue::default(), Recorder::default());
         let (listener, handler, timers) = (queue.clone(), recorder.clone(), Timers::default());
         let observer = Told::default();
         let metrics_listener = Some(metrics.clone());
@@ -480,6 +457,19 @@ impl World {
 
     fn on_message(&self, action: impl FnMut(&mut WebSocket<'_>, Message<'_>) + 'static) {
         *self.recorder.0.action.borrow_mut() = Some(Box::new(action));
+    }
+
+    fn on_drain(&self, deed: impl FnMut(&mut WebSocket<'_>) + 'static) {
+        *self.recorder.0.on_drain.borrow_mut() = Some(Box::new(deed));
+    }
+
+    fn on_close(&self, deed: impl FnMut(&mut WebSocket<'_>) + 'static) {
+        *self.recorder.0.on_close.borrow_mut() = Some(Box::new(deed));
+    }
+
+    /// The connection that was accepted last.
+    fn last_id(&self) -> ConnId {
+        *self.observer.0.borrow().connected.last().unwrap()
     }
 
     fn endings(&self) -> Vec<(CloseCode, Cause, bool)> {

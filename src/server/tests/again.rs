@@ -1,0 +1,338 @@
+//! What happens for the second time: a second shutdown, accepts that fail again, a timer after a timer, a second
+//! pause, a second ping.
+
+use super::*;
+
+// --- Shutdown ----------------------------------------------------------------------------------------------
+
+#[test]
+fn the_first_of_two_shutdowns_counts_whether_the_loop_has_seen_it_or_not() {
+    for (first, second) in [(7000, 1000), (1000, 7000)] {
+        for has_begun in [false, true] {
+            let mut world = World::new(|config| config.close_timeout = Duration::from_secs(60));
+            let client = world.open();
+            world.handle.shutdown_within(Duration::from_millis(first));
+            if has_begun {
+                world.wake();
+            }
+            world.handle.shutdown_within(Duration::from_millis(second));
+            world.wake();
+            assert!(is_close(&client.script.take_written(), 1001));
+            world.pass(first - 1);
+            assert!(!world.event_loop.is_over(), "{first} ms, not {second}");
+            world.pass(1);
+            assert!(world.event_loop.is_over(), "{first} ms, not {second}");
+            world.finish();
+        }
+    }
+}
+
+#[test]
+fn a_busy_handle_does_not_move_the_end_of_a_shutdown() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    let id = world.last_id();
+    world.handle.shutdown();
+    for _ in 0..4 {
+        world.handle.send(id, "x").unwrap();
+        world.handle.shutdown();
+        world.wake();
+        world.pass(1000);
+    }
+    let close = served(0x88, b"\x03\xe9server is shutting down");
+    assert_eq!(client.script.take_written(), [echo(b"x"), close].concat(), "told once");
+    world.handle.broadcast("y").unwrap();
+    world.wake();
+    world.pass(999);
+    assert!(!world.event_loop.is_over());
+    world.pass(1);
+    assert!(world.event_loop.is_over());
+    world.finish();
+}
+
+#[test]
+fn a_shutdown_that_is_spread_over_more_than_its_time_is_told_in_time() {
+    let mut world = World::new(|config| config.drain_spread = Duration::from_secs(100));
+    let clients = [(); 4].map(|()| world.open());
+    world.handle.shutdown_within(Duration::from_millis(400));
+    world.wake();
+    for (client, at) in clients.iter().zip([0, 100, 200, 300]) {
+        assert!(is_close(&client.script.take_written(), 1001), "at {at}");
+        world.pass(100);
+    }
+    assert!(world.event_loop.is_over());
+    world.finish();
+}
+
+// --- Accepts -----------------------------------------------------------------------------------------------
+
+#[test]
+fn an_accept_that_fails_again_waits_again_and_a_later_failure_is_one_more() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    for _ in 0..3 {
+        let calls = world.queue.0.calls.get();
+        world.queue.0.failure.set(Some(ErrorKind::Other));
+        world.turn(&[ready(LISTENER.0, true, false, false)]);
+        for tries in 1..5 {
+            assert_eq!(world.queue.0.calls.get() - calls, tries);
+            assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
+            world.pass(99);
+            world.turn(&[ready(LISTENER.0, true, false, false)]);
+            assert_eq!(world.queue.0.calls.get() - calls, tries, "not before its time");
+            world.pass(1);
+        }
+        world.queue.0.failure.set(None);
+        world.pass(100);
+        let tries = world.queue.0.calls.get();
+        world.pass(10_000);
+        assert_eq!(world.queue.0.calls.get(), tries, "nothing is to be tried");
+        let client = world.open();
+        world.resets(&client);
+    }
+    world.finish();
+}
+
+#[test]
+fn those_who_were_accepted_before_an_accept_fails_are_served() {
+    let mut world = World::new(|_| {});
+    let (first, second) = (Script::default(), Script::default());
+    world.queue.push(&first, ADDRESS);
+    world.queue.push_failure(ErrorKind::Other);
+    world.queue.push(&second, ADDRESS);
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    let first = world.find(first);
+    assert!(!first.script.is_dropped());
+    world.sends(&first, REQUEST);
+    assert_eq!(first.script.take_written(), ANSWER);
+    world.pass(100);
+    assert!(!world.find(second).script.is_dropped());
+    world.finish();
+}
+
+// --- Timers ------------------------------------------------------------------------------------------------
+
+/// Has the hook of a client do something now.
+fn by_hook(world: &mut World, client: &Client, deed: impl FnMut(&mut WebSocket<'_>) + 'static) {
+    let mut deed = deed;
+    world.on_message(move |ws, _| deed(ws));
+    world.sends(client, &frame(0x81, b"now"));
+    world.recorder.0.action.take();
+}
+
+#[test]
+fn a_hook_after_a_timer_has_no_timer_to_stop() {
+    for panics in [false, true] {
+        let mut world = World::new(|config| config.ping_interval = None);
+        let client = world.open();
+        let count = Rc::new(Cell::new(0));
+        let it = Rc::clone(&count);
+        by_hook(&mut world, &client, move |ws| {
+            let it = Rc::clone(&it);
+            ws.all().every(Duration::from_millis(10), move |_| it.set(it.get() + 1));
+            ws.all().after(Duration::from_millis(10), move |_| assert!(!panics, "a task that panics"));
+        });
+        world.pass(10);
+        by_hook(&mut world, &client, |ws| assert!(!ws.all().stop_timer(), "none runs"));
+        world.pass(10);
+        assert_eq!(count.get(), 2, "it goes on");
+        assert!(world.endings().is_empty());
+        world.finish();
+    }
+}
+
+#[test]
+fn tasks_that_are_due_together_all_run_although_the_first_panics() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let client = world.open();
+    let count = Rc::new(Cell::new(0));
+    let it = Rc::clone(&count);
+    by_hook(&mut world, &client, move |ws| {
+        ws.all().after(Duration::from_millis(10), |_| panic!("the first"));
+        for _ in 0..3 {
+            let it = Rc::clone(&it);
+            ws.all().after(Duration::from_millis(10), move |all| {
+                it.set(it.get() + 1);
+                all.broadcast("tick");
+            });
+        }
+    });
+    world.now += 10;
+    world.turn(&[]);
+    assert_eq!(count.get(), 3, "in one turn");
+    assert_eq!(client.script.take_written(), echo(b"tick").repeat(3));
+    world.finish();
+}
+
+#[test]
+fn a_timer_that_a_task_sets_runs_after_its_own_delay_and_can_be_cancelled_after_it_ran() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let client = world.open();
+    let ran = Rc::new(RefCell::new(Vec::new()));
+    let second = Rc::new(Cell::new(None));
+    let (it, id) = (Rc::clone(&ran), Rc::clone(&second));
+    by_hook(&mut world, &client, move |ws| {
+        let (it, id) = (Rc::clone(&it), Rc::clone(&id));
+        ws.all().after(Duration::from_millis(10), move |all| {
+            it.borrow_mut().push(1);
+            let it = Rc::clone(&it);
+            id.set(Some(all.after(Duration::from_millis(10), move |_| it.borrow_mut().push(2))));
+        });
+    });
+    world.pass(19);
+    assert_eq!(*ran.borrow(), [1], "late by nine, and the second ten later");
+    world.pass(9);
+    assert_eq!(*ran.borrow(), [1]);
+    world.pass(1);
+    assert_eq!(*ran.borrow(), [1, 2]);
+    by_hook(&mut world, &client, move |ws| assert!(!ws.all().cancel(second.get().unwrap()), "it has run"));
+    world.pass(10_000);
+    assert_eq!(*ran.borrow(), [1, 2]);
+    assert_eq!(world.poll_timeout(), None);
+    world.finish();
+}
+
+// --- Pauses, drains, pings ---------------------------------------------------------------------------------
+
+#[test]
+fn a_client_may_be_paused_and_drain_time_and_again() {
+    let mut world = World::new(|config| {
+        (config.max_backpressure, config.ping_interval) = (100, None);
+    });
+    let client = world.open();
+    for round in 1..5 {
+        client.script.set_full(true);
+        world.sends(&client, &frame(0x81, b"full"));
+        let batch = [frame(0x82, &[1; 60]), frame(0x81, b"put aside")].concat();
+        world.sends(&client, &batch);
+        client.script.will_read(&frame(0x81, b"not read"));
+        world.readable(&client);
+        assert!(client.script.is_unread(), "paused in round {round}");
+        assert_eq!(world.recorder.0.drained.get(), round - 1);
+        let expected =
+            [echo(b"full"), served(0x82, &[1; 60]), echo(b"put aside"), echo(b"not read")].concat();
+        assert_eq!(world.takes_all(&client), expected, "round {round}");
+        assert_eq!(world.recorder.0.drained.get(), round);
+    }
+    world.finish();
+}
+
+#[test]
+fn each_silence_has_its_own_ping_and_its_own_time_to_answer() {
+    let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
+    let client = world.open();
+    for answer in [frame(0x8A, b""), frame(0x81, b"x"), frame(0x89, b""), frame(0x8A, b"unasked")] {
+        world.pass(19_999);
+        client.script.take_written();
+        world.pass(1);
+        assert_eq!(client.script.take_written(), [0x89, 0]);
+        world.pass(6_999);
+        world.sends(&client, &answer);
+    }
+    client.script.take_written();
+    world.pass(20_000);
+    assert_eq!(client.script.take_written(), [0x89, 0]);
+    world.pass(6_999);
+    assert!(world.endings().is_empty());
+    world.pass(1);
+    assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
+    world.finish();
+}
+
+#[test]
+fn a_slow_reader_that_takes_a_byte_after_a_ping_has_its_time_anew_while_it_is_open() {
+    let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x82, &[1; 100]));
+    for round in 0..5 {
+        world.pass(20_000);
+        world.pass(6_999);
+        assert_eq!(world.takes(&client, 1).len(), 1, "round {round}");
+    }
+    assert!(world.endings().is_empty(), "each byte is a sign of life");
+    // After its Close it is none.
+    world.sends(&client, &frame(0x88, &[3, 232]));
+    for _ in 0..4 {
+        world.pass(1000);
+        world.takes(&client, 1);
+    }
+    world.pass(999);
+    assert!(!client.script.is_dropped());
+    world.pass(1);
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn a_peer_that_is_full_when_it_is_silent_is_not_pinged() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x81, b"x"));
+    world.pass(20_000);
+    assert_eq!(world.takes_all(&client), echo(b"x"), "a ping would only wait behind it");
+    world.pass(20_000);
+    assert_eq!(client.script.take_written(), [0x89, 0]);
+    world.finish();
+}
+
+// --- The metrics listener ----------------------------------------------------------------------------------
+
+#[test]
+fn sixteen_scrapers_at_once_and_any_number_one_after_another() {
+    let mut world = World::new(|config| config.max_connections = Some(1));
+    let connect = |world: &mut World| {
+        let script = Script::default();
+        world.metrics.push(&script, ADDRESS);
+        world.turn(&[ready(WATCHERS.0, true, false, false)]);
+        world.find(script)
+    };
+    for _ in 0..40 {
+        assert!(world.scrape("/healthz").starts_with("HTTP/1.1 200 "));
+    }
+    let silent: Vec<Client> = (0..16).map(|_| connect(&mut world)).collect();
+    assert!(silent.iter().all(|it| !it.script.is_dropped()), "sixteen at once");
+    // They take no place of a client.
+    let client = world.open();
+    assert_eq!(world.stats(&client).connections, 1);
+    for it in &silent {
+        world.sends(it, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert!(it.script.take_written().ends_with(b"ready\n"));
+        world.half_closes(it);
+    }
+    let stats = world.stats(&client);
+    assert_eq!((stats.accepted, stats.sockets, stats.handshakes(200)), (1, 1, 0));
+    assert!(world.scrape("/healthz").starts_with("HTTP/1.1 200 "));
+    world.finish();
+}
+
+#[test]
+fn pages_are_known_by_their_whole_path_and_in_its_case() {
+    let mut world = World::new(|_| {});
+    for (path, status) in [
+        ("/metrics", 200),
+        ("/metrics?x=1", 200),
+        ("/metricsx", 404),
+        ("/metric", 404),
+        ("/Metrics", 404),
+        ("/metrics/", 404),
+        ("/healthz", 200),
+        ("/health", 404),
+        ("/HEALTHZ", 404),
+        ("/readyz", 200),
+        ("/ready", 404),
+        ("/readyzz", 404),
+        ("/", 404),
+    ] {
+        let page = world.scrape(path);
+        assert!(page.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {page}");
+    }
+    let client = world.open();
+    world.handle.shutdown();
+    world.wake();
+    for (path, status) in [("/metrics", 200), ("/healthz", 200), ("/readyz", 503)] {
+        assert!(world.scrape(path).starts_with(&format!("HTTP/1.1 {status} ")), "{path} while it drains");
+    }
+    client.script.take_written();
+    world.finish();
+}

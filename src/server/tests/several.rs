@@ -1,0 +1,376 @@
+//! What one connection causes for others, above all what its `on_drain` does; several items of which the first is bad;
+//! and two limits at once.
+
+use super::*;
+use crate::SendStatus;
+
+/// A client that takes nothing, with an echo waiting.
+fn full(world: &mut World) -> (Client, ConnId) {
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x81, b"waits"));
+    (client, world.last_id())
+}
+
+/// One turn in which these sockets have room again, and no more than it.
+fn have_room(world: &mut World, clients: &[&Client]) {
+    clients.iter().for_each(|it| it.script.set_full(false));
+    let events: Vec<Ready> = clients.iter().map(|it| ready(it.index, false, true, false)).collect();
+    world.turn(&events);
+}
+
+// --- What on_drain causes ----------------------------------------------------------------------------------
+
+#[test]
+fn what_on_drain_sends_leaves_in_its_turn_to_whomever() {
+    type Send = fn(&mut WebSocket<'_>, ConnId);
+    let sends: [(&str, Send, bool); 6] = [
+        ("send_to", |ws, id| assert_eq!(ws.send_to(id, "on"), SendStatus::Sent), false),
+        ("fragments", |ws, id| assert_eq!(ws.all().send_fragments(id, "on", 2), SendStatus::Sent), false),
+        ("broadcast", |ws, _| assert_eq!(ws.broadcast("on").sent, 2), true),
+        ("ping", |ws, id| ws.all().ping(id, b"on").unwrap(), false),
+        ("close", |ws, id| ws.close_to(id, CloseCode::NORMAL, ""), false),
+        ("send", |ws, _| assert_eq!(ws.send("on"), SendStatus::Sent), true),
+    ];
+    for (name, send, to_itself) in sends {
+        let mut world = World::new(|_| {});
+        let other = world.open();
+        let id = world.last_id();
+        let (slow, _) = full(&mut world);
+        world.on_drain(move |ws| send(ws, id));
+        have_room(&mut world, &[&slow]);
+        let (to_slow, to_other) = (slow.script.take_written(), other.script.take_written());
+        assert!(to_slow.starts_with(&echo(b"waits")), "{name}");
+        assert_eq!(to_slow.len() > echo(b"waits").len(), to_itself, "{name}");
+        assert_eq!(to_other.is_empty(), name == "send", "{name}");
+        world.settle();
+        assert_eq!(world.recorder.0.drained.get(), 1, "{name}");
+        world.finish();
+    }
+}
+
+#[test]
+fn on_drain_may_end_its_own_connection_and_others_and_each_is_told_at_once() {
+    let mut world = World::new(|_| {});
+    let other = world.open();
+    let id = world.last_id();
+    let (slow, _) = full(&mut world);
+    world.on_drain(move |ws| {
+        ws.terminate_to(id);
+        ws.terminate();
+    });
+    have_room(&mut world, &[&slow]);
+    assert_eq!(world.endings(), [(CloseCode::ABNORMAL, Cause::Local, false); 2]);
+    assert!(other.script.is_dropped() && slow.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn on_drain_of_one_that_is_ended_by_another_on_drain_does_not_come() {
+    let mut world = World::new(|_| {});
+    let clients = [(); 3].map(|()| full(&mut world));
+    let ids = clients.each_ref().map(|it| it.1);
+    world.on_drain(move |ws| {
+        let own = ws.id();
+        ids.iter().filter(|id| **id != own).for_each(|id| ws.close_to(*id, CloseCode::NORMAL, ""));
+    });
+    have_room(&mut world, &clients.each_ref().map(|it| &it.0));
+    assert_eq!(world.recorder.0.drained.get(), 1, "the others are closing");
+    world.settle();
+    world.finish();
+}
+
+#[test]
+fn what_on_drain_fills_again_drains_again() {
+    let mut world = World::new(|_| {});
+    let (slow, _) = full(&mut world);
+    world.on_drain(|ws| {
+        ws.send("and more");
+    });
+    for round in 1..5 {
+        // What waits has room, and what on_drain sends has none.
+        slow.script.will_take(100);
+        world.writable(&slow);
+        assert_eq!(world.recorder.0.drained.get(), round);
+        let expected = if round == 1 { echo(b"waits") } else { echo(b"and more") };
+        assert_eq!(slow.script.take_written(), expected, "round {round}");
+    }
+    world.recorder.0.on_drain.take();
+    world.finish();
+}
+
+// --- Several, and the first one is bad ---------------------------------------------------------------------
+
+#[test]
+fn of_several_that_have_drained_the_first_may_be_gone() {
+    let mut world = World::new(|_| {});
+    let clients = [(); 4].map(|()| full(&mut world).0);
+    clients.iter().for_each(|it| it.script.set_full(false));
+    // The first has drained and is reset in the same turn; the second has drained and sends its Close.
+    clients[0].script.read_will_fail(ErrorKind::ConnectionReset);
+    clients[1].script.will_read(&frame(0x88, &[3, 232]));
+    world.turn(&clients.each_ref().map(|it| ready(it.index, true, true, false)));
+    assert_eq!(world.recorder.0.drained.get(), 2, "of the third and the fourth");
+    world.finish();
+}
+
+#[test]
+fn of_several_that_were_paused_the_first_may_be_gone() {
+    let mut world = World::new(|config| config.max_backpressure = 100);
+    let clients = [(); 3].map(|()| world.open());
+    for client in &clients {
+        client.script.set_full(true);
+        world.sends(client, &frame(0x81, b"full"));
+        world.sends(client, &[frame(0x82, &[1; 60]), frame(0x81, b"aside")].concat());
+        client.script.set_full(false);
+    }
+    let heard = world.heard();
+    let events = clients.each_ref().map(|it| ready(it.index, false, true, false));
+    // All of them can be read from again; the one that comes first ends the first.
+    let first = world.recorder.0.opened.borrow()[0];
+    world.on_drain(move |ws| ws.terminate_to(first));
+    world.turn(&events);
+    assert_eq!(world.heard() - heard, 2, "the other two go on");
+    assert!(clients[1].script.take_written().ends_with(&echo(b"aside")));
+    world.settle();
+    world.finish();
+}
+
+#[test]
+fn of_several_receivers_the_first_may_fail_or_be_too_slow() {
+    for fails in [true, false] {
+        let mut world = World::new(|config| config.max_backpressure = 10);
+        let (bad, _) = full(&mut world);
+        if fails {
+            bad.script.set_full(false);
+            bad.script.write_will_fail(ErrorKind::BrokenPipe);
+        }
+        let others = [(); 3].map(|()| world.open());
+        world.on_message(move |ws, _| {
+            let status = ws.broadcast("to all of you");
+            assert_eq!((status.sent, status.queued, status.dropped), (3, 0, 1));
+        });
+        if fails {
+            world.on_message(|ws, _| {
+                ws.broadcast("to all of you");
+            });
+            world.writable(&bad);
+            bad.script.write_will_fail(ErrorKind::BrokenPipe);
+        }
+        world.sends(&others[2], &frame(0x81, b"go"));
+        for other in &others {
+            assert_eq!(other.script.take_written(), echo(b"to all of you"));
+        }
+        world.finish();
+    }
+}
+
+#[test]
+fn of_several_that_end_the_first_ones_on_close_may_panic() {
+    let mut world = World::new(|_| {});
+    let clients = [(); 3].map(|()| world.open());
+    clients.iter().for_each(|it| it.script.read_will_fail(ErrorKind::ConnectionReset));
+    world.recorder.0.panics_in.set(Some("on_close"));
+    world.turn(&clients.each_ref().map(|it| ready(it.index, true, false, true)));
+    assert_eq!(world.endings().len(), 3, "all in one turn");
+    assert!(clients.iter().all(|it| it.script.is_dropped()));
+    world.finish();
+}
+
+#[test]
+fn what_on_close_sends_leaves_in_its_turn() {
+    let mut world = World::new(|_| {});
+    let (leaving, other) = (world.open(), world.open());
+    world.on_close(|ws| {
+        assert_eq!(ws.send("too late"), SendStatus::Gone);
+        ws.broadcast("somebody has left");
+    });
+    leaving.script.read_will_fail(ErrorKind::ConnectionReset);
+    world.turn(&[ready(leaving.index, true, false, true)]);
+    assert_eq!(other.script.take_written(), echo(b"somebody has left"));
+    world.recorder.0.on_close.take();
+    world.finish();
+}
+
+#[test]
+fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
+    let mut world = World::new(|_| {});
+    let gone = world.open();
+    let gone_id = world.last_id();
+    world.resets(&gone);
+    let client = world.open();
+    let id = world.last_id();
+    world.handle.send(gone_id, "x").unwrap();
+    world.handle.close(gone_id, CloseCode::NORMAL, "").unwrap();
+    world.handle.send(id, "y").unwrap();
+    world.handle.terminate(gone_id).unwrap();
+    world.handle.broadcast("z").unwrap();
+    world.wake();
+    assert_eq!(client.script.take_written(), [echo(b"y"), echo(b"z")].concat());
+    world.finish();
+}
+
+// --- Parts of what was heard -------------------------------------------------------------------------------
+
+#[test]
+fn a_part_of_a_long_message_that_is_sent_on_to_a_full_socket_stays_that_part() {
+    // The message comes in two reads, so that it is put together and could be kept for who has to wait for it.
+    let payload: Vec<u8> = (0..20_000u32).map(|it| (it / 7) as u8).collect();
+    type Cut = fn(&[u8]) -> &[u8];
+    let cuts: [(&str, Cut); 6] = [
+        ("its beginning", |it| &it[..15_000]),
+        ("its end", |it| &it[5_000..]),
+        ("all but the first byte", |it| &it[1..]),
+        ("all but the last byte", |it| &it[..it.len() - 1]),
+        ("its middle", |it| &it[1_000..19_000]),
+        ("the whole", |it| it),
+    ];
+    for (name, cut) in cuts {
+        for to_itself in [true, false] {
+            let mut world = World::new(|config| config.ping_interval = None);
+            let sender = world.open();
+            let mut receiver = sender.clone();
+            if !to_itself {
+                receiver = world.open();
+            }
+            let id = world.last_id();
+            receiver.script.set_full(true);
+            world.on_message(move |ws, message| {
+                ws.send_to(id, cut(message.as_bytes()));
+            });
+            // Something waits already, so that the message has to.
+            world.sends(&sender, &frame(0x82, &[9; 30_000]));
+            let bytes = frame(0x82, &payload);
+            world.sends(&sender, &bytes[..9_000]);
+            world.sends(&sender, &bytes[9_000..]);
+            let expected = [served(0x82, cut(&[9; 30_000])), served(0x82, cut(&payload))].concat();
+            assert!(world.takes_all(&receiver) == expected, "{name}, to itself: {to_itself}");
+            world.finish();
+        }
+    }
+}
+
+#[test]
+fn another_message_of_the_same_length_is_not_taken_for_the_one_that_was_heard() {
+    let mut world = World::new(|config| config.ping_interval = None);
+    let sender = world.open();
+    sender.script.set_full(true);
+    world.on_message(|ws, message| {
+        ws.send(&vec![7; message.len()]);
+        ws.send(message);
+    });
+    let bytes = frame(0x82, &[1; 20_000]);
+    world.sends(&sender, &bytes[..9_000]);
+    world.sends(&sender, &bytes[9_000..]);
+    let expected = [served(0x82, &[7; 20_000]), served(0x82, &[1; 20_000])].concat();
+    assert!(world.takes_all(&sender) == expected);
+    // Nor is the next message, which may lie at the same place.
+    let bytes = frame(0x82, &[2; 20_000]);
+    sender.script.set_full(true);
+    world.sends(&sender, &bytes[..9_000]);
+    world.sends(&sender, &bytes[9_000..]);
+    let expected = [served(0x82, &[7; 20_000]), served(0x82, &[2; 20_000])].concat();
+    assert!(world.takes_all(&sender) == expected);
+    world.finish();
+}
+
+// --- Two limits at once ------------------------------------------------------------------------------------
+
+const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
+
+/// Why a client was refused: its status, and how long it is to wait.
+fn refusal(client: &Client) -> Option<(String, String)> {
+    let answer = String::from_utf8(client.script.take_written()).unwrap();
+    let status = answer.get(9..12)?.to_owned();
+    let after = answer.split("Retry-After: ").nth(1).and_then(|it| it.split("\r\n").next());
+    Some((status, after.unwrap_or_default().to_owned()))
+}
+
+fn refused(status: &str, after: &str) -> Option<(String, String)> {
+    Some((status.to_owned(), after.to_owned()))
+}
+
+#[test]
+fn a_client_that_is_refused_for_its_rate_counts_as_no_connection() {
+    let mut world = World::new(|config| {
+        config.max_connections_per_address = Some(2);
+        config.max_handshakes_per_address = Some(1);
+    });
+    let first = world.connect();
+    assert_eq!(refusal(&first), None);
+    for _ in 0..5 {
+        let client = world.connect();
+        assert_eq!(refusal(&client), refused("429", "1"), "for its rate");
+        world.half_closes(&client);
+    }
+    world.pass(1000);
+    let second = world.connect();
+    assert_eq!(refusal(&second), None, "there is one connection");
+    world.pass(1000);
+    assert_eq!(refusal(&world.connect_from(OTHER)), None, "another address has its own");
+    let third = world.connect();
+    assert_eq!(refusal(&third), refused("429", "5"), "there are two");
+    world.half_closes(&third);
+    world.resets(&first);
+    assert_eq!(refusal(&world.connect()), None, "being refused for the number costs nothing of the rate");
+    world.finish();
+}
+
+#[test]
+fn a_client_that_is_refused_for_its_rate_does_not_put_off_its_own_time() {
+    let mut world = World::new(|config| config.max_handshakes_per_address = Some(1));
+    assert_eq!(refusal(&world.connect()), None);
+    for _ in 0..9 {
+        world.pass(100);
+        let client = world.connect();
+        assert_eq!(refusal(&client), refused("429", "1"));
+        world.half_closes(&client);
+    }
+    world.pass(100);
+    assert_eq!(refusal(&world.connect()), None);
+    world.finish();
+}
+
+#[test]
+fn a_client_that_is_refused_for_all_counts_not_for_its_address() {
+    let mut world = World::new(|config| {
+        (config.max_connections, config.max_connections_per_address) = (Some(1), Some(1));
+        config.max_handshakes_per_address = Some(1);
+    });
+    let first = world.connect();
+    for _ in 0..3 {
+        let client = world.connect_from(OTHER);
+        assert_eq!(refusal(&client).map(|it| it.0), Some("503".to_owned()));
+        world.half_closes(&client);
+    }
+    // Those of the same address hear of the limit of all first.
+    let client = world.connect();
+    assert_eq!(refusal(&client).map(|it| it.0), Some("503".to_owned()));
+    world.half_closes(&client);
+    world.resets(&first);
+    assert_eq!(refusal(&world.connect_from(OTHER)), None);
+    world.finish();
+}
+
+#[test]
+fn a_limit_of_none_at_all_lets_nobody_in_and_no_limit_everybody() {
+    for (limit, count) in [(Some(0), 0), (Some(1), 1), (None, 20)] {
+        let mut world = World::new(|config| config.max_handshakes_per_address = limit);
+        let let_in = (0..20).filter(|_| refusal(&world.connect()).is_none()).count();
+        assert_eq!(let_in, count, "{limit:?}");
+        world.finish();
+    }
+}
+
+#[test]
+fn those_who_linger_take_no_place_of_max_connections() {
+    let mut world = World::new(|config| config.max_connections = Some(2));
+    for _ in 0..20 {
+        let client = world.open();
+        world.sends(&client, &frame(0x88, &[3, 232]));
+        assert!(!client.script.is_dropped(), "it lingers");
+    }
+    let (_first, _second) = (world.open(), world.open());
+    assert_eq!(refusal(&world.connect()).map(|it| it.0), Some("503".to_owned()));
+    world.finish();
+}
