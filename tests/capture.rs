@@ -775,6 +775,51 @@ fn copies_that_differ_are_told() {
     }
 }
 
+/// The packets of a session that these heads open, and in which both sides say more.
+fn session(heads: [&str; 2], more: [&[u8]; 2]) -> Vec<Vec<u8>> {
+    let [request, response] = heads;
+    let [behind_request, behind_response] = heads.map(|it| 1 + it.len() as u32);
+    vec![
+        packet(true, 0, SYN, b""),
+        packet(false, 0, SYN | ACK, b""),
+        packet(true, 1, ACK, request.as_bytes()),
+        packet(false, 1, ACK, response.as_bytes()),
+        packet(true, behind_request, ACK, more[0]),
+        packet(false, behind_response, ACK, more[1]),
+    ]
+}
+
+#[test]
+fn a_compressed_session_breaks_no_rule() {
+    // RFC 7692 §7.2.3.1: "Hello", which both sides say twice.
+    let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let request = REQUEST.replacen("\r\n", offer, 1);
+    let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+    let more = [frame(0xC1, hello).repeat(2), [&[0xC1, 7][..], hello].concat().repeat(2)];
+    let packets = session([&request, response], [&more[0], &more[1]]);
+    let (told, status) = decode_packets("compressed", &[], &packets);
+    assert_eq!(status, Some(0), "{told}");
+    assert_eq!(told.matches("text, 7 bytes compressed\n").count(), 4, "{told}");
+    assert!(
+        told.contains("RFC 7692 permessage-deflate was offered and is in use") && !told.contains('✗'),
+        "{told}"
+    );
+    // Under way when the capture begins.
+    let (told, status) = decode_packets("compressed-later", &[], &packets[4..]);
+    assert_eq!((status, told.matches("which is not seen here").count()), (Some(0), 4), "{told}");
+}
+
+#[test]
+fn a_refusal_with_a_body_is_explained_to_its_end() {
+    let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n";
+    let (told, status) = decode_packets("body", &[], &session([REQUEST, refusal], [b"", b"sorry\n"]));
+    assert_eq!(status, Some(0));
+    assert!(told.contains("server, byte 45: body, 6 bytes\n") && !told.contains("thrown away"), "{told}");
+    assert!(told.contains("text        \"sorry\\n\""), "{told}");
+}
+
 #[test]
 fn a_capture_is_explained_in_little_memory() {
     // 400,000 pings in one segment: over a hundred MiB, if all their explanations are held at once.

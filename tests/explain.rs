@@ -230,7 +230,7 @@ fn the_json_of_the_example_is_what_is_documented() {
         concat!(
             r#"{"kind":"frame","from":"client","offset":0,"header":"818537fa213d","fin":true,"rsv":0,"#,
             r#""opcode":1,"name":"text","mask":true,"length7":5,"extended":null,"length":5,"#,
-            r#""key":"37fa213d","masked":"7f9f4d5158","payload":"48656c6c6f","cut":false,"text":"Hello","#,
+            r#""key":"37fa213d","masked":"7f9f4d5158","payload":"48656c6c6f","cut":false,"text":"Hello","compressed":false,"#,
             r#""message":null,"close":null,"event":"message","rule":"§5.6","#,
             r#""says":"a whole text message in one frame","row":"s5.6-1","answer":null,"state":"open"}"#
         )
@@ -469,6 +469,85 @@ fn every_row_that_is_named_stands_in_the_table() {
 }
 
 #[test]
+fn each_broken_rule_has_its_own_row_and_reason() {
+    let cases: [(Vec<u8>, &str, &str); 19] = [
+        (vec![0x81, 0x05], "s5.1-2", "The MASK bit is 0"),
+        (header(0xC1, 1), "s5.2-3", "RSV1 to RSV3 belong to extensions"),
+        (header(0xA1, 1), "s5.2-3", "RSV1 to RSV3 belong to extensions"),
+        (header(0x91, 1), "s5.2-3", "RSV1 to RSV3 belong to extensions"),
+        (vec![0x83], "s5.2-4", "The opcodes 0x3 to 0x7"),
+        (vec![0x8B], "s5.2-4", "The opcodes 0x3 to 0x7"),
+        (vec![0x82, 0xFF, 0x80, 0, 0, 0, 0, 0, 0, 0], "s5.2-5", "The top bit of a 64-bit length"),
+        (vec![0x82, 0xFE, 0, 125], "s5.2-6", "A length up to 125 stands in the 7 bits"),
+        (header(0x80, 1), "s5.4-4", "A continuation goes on with a message"),
+        ([masked(0x01, b"a"), header(0x81, 1)].concat(), "s5.4-4", "The message under way"),
+        (vec![0x09], "s5.5-1", "A control frame may come between the fragments"),
+        (vec![0x89, 0xFE], "s5.5-1", "Control frames are handled at once"),
+        (masked(0x88, &[3]), "s5.5.1-2", "A Close has no body, or"),
+        (masked(0x88, b"\x03\xe8\xff"), "s8.1-1", "Behind its code a Close may have a reason"),
+        (masked(0x88, b"\x03\xed"), "s7.4.1-3", "Some codes only describe"),
+        (masked(0x88, b"\x03\xee"), "s7.4.1-4", "Some codes only describe"),
+        (masked(0x88, b"\x03\xf7"), "s7.4.1-6", "Some codes only describe"),
+        (masked(0x88, b"\x03\xe7"), "s7.4.2", "Some codes only describe"),
+        (masked(0x81, b"\xff"), "s8.1-1", "Text is UTF-8"),
+    ];
+    for (input, row, why) in cases {
+        let rule = broken(Side::Client, &input);
+        assert_eq!(rule.row, Some(row), "{}: {}", rule.section, rule.says);
+        assert!(rule.why.starts_with(why), "{row}: {}", rule.why);
+        // The row stands in the section that is named, but for codes and texts that §7.1.7 and §8.1 share.
+        let section = row[1..].split('-').next().unwrap();
+        assert!(rule.section == format!("§{section}") || row.starts_with("s7.4") || row == "s8.1-1", "{row}");
+    }
+    let too_big = broken(Side::Client, &header(0x82, 1024 * 1024 + 1));
+    assert_eq!((too_big.row, &too_big.why[..16]), (Some("s10.4-2"), "The header alone"));
+    let masked = broken(Side::Server, &masked(0x81, b"a"));
+    assert_eq!((masked.row, &masked.why[..9]), (Some("s5.1-4"), "Masks are"));
+    let late = broken(Side::Server, &[0x88, 0, 0x81]);
+    assert_eq!((late.row, &late.why[..8]), (Some("s5.5.1-5"), "With its"));
+}
+
+#[test]
+fn each_kind_of_frame_has_its_own_row_and_sentence() {
+    let input = [
+        masked(0x81, b"a"),
+        masked(0x82, b"a"),
+        masked(0x01, b"a"),
+        masked(0x00, b"a"),
+        masked(0x89, b"a"),
+        masked(0x8A, b"a"),
+        masked(0x80, b"a"),
+        masked(0x02, b"a"),
+        masked(0x00, b"a"),
+        masked(0x80, b"a"),
+        masked(0x89, b"a"),
+        masked(0x8A, b"a"),
+        masked(0x88, b""),
+    ];
+    let wanted = [
+        ("§5.6", "s5.6-1", "a whole text message in one frame"),
+        ("§5.6", "s5.2-1", "a whole binary message in one frame"),
+        ("§5.4", "s5.4-7", "the first fragment of a text message"),
+        ("§5.4", "s5.4-3", "one more fragment of the text message"),
+        ("§5.5.2", "s5.4-1", "a ping between two fragments, which is owed a pong all the same"),
+        ("§5.5.3", "s5.5.3-2", "a pong: the answer to a ping, or sent unasked"),
+        ("§5.4", "s5.4-3", "the last fragment of the text message"),
+        ("§5.4", "s5.4-7", "the first fragment of a binary message"),
+        ("§5.4", "s5.4-3", "one more fragment of the binary message"),
+        ("§5.4", "s5.4-3", "the last fragment of the binary message"),
+        ("§5.5.2", "s5.5.2-2", "a ping, which is owed a pong with its payload"),
+        ("§5.5.3", "s5.5.3-2", "a pong: the answer to a ping, or sent unasked"),
+        ("§5.5.1", "s5.5.1-6", "a Close, which is owed a Close in return"),
+    ];
+    let steps = frames(Side::Client, &input.concat());
+    let told = steps.iter().map(|step| match step {
+        Step::Frame(it) => (it.rule, it.row.unwrap_or_default(), &*it.says),
+        other => panic!("{other:#?}"),
+    });
+    assert_eq!(told.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
 fn bytes_behind_a_broken_rule_are_counted_and_not_looked_at() {
     // §7.1.7
     let steps = frames(Side::Client, &[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
@@ -660,13 +739,247 @@ fn a_refusal_ends_the_connection() {
     explainer.explain(Side::Client, REQUEST);
     let refusal = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 3\r\n\r\nno\n";
     let steps = explainer.explain(Side::Server, refusal);
-    let [Step::Response(response)] = &steps[..] else { panic!("{steps:#?}") };
+    let [Step::Response(response), Step::Body(body)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((body.offset, body.text()), (response.length, Some("no\n")));
     assert_eq!((response.status, response.state, response.checks.len()), (Some(403), State::Closed, 0));
     assert!(!steps[0].breaks_a_rule(), "to refuse is a server's right");
     assert_eq!(explainer.explain(Side::Client, &masked(0x81, b"a")), []);
     let ends = explainer.end();
-    let unread: Vec<_> = ends.iter().map(|it| matches!(it, Step::End(end) if end.unread > 0)).collect();
-    assert_eq!(unread, [true, true]);
+    let [Step::End(end)] = &ends[..] else { panic!("{ends:#?}") };
+    assert!(end.from == Side::Client && end.unread > 0 && end.says.contains("thrown away"));
+}
+
+/// The steps of both directions after a head: first the request if there is one, then the response.
+fn exchange(request: &[u8], response: &[u8]) -> Vec<Step> {
+    let whole = |pieces: usize| {
+        let mut explainer = Explainer::new(&Limits::default());
+        let mut steps = Vec::new();
+        for (side, bytes) in [(Side::Client, request), (Side::Server, response)] {
+            for piece in bytes.chunks(pieces) {
+                steps.extend(explainer.explain(side, piece));
+            }
+        }
+        steps.extend(explainer.end());
+        steps
+    };
+    let steps = whole(usize::MAX);
+    assert_eq!(whole(1), steps, "byte by byte");
+    steps.iter().for_each(check_forms);
+    steps
+}
+
+#[test]
+fn a_body_is_explained_as_the_body() {
+    // RFC 9112 §6.3
+    let body = |head: &str, body: &[u8]| {
+        let response = [format!("HTTP/1.1 {head}\r\n\r\n").as_bytes(), body].concat();
+        exchange(b"", &response)
+    };
+    let steps = body("404 Not Found\r\ncontent-length: 5", b"a\x1bb\xffc");
+    let [Step::Response(head), Step::Body(found)] = &steps[..] else { panic!("{steps:#?}") };
+    assert_eq!((found.from, found.offset, found.length), (Side::Server, head.length, 5));
+    assert_eq!((&found.start[..], found.text()), (&b"a\x1bb\xffc"[..], None));
+    let steps = body("404 Not Found\r\nContent-Length: 5", b"Hello");
+    let wanted = "server, byte 45: body, 5 bytes\n  body        48 65 6c 6c 6f\n  text        \"Hello\"\n";
+    assert_eq!(steps[1].to_string(), wanted);
+    let wanted = r#"{"kind":"body","from":"server","offset":45,"length":5,"payload":"48656c6c6f","cut":false,"text":"Hello","state":"closed"}"#;
+    assert_eq!(steps[1].json(), wanted);
+    // A long one is cut, between two characters.
+    let steps = body("404 Not Found\r\nContent-Length: 600", "€".repeat(200).as_bytes());
+    let Step::Body(found) = &steps[1] else { panic!("{steps:#?}") };
+    assert_eq!((found.length, found.start.len(), found.text()), (600, SHOWN, Some(&*"€".repeat(85))));
+    // What is said of the rest, and of bodies whose end no number tells.
+    for (head, bytes, says) in [
+        ("403 F\r\nContent-Length: 5", &b"Hell"[..], "the body has 5 bytes, and the rest has not arrived"),
+        ("403 F\r\nTransfer-Encoding: chunked", b"1\r\na\r\n", "they are a body in chunks"),
+        ("200 OK", b"<html>", "they are a body that ends with the connection"),
+        ("304 Not Modified\r\nContent-Length: 5", b"Hello", "thrown away"),
+        ("403 F\r\nContent-Length: 5", b"Hello!", "thrown away"),
+        ("403 F\r\nContent-Length: 0", b"Hello", "thrown away"),
+    ] {
+        let steps = body(head, bytes);
+        let Some(Step::End(end)) = steps.last() else { panic!("{steps:#?}") };
+        assert!(end.says.contains(says), "{head}: {}", end.says);
+        assert!(end.unread > 0 && end.unread <= bytes.len() as u64);
+    }
+    assert_eq!(body("200 OK", b"").len(), 1, "an empty body is none");
+}
+
+#[test]
+fn a_body_of_a_request_is_no_frame_and_no_rest() {
+    let refusal = b"HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 2\r\n\r\nno";
+    let request = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=1";
+    let steps = exchange(request, refusal);
+    let [Step::Request(_), Step::Body(sent), Step::Response(_), Step::Body(got)] = &steps[..] else {
+        panic!("{steps:#?}")
+    };
+    assert_eq!((sent.from, sent.text(), got.text()), (Side::Client, Some("a=1"), Some("no")));
+    // RFC 9112 §6.3: nothing follows the answer to HEAD, whatever it announces.
+    let head = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n";
+    let steps = exchange(head, b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n");
+    let [Step::Request(_), Step::Response(_)] = &steps[..] else { panic!("{steps:#?}") };
+}
+
+// --- RFC 7692 --------------------------------------------------------------------------------------------
+
+/// A request that offers these extensions, and a response that accepts others; both must be as §4 has it.
+fn negotiated(offered: &str, accepted: &str) -> Explainer {
+    let with = |head: &[u8], extensions: &str| {
+        let head = String::from_utf8(head.to_vec()).unwrap();
+        head.replacen("\r\n", &format!("\r\nSec-WebSocket-Extensions: {extensions}\r\n"), 1)
+    };
+    let mut explainer = Explainer::new(&Limits::default());
+    let request = explainer.explain(Side::Client, with(REQUEST, offered).as_bytes());
+    let response = explainer.explain(Side::Server, with(RESPONSE, accepted).as_bytes());
+    let [step @ Step::Response(response)] = &response[..] else { panic!("{request:#?} {response:#?}") };
+    assert!(!request[0].breaks_a_rule() && !step.breaks_a_rule(), "{response:#?}");
+    explainer
+}
+
+const OFFER: &str = "permessage-deflate; client_max_window_bits, x-foo; a=\"b\"";
+
+#[test]
+fn compressed_messages_are_named_and_framed_to_the_end() {
+    // RFC 7692 §7.2.3.1: "Hello" in one frame; and in two, here with a ping between.
+    let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+    let frames = |frame: fn(u8, &[u8]) -> Vec<u8>| {
+        [
+            frame(0xC1, hello),
+            frame(0x41, &hello[..3]),
+            frame(0x89, b"?"),
+            frame(0x80, &hello[3..]),
+            frame(0x81, b"plain"),
+            frame(0xC2, b""),
+            frame(0x88, b"\x03\xe8"),
+        ]
+        .concat()
+    };
+    fn unmasked(first: u8, payload: &[u8]) -> Vec<u8> {
+        [&[first, payload.len() as u8][..], payload].concat()
+    }
+    let mut explainer = negotiated(OFFER, "permessage-deflate; client_max_window_bits=15");
+    for (side, input) in [(Side::Client, frames(masked)), (Side::Server, frames(unmasked))] {
+        let steps = explainer.explain(side, &input);
+        assert!(steps.iter().all(|step| !step.breaks_a_rule()), "{steps:#?}");
+        steps.iter().for_each(check_forms);
+        let told: Vec<_> = steps
+            .iter()
+            .map(|step| match step {
+                Step::Frame(it) => (it.frame.is_compressed, it.rule, it.frame.text()),
+                other => panic!("{other:#?}"),
+            })
+            .collect();
+        let compressed = (true, "RFC 7692 §6", None);
+        let wanted = [
+            compressed,
+            compressed,
+            (false, "§5.5.2", Some("?")),
+            compressed,
+            (false, "§5.6", Some("plain")),
+            compressed,
+            (false, "§5.5.1", None),
+        ];
+        assert_eq!(told, wanted, "{side:?}");
+        let text = steps[0].to_string();
+        for part in [
+            "text, 7 bytes compressed\n",
+            "RSV1-3  100  compressed (RFC 7692)\n",
+            "  RFC 7692 §6 a whole text message in one frame, compressed by permessage-deflate\n",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(steps[0].json().contains(r#""text":null,"compressed":true"#));
+        let Step::Frame(last) = &steps[3] else { panic!() };
+        assert_eq!(last.says, "the last fragment of the text message, compressed by permessage-deflate");
+        if side == Side::Client {
+            let message = last.message.as_ref().expect("it is complete");
+            assert_eq!((message.length, message.is_compressed, message.text()), (7, true, None));
+            assert!(steps[3].to_string().contains("message     compressed, 7 bytes"));
+        }
+    }
+    assert_eq!((explainer.state(), explainer.end()), (State::Closed, vec![]));
+}
+
+#[test]
+fn a_compressed_session_is_still_held_to_the_rules() {
+    let cases: [(Vec<u8>, &str); 7] = [
+        // RFC 7692 §6: not on continuations and control frames.
+        ([masked(0x41, b"a"), header(0xC0, 1)].concat(), "RFC 7692 §6"),
+        (header(0xC9, 1), "RFC 7692 §6"),
+        // §5.2: the other two bits belong to nobody.
+        (header(0xA1, 1), "§5.2"),
+        (header(0xF1, 1), "§5.2"),
+        // What is not compressed is text, what is has a mask, a beginning and an end.
+        (masked(0x81, b"\xff"), "§8.1"),
+        (vec![0xC1, 0x05], "§5.1"),
+        ([masked(0x41, b"a"), header(0xC1, 1)].concat(), "§5.4"),
+    ];
+    for (input, section) in cases {
+        let mut explainer = negotiated(OFFER, "permessage-deflate");
+        let steps = explainer.explain(Side::Client, &input);
+        let Some(step @ Step::Broken(broken)) = steps.last() else { panic!("{steps:#?}") };
+        assert_eq!(broken.section, section, "{input:x?}");
+        assert!(!broken.why.contains("None was negotiated") && !broken.answer.is_empty());
+        check_forms(step);
+    }
+    for (input, section) in [
+        (&b"\x41\x01a\xc0\x01b"[..], "RFC 7692 §6"),
+        (b"\xc9\x00", "RFC 7692 §6"),
+        (b"\xa1\x00", "§5.2"),
+        (b"\xc1\x01a\x80\x00", "§5.4"),
+    ] {
+        let steps = negotiated(OFFER, "permessage-deflate").explain(Side::Server, input);
+        let Some(Step::Broken(broken)) = steps.last() else { panic!("{steps:#?}") };
+        assert_eq!(broken.section, section, "{input:x?}");
+    }
+}
+
+#[test]
+fn bits_of_an_unknown_extension_are_its_own() {
+    for accepted in ["x-foo; a=\"b\"", "permessage-deflate, x-foo"] {
+        for (side, input) in [(Side::Client, masked(0xF1, b"\xff")), (Side::Server, b"\xf1\x01\xff".to_vec())]
+        {
+            let steps = negotiated(OFFER, accepted).explain(side, &input);
+            let [Step::Frame(step)] = &steps[..] else { panic!("{steps:#?}") };
+            assert_eq!((step.rule, step.frame.is_compressed), ("§9", false));
+            assert!(step.says.ends_with("with bits of an extension that is not known here"), "{}", step.says);
+        }
+    }
+}
+
+#[test]
+fn without_the_negotiation_rsv1_breaks_no_rule() {
+    for (side, input) in [(Side::Client, masked(0xC1, b"\xf2")), (Side::Server, b"\xc1\x01\xf2".to_vec())] {
+        let steps = Explainer::of_frames(&Limits::default()).without_negotiation().explain(side, &input);
+        let [Step::Frame(step)] = &steps[..] else { panic!("{steps:#?}") };
+        assert!(step.frame.is_compressed && step.says.ends_with("which is not seen here"), "{}", step.says);
+    }
+    // A request alone: the offer decides. A response: it alone.
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+    let offer = request.replacen("\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n", 1);
+    for (head, response, breaks) in
+        [(&offer, &b""[..], false), (&request, b"", true), (&offer, RESPONSE, true)]
+    {
+        let mut explainer = Explainer::new(&Limits::default()).without_negotiation();
+        explainer.explain(Side::Client, head.as_bytes());
+        explainer.explain(Side::Server, response);
+        let steps = explainer.explain(Side::Client, &masked(0xC1, b"\xf2"));
+        assert_eq!(steps[0].breaks_a_rule(), breaks, "{head}");
+    }
+}
+
+#[test]
+fn after_a_101_the_client_sends_frames_whatever_its_request_was() {
+    // §4.2.2: another server may let in whom this one refuses; and a capture may miss the request.
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap().replacen("Version: 13", "Version: 8", 1);
+    for request in [request.as_bytes(), b""] {
+        let mut explainer = Explainer::new(&Limits::default());
+        explainer.explain(Side::Client, request);
+        explainer.explain(Side::Server, RESPONSE);
+        let steps = explainer.explain(Side::Client, &masked(0x81, b"a"));
+        let [Step::Frame(step)] = &steps[..] else { panic!("{steps:#?}") };
+        assert_eq!((step.frame.text(), step.frame.offset), (Some("a"), request.len() as u64));
+    }
 }
 
 // --- Any bytes -------------------------------------------------------------------------------------------

@@ -179,7 +179,8 @@ fn show(options: &Options, bytes: &[u8]) -> ExitCode {
 fn show_in(out: &mut Stdout, options: &Options, mut bytes: &[u8]) -> io::Result<bool> {
     let reading = Reading::of(options, bytes);
     let mut explainer = if reading.is_handshake {
-        Explainer::new(&options.limits)
+        // Of a request alone, nobody sees what the server has accepted.
+        Explainer::new(&options.limits).without_negotiation()
     } else {
         Explainer::of_frames(&options.limits)
     };

@@ -112,12 +112,13 @@ impl Page {
     }
 }
 
-/// One that begins where the recording does: a capture may begin between two frames.
+/// One that begins where the recording does: a capture may begin between two frames, and then it does not show which
+/// extension is in use.
 fn explainer_for(recording: &Recording<'_>, limits: &Limits) -> Explainer {
     let has_head = |side| recording.beginning(side).is_head();
     if has_head(Side::Client) || has_head(Side::Server) {
         Explainer::new(limits)
     } else {
-        Explainer::of_frames(limits)
+        Explainer::of_frames(limits).without_negotiation()
     }
 }

@@ -13,6 +13,7 @@ use crate::protocol::{
 
 use super::{
     Leftover, Side, State, Step,
+    extension::Extension,
     rules::{self, Rule},
 };
 
@@ -49,8 +50,10 @@ pub struct Frame {
     pub payload: Vec<u8>,
     /// Bytes of payload that have arrived.
     pub arrived: u64,
-    /// Whether the payload belongs to a text message.
+    /// Whether the payload belongs to a text message, and is text as it stands.
     pub is_text: bool,
+    /// Whether the payload belongs to a message that is compressed (RFC 7692).
+    pub is_compressed: bool,
 }
 
 impl Frame {
@@ -238,6 +241,8 @@ pub struct WholeMessage {
     pub length: u64,
     /// The first [`SHOWN`] of them.
     pub start: Vec<u8>,
+    /// Whether the message is compressed (RFC 7692).
+    pub is_compressed: bool,
 }
 
 /// A frame that breaks no rule.
@@ -319,6 +324,9 @@ pub(super) struct FrameReader {
     frame: Frame,
     /// What the message under way is, if its first fragments have come.
     message: Option<OpCode>,
+    /// Whether that is compressed.
+    is_compressed: bool,
+    extension: Extension,
 }
 
 /// Who decides what a frame is worth.
@@ -344,7 +352,12 @@ impl FrameReader {
             Side::Client => Judge::Receiver(Receiver::new(limits)),
             Side::Server => Judge::Onlooker { close_sent: false },
         };
-        Self { from, judge, frame: Frame { offset, ..Frame::default() }, message: None }
+        let frame = Frame { offset, ..Frame::default() };
+        Self { from, judge, frame, message: None, is_compressed: false, extension: Extension::None }
+    }
+
+    pub(super) fn use_extension(&mut self, extension: Extension) {
+        self.extension = extension;
     }
 
     /// Takes bytes from the front of `input` up to the end of a frame or to a broken rule.
@@ -402,10 +415,20 @@ impl FrameReader {
 
     fn judge(&mut self, piece: &[u8]) -> Result<Seen, Rule> {
         match &mut self.judge {
-            Judge::Receiver(receiver) => Ok(hear(receiver, piece)?),
+            Judge::Receiver(receiver) => {
+                let mut piece = piece.to_vec();
+                if let ([first], 1) = (&mut piece[..], self.frame.header.len()) {
+                    *first = self.extension.without_bits(*first);
+                }
+                let broken = |error| match error {
+                    ProtocolError::ReservedBits => self.extension.broken_by(self.frame.rsv()),
+                    error => error.into(),
+                };
+                hear(receiver, &mut piece).map_err(broken)
+            }
             Judge::Onlooker { close_sent: true } => Err(Rule::after_close()),
             Judge::Onlooker { close_sent } => {
-                let seen = look(&self.frame, self.message.is_some())?;
+                let seen = look(&self.frame, self.message.is_some(), self.extension)?;
                 *close_sent = self.frame.opcode() == OpCode::Close as u8 && self.frame.is_complete();
                 Ok(seen)
             }
@@ -413,14 +436,24 @@ impl FrameReader {
     }
 
     fn complete(&mut self, header: &FrameHeader, seen: Seen) -> FrameStep {
-        let rule = rules::shown_by(header, self.message);
         let frame = self.take_frame();
+        let rule = rules::shown_by(header, self.message);
+        let rule = self.extension.adorn(rule, header, frame.is_compressed);
+        let Seen { message, close, answer } = seen;
+        let message = message.map(|message| WholeMessage {
+            // A receiver takes a compressed text for binary.
+            opcode: self.message.unwrap_or(message.opcode),
+            is_compressed: frame.is_compressed,
+            ..message
+        });
         match (header.opcode.is_control(), header.fin) {
             (true, _) => {}
             (false, true) => self.message = None,
-            (false, false) => self.message = self.message.or(Some(header.opcode)),
+            (false, false) => {
+                self.message = self.message.or(Some(header.opcode));
+                self.is_compressed = frame.is_compressed;
+            }
         }
-        let Seen { message, close, answer } = seen;
         FrameStep {
             from: self.from,
             frame,
@@ -461,31 +494,35 @@ impl FrameReader {
     /// Works out what is shown of a frame beside its bytes.
     fn finish(&self, frame: &mut Frame) {
         frame.unmask();
-        frame.is_text = match frame.opcode() {
+        let is_text = match frame.opcode() {
             0x0 => self.message == Some(OpCode::Text),
             opcode => opcode == OpCode::Text as u8,
         };
+        frame.is_compressed = match frame.opcode() {
+            0x0 => self.message.is_some() && self.is_compressed,
+            opcode => self.extension.compresses(frame.rsv(), opcode),
+        };
+        frame.is_text = is_text && !frame.is_compressed;
     }
 }
 
 /// Has a server's receiver hear a piece of a client's frame that reaches at most to the frame's end.
-fn hear(receiver: &mut Receiver, piece: &[u8]) -> Result<Seen, ProtocolError> {
-    let mut piece = piece.to_vec();
-    let seen = receiver.next_event(&mut &mut piece[..])?.map(Seen::of).unwrap_or_default();
+fn hear(receiver: &mut Receiver, mut piece: &mut [u8]) -> Result<Seen, ProtocolError> {
+    let seen = receiver.next_event(&mut piece)?.map(Seen::of).unwrap_or_default();
     receiver.release();
     Ok(seen)
 }
 
 /// Holds a server's frame, as far as it has arrived, against the rules that an onlooker can judge.
-fn look(frame: &Frame, in_message: bool) -> Result<Seen, Rule> {
+fn look(frame: &Frame, in_message: bool, extension: Extension) -> Result<Seen, Rule> {
     let Some((header, _)) = FrameHeader::decode(&frame.header)? else { return Ok(Seen::default()) };
     // §5.1: "A server MUST NOT mask any frames that it sends to the client."
     if header.masking_key.is_some() {
         return Err(Rule::masked_by_server());
     }
     // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated".
-    if header.rsv != 0 {
-        return Err(ProtocolError::ReservedBits.into());
+    if !extension.allows(header.rsv, frame.opcode()) {
+        return Err(extension.broken_by(header.rsv));
     }
     // §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
     // another message".
@@ -515,7 +552,7 @@ impl WholeMessage {
     /// The message as text, if it is one; what is kept of a longer one ends between two characters.
     pub fn text(&self) -> Option<&str> {
         let is_cut = self.length > self.start.len() as u64;
-        if self.opcode == OpCode::Text { text_of(&self.start, is_cut) } else { None }
+        if self.opcode == OpCode::Text && !self.is_compressed { text_of(&self.start, is_cut) } else { None }
     }
 
     fn of(message: Message<'_>) -> Self {
@@ -524,12 +561,13 @@ impl WholeMessage {
             opcode: message.opcode(),
             length: bytes.len() as u64,
             start: bytes[..bytes.len().min(SHOWN)].to_vec(),
+            is_compressed: false,
         }
     }
 }
 
 /// The text that `bytes` are; if more bytes follow that were not kept, up to the last whole character.
-fn text_of(bytes: &[u8], is_cut: bool) -> Option<&str> {
+pub(super) fn text_of(bytes: &[u8], is_cut: bool) -> Option<&str> {
     match str::from_utf8(bytes) {
         Ok(text) => Some(text),
         Err(error) if is_cut && error.error_len().is_none() => {

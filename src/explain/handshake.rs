@@ -7,7 +7,7 @@ use crate::protocol::{
     HandshakeError, Limits, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
 };
 
-use super::{Leftover, Side, State, rules::without_section};
+use super::{Leftover, Side, State, extension::DEFLATE, rules::without_section};
 
 /// One rule of the handshake, kept or broken. Example: [`RequestStep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct RequestStep {
     pub refused: Option<HandshakeError>,
     /// The subprotocols that are offered.
     pub subprotocols: Vec<String>,
+    /// The names of the extensions that are offered (§9.1).
+    pub extensions: Vec<String>,
     /// Where the connection stands now.
     pub state: State,
 }
@@ -107,6 +109,8 @@ pub struct ResponseStep {
     pub status: Option<u16>,
     /// What a client checks before it takes the connection for open (§4.1); nothing for a refusal.
     pub checks: Vec<Check>,
+    /// The names of the extensions in use (§9.1).
+    pub extensions: Vec<String>,
     /// Where the connection stands now.
     pub state: State,
 }
@@ -181,6 +185,7 @@ impl RequestStep {
             accept: key.map(AcceptKey::of),
             refused,
             subprotocols: request.subprotocols().map(str::to_owned).collect(),
+            extensions: Headers(&lines(head)).extensions(),
             state: State::Connecting,
         }
     }
@@ -195,6 +200,7 @@ impl RequestStep {
             accept: None,
             refused: Some(error),
             subprotocols: Vec::new(),
+            extensions: Vec::new(),
             state: State::Connecting,
         }
     }
@@ -237,12 +243,13 @@ impl ResponseStep {
             Some(_) => Vec::new(),
             None => vec![headers.check("§4.2.2", "a status line of HTTP/1.1", false)],
         };
-        Self { lines, length: head.len() as u64, status, checks, state: State::Open }
+        let extensions = headers.extensions();
+        Self { lines, length: head.len() as u64, status, checks, extensions, state: State::Open }
     }
 }
 
-/// The lines of a response head.
-struct Headers<'a>(&'a [String]);
+/// The lines of a head.
+pub(super) struct Headers<'a>(pub(super) &'a [String]);
 
 impl Headers<'_> {
     /// §4.1: what a client has to validate in a response with the status 101.
@@ -258,7 +265,6 @@ impl Headers<'_> {
             (Some(offers), Some(chosen)) => offers.iter().any(|offer| offer == chosen),
             (None, _) | (_, None) => true,
         };
-        let has_extensions = self.value("Sec-WebSocket-Extensions").is_some();
         let accept_says = match accept {
             Some(_) => "Sec-WebSocket-Accept is what the key leads to",
             None => "there is a Sec-WebSocket-Accept; without the request nobody can say if it is right",
@@ -269,20 +275,49 @@ impl Headers<'_> {
             self.check("§4.2.2", "Connection has the token Upgrade", self.lists("Connection", "upgrade")),
             self.check("§4.2.2", accept_says, is_accepted),
             self.check("§4.2.2", "the subprotocol, if one is chosen, was offered", is_offered),
-            self.check("§9.1", "no extension is in use", !has_extensions),
+            self.check_extensions(request),
         ]
+    }
+
+    /// §4.1: a client has to fail the connection if the response names an extension "that was not present in the
+    /// client's handshake".
+    fn check_extensions(&self, request: Option<&RequestStep>) -> Check {
+        let names = self.extensions();
+        let is_offered = request.is_none_or(|it| names.iter().all(|name| it.extensions.contains(name)));
+        let is_deflate = names == [DEFLATE];
+        let says = match (&names[..], is_offered) {
+            ([], _) => "no extension is in use",
+            (_, false) => "an extension is in use that was not offered",
+            (_, true) if request.is_none() => {
+                "an extension is in use; without the request nobody can say if it was offered"
+            }
+            (_, true) if is_deflate => "permessage-deflate was offered and is in use: RSV1 means compressed",
+            (_, true) => "an extension was offered and is in use",
+        };
+        self.check(if is_deflate { "RFC 7692" } else { "§9.1" }, says, is_offered)
+    }
+
+    /// §9.1: the names in all `Sec-WebSocket-Extensions`, without their parameters. No parameter has a comma: "the
+    /// value after quoted-string unescaping MUST conform to the 'token' ABNF".
+    fn extensions(&self) -> Vec<String> {
+        let values = self.values("Sec-WebSocket-Extensions").flat_map(|it| it.split(','));
+        let names = values.map(|item| item.split(';').next().unwrap_or_default().trim().to_owned());
+        names.filter(|name| !name.is_empty()).collect()
     }
 
     fn check(&self, section: &str, says: &str, ok: bool) -> Check {
         Check { section: section.to_owned(), says: says.to_owned(), ok }
     }
 
-    fn value(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .skip(1)
-            .filter_map(|line| line.split_once(':'))
-            .find_map(|(it, value)| it.eq_ignore_ascii_case(name).then(|| value.trim_matches([' ', '\t'])))
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.values(name).next()
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let fields = self.0.iter().skip(1).filter_map(|line| line.split_once(':'));
+        fields
+            .filter(move |(it, _)| it.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim_matches([' ', '\t']))
     }
 
     fn lists(&self, name: &str, token: &str) -> bool {

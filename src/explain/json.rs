@@ -7,8 +7,8 @@ use std::fmt::Write;
 use crate::protocol::{CloseCode, GUID};
 
 use super::{
-    AcceptKey, BrokenRule, Check, Frame, FrameStep, Leftover, RequestStep, ResponseStep, Side, Step,
-    frame::WholeMessage,
+    AcceptKey, BodyStep, BrokenRule, Check, Frame, FrameStep, Leftover, RequestStep, ResponseStep, Side,
+    State, Step, frame::WholeMessage,
 };
 
 impl Step {
@@ -21,8 +21,9 @@ impl Step {
     /// |---|---|
     /// | `request` | `offset`, `target`, `lines`, `checks` (`section`, `says`, `ok`), `accept` (`key`, `nonce`, `guid`, `sha1`, `accept`), `refused` (`status`, `says`), `state` |
     /// | `response` | `offset`, `status`, `lines`, `checks`, `state` |
-    /// | `frame` | `offset`, `header`, `fin`, `rsv`, `opcode`, `name`, `mask`, `length7`, `extended`, `length`, `key`, `masked`, `payload`, `cut`, `text`, `message` (`opcode`, `length`, `payload`, `text`), `close` (`code`, `name`, `reason`), `event`, `rule`, `says`, `row`, `answer`, `state` |
-    /// | `error` | of the fields of a frame those from `offset` to `text`, as far as they have arrived; `bytes`, `section`, `says`, `why`, `row`, `code`, `answer`, `state` |
+    /// | `body` | `offset`, `length`, `payload`, `cut`, `text`, `state` |
+    /// | `frame` | `offset`, `header`, `fin`, `rsv`, `opcode`, `name`, `mask`, `length7`, `extended`, `length`, `key`, `masked`, `payload`, `cut`, `text`, `compressed`, `message` (`opcode`, `length`, `payload`, `text`), `close` (`code`, `name`, `reason`), `event`, `rule`, `says`, `row`, `answer`, `state` |
+    /// | `error` | of the fields of a frame those from `offset` to `compressed`, as far as they have arrived; `bytes`, `section`, `says`, `why`, `row`, `code`, `answer`, `state` |
     /// | `end` | `unread`, `says` |
     ///
     /// ```
@@ -38,6 +39,7 @@ impl Step {
         match self {
             Self::Request(request) => request_object(request),
             Self::Response(response) => response_object(response),
+            Self::Body(body) => body_object(body),
             Self::Frame(frame) => frame_object(frame),
             Self::Broken(broken) => broken_object(broken),
             Self::End(leftover) => leftover_object(leftover),
@@ -67,6 +69,16 @@ fn response_object(step: &ResponseStep) -> Object {
         .list("lines", step.lines.iter().map(|line| quoted(line)))
         .list("checks", step.checks.iter().map(check))
         .text("state", step.state.name())
+}
+
+fn body_object(step: &BodyStep) -> Object {
+    Object::step("body", step.from)
+        .number("offset", step.offset)
+        .number("length", step.length)
+        .text("payload", &hex(&step.start))
+        .bool("cut", step.length > step.start.len() as u64)
+        .optional("text", step.text().map(quoted))
+        .text("state", State::Closed.name())
 }
 
 fn frame_object(step: &FrameStep) -> Object {
@@ -166,6 +178,7 @@ impl Object {
             .text("payload", &hex(&frame.payload))
             .bool("cut", frame.is_cut())
             .optional("text", frame.text().map(quoted))
+            .bool("compressed", frame.is_compressed)
     }
 
     fn text(self, name: &str, value: &str) -> Self {

@@ -20,9 +20,13 @@
 //!
 //! 1. `frame.rs`: a frame taken apart, and how bytes that are cut anywhere become whole frames again.
 //! 2. `rules.rs`: which rule each frame shows, and what each broken one means in plain words.
-//! 3. `handshake.rs`: both heads with their rules ticked off, and the accept key worked out (§4.2).
-//! 4. `text.rs`, `page.rs` and `json.rs`: how a step looks to people and to programs.
+//! 3. `handshake.rs`: both heads with their rules ticked off, and the accept key worked out (§4.2); `body.rs`: what
+//!    follows a head that opens no connection.
+//! 4. `extension.rs`: the bit of permessage-deflate (RFC 7692). Compressed messages are framed, not decompressed.
+//! 5. `text.rs`, `page.rs` and `json.rs`: how a step looks to people and to programs.
 
+mod body;
+mod extension;
 mod frame;
 mod handshake;
 mod json;
@@ -34,9 +38,12 @@ use std::mem;
 
 use crate::protocol::Limits;
 
+use body::Body;
+use extension::{DEFLATE, Extension};
 use frame::FrameReader;
 use handshake::{RequestHead, ResponseHead};
 
+pub use body::BodyStep;
 pub use frame::{BrokenRule, Frame, FrameEvent, FrameStep, SHOWN, WholeMessage};
 pub use handshake::{AcceptKey, Check, RequestStep, ResponseStep};
 
@@ -114,8 +121,10 @@ impl State {
 pub enum Step {
     /// A request head.
     Request(RequestStep),
-    /// A response head, with its body if it says how long that is.
+    /// A response head.
     Response(ResponseStep),
+    /// What follows a head that opens no connection, if that says how long it is.
+    Body(BodyStep),
     /// A frame that breaks no rule.
     Frame(FrameStep),
     /// Bytes that break one.
@@ -140,7 +149,7 @@ impl Step {
             Self::Response(response) => response.checks.iter().any(|check| !check.ok),
             Self::Broken(_) => true,
             // Bytes that are still missing are no broken rule.
-            Self::Frame(_) | Self::End(_) => false,
+            Self::Body(_) | Self::Frame(_) | Self::End(_) => false,
         }
     }
 }
@@ -191,6 +200,7 @@ pub struct Explainer {
     server: Stage,
     /// The request, for the response to be held against.
     request: Option<RequestStep>,
+    extension: Extension,
     standing: Standing,
 }
 
@@ -209,6 +219,7 @@ struct Standing {
 enum Stage {
     Request(RequestHead),
     Response(ResponseHead),
+    Body(Body),
     Frames(Box<FrameReader>),
     /// Of no interest: how many have come, and the section that says so.
     Over {
@@ -234,6 +245,7 @@ impl Explainer {
             client: Stage::Request(RequestHead::default()),
             server: Stage::Response(ResponseHead::default()),
             request: None,
+            extension: Extension::None,
             standing: Standing::default(),
         }
     }
@@ -242,11 +254,30 @@ impl Explainer {
     pub fn of_frames(limits: &Limits) -> Self {
         Self {
             limits: *limits,
-            client: Stage::frames(Side::Client, limits, 0),
-            server: Stage::frames(Side::Server, limits, 0),
+            client: Stage::frames(Side::Client, limits, 0, Extension::None),
+            server: Stage::frames(Side::Server, limits, 0, Extension::None),
             request: None,
+            extension: Extension::None,
             standing: Standing { is_open: true, ..Standing::default() },
         }
+    }
+
+    /// Takes RSV1 for the bit of permessage-deflate (RFC 7692) as long as no response says which extension is in
+    /// use. This is for bytes of one direction, and for a connection whose beginning is not known.
+    ///
+    /// ```
+    /// use wirehook::{Limits, explain::{Explainer, Side}};
+    ///
+    /// // RFC 7692 §7.2.3.1: "Hello".
+    /// let hello = b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00";
+    /// let of_frames = || Explainer::of_frames(&Limits::default());
+    /// assert!(of_frames().explain(Side::Server, hello)[0].breaks_a_rule());
+    /// assert!(!of_frames().without_negotiation().explain(Side::Server, hello)[0].breaks_a_rule());
+    /// ```
+    #[must_use]
+    pub fn without_negotiation(mut self) -> Self {
+        self.use_extension(Extension::Unseen);
+        self
     }
 
     /// Returns the steps that `bytes` complete, which `side` sent.
@@ -292,13 +323,12 @@ impl Explainer {
     /// assert_eq!(ping.frame.offset, 1002);
     /// ```
     pub fn skip(&mut self, side: Side, skipped: u64) {
-        let stage = match side {
-            Side::Client => &mut self.client,
-            Side::Server => &mut self.server,
-        };
+        let (limits, extension) = (self.limits, self.extension);
+        let stage = self.stage_of(side);
         let offset = match stage {
             Stage::Request(head) => head.len(),
             Stage::Response(head) => head.len(),
+            Stage::Body(body) => body.offset(),
             Stage::Frames(frames) => frames.offset(),
             // Nothing of what follows is explained.
             Stage::Over { ignored, .. } => {
@@ -306,7 +336,7 @@ impl Explainer {
                 return;
             }
         };
-        *stage = Stage::frames(side, &self.limits, offset + skipped);
+        *stage = Stage::frames(side, &limits, offset + skipped, extension);
     }
 
     /// Bytes of memory that are taken for a head or a message that is not complete.
@@ -355,6 +385,7 @@ impl Explainer {
             Stage::Response(head) => {
                 head.next(bytes, &self.limits, self.request.as_ref()).map(Step::Response)
             }
+            Stage::Body(body) => body.next(bytes).map(Step::Body),
             Stage::Frames(frames) => frames.next(bytes),
             Stage::Over { ignored, .. } => {
                 *ignored += mem::take(bytes).len() as u64;
@@ -368,6 +399,7 @@ impl Explainer {
         match &mut step {
             Step::Request(request) => self.settle_request(request),
             Step::Response(response) => self.settle_response(response),
+            Step::Body(body) => *self.stage_of(body.from) = Stage::over("§4.2.2"),
             Step::Frame(frame) => self.settle_frame(frame),
             Step::Broken(broken) => self.settle_broken(broken),
             Step::End(_) => {}
@@ -376,25 +408,58 @@ impl Explainer {
     }
 
     fn settle_request(&mut self, request: &mut RequestStep) {
+        let offers_compression = request.extensions.iter().any(|it| it == DEFLATE);
+        let extension = if offers_compression { self.extension } else { Extension::None };
         self.client = match request.refused {
-            None => Stage::frames(Side::Client, &self.limits, request.length),
-            Some(_) => Stage::over("§4.2.2"),
+            None => Stage::frames(Side::Client, &self.limits, request.length, extension),
+            Some(_) => Stage::body_or_over(Body::of_request(request)),
         };
         request.state = self.state();
         self.request = Some(request.clone());
     }
 
     fn settle_response(&mut self, response: &mut ResponseStep) {
-        self.request = None;
+        let request = self.request.take();
         if response.status == Some(101) {
             self.standing.is_open = true;
-            self.server = Stage::frames(Side::Server, &self.limits, response.length);
+            let extension = Extension::of(&response.extensions);
+            self.server = Stage::frames(Side::Server, &self.limits, response.length, extension);
+            self.expect_frames_of_client(request.as_ref());
+            self.use_extension(extension);
         } else {
             self.standing.is_over = true;
-            self.server = Stage::over("§4.2.2");
-            self.client = Stage::over("§4.2.2");
+            self.server = Stage::body_or_over(Body::of_response(response, request.as_ref()));
+            if !matches!(self.client, Stage::Body(_)) {
+                self.client = Stage::over("§4.2.2");
+            }
         }
         response.state = self.state();
+    }
+
+    /// After a 101 the client sends frames, also where its request was not seen, or would have been refused here.
+    fn expect_frames_of_client(&mut self, request: Option<&RequestStep>) {
+        let offset = match &self.client {
+            Stage::Request(head) if head.len() == 0 => 0,
+            Stage::Over { ignored: 0, .. } => request.map_or(0, |it| it.length),
+            _ => return,
+        };
+        self.client = Stage::frames(Side::Client, &self.limits, offset, self.extension);
+    }
+
+    fn use_extension(&mut self, extension: Extension) {
+        self.extension = extension;
+        for stage in [&mut self.client, &mut self.server] {
+            if let Stage::Frames(frames) = stage {
+                frames.use_extension(extension);
+            }
+        }
+    }
+
+    fn stage_of(&mut self, side: Side) -> &mut Stage {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
     }
 
     fn settle_frame(&mut self, step: &mut FrameStep) {
@@ -459,8 +524,15 @@ impl Standing {
 }
 
 impl Stage {
-    fn frames(side: Side, limits: &Limits, offset: u64) -> Self {
-        Self::Frames(Box::new(FrameReader::new(side, limits, offset)))
+    fn frames(side: Side, limits: &Limits, offset: u64, extension: Extension) -> Self {
+        let mut frames = FrameReader::new(side, limits, offset);
+        frames.use_extension(extension);
+        Self::Frames(Box::new(frames))
+    }
+
+    /// What follows a head that opens no connection.
+    fn body_or_over(body: Option<Body>) -> Self {
+        body.map_or_else(|| Self::over("§4.2.2"), Self::Body)
     }
 
     fn over(section: &'static str) -> Self {
@@ -472,6 +544,7 @@ impl Stage {
             // A request is kept twice: its reader keeps it too.
             Self::Request(head) => 2 * head.len() as usize,
             Self::Response(head) => head.len() as usize,
+            Self::Body(body) => body.memory(),
             Self::Frames(frames) => frames.memory(),
             Self::Over { .. } => 0,
         }
@@ -481,6 +554,7 @@ impl Stage {
         match self {
             Self::Request(head) => head.leftover(),
             Self::Response(head) => head.leftover(),
+            Self::Body(body) => body.leftover(),
             Self::Frames(frames) => frames.leftover(),
             Self::Over { ignored: 0, .. } => None,
             Self::Over { ignored, section } => Some(Leftover {

@@ -63,7 +63,26 @@ pub(super) fn shown_by(header: &FrameHeader, message: Option<OpCode>) -> Shown {
     Shown { section, says, row: Some(row) }
 }
 
+impl Shown {
+    /// RFC 7692 §6, of a frame of a compressed message.
+    pub(super) fn of_deflate(says: String) -> Self {
+        Self { section: "RFC 7692 §6", says, row: None }
+    }
+}
+
 impl Rule {
+    /// RFC 7692 §6: the bit stands on the first frame, for the whole message, and never on control frames.
+    pub(super) fn compressed_later() -> Self {
+        Self {
+            section: "RFC 7692 §6",
+            says: "only the first frame of a message may have RSV1".to_owned(),
+            why: "With permessage-deflate RSV1 says that a whole message is compressed. It stands on the first frame \
+                  of the message; continuations and control frames must not have it.",
+            row: None,
+            ..Self::from(ProtocolError::ReservedBits)
+        }
+    }
+
     /// §5.1, of the other side: what a client has to hold a server to.
     pub(super) fn masked_by_server() -> Self {
         Self {
@@ -119,7 +138,8 @@ const fn why(error: ProtocolError) -> &'static str {
              puts on the wire, and talk to a proxy in the middle as if it were something else (§10.3)."
         }
         ProtocolError::ReservedBits => {
-            "RSV1 to RSV3 belong to extensions. None was negotiated, so nobody can know what this bit means."
+            "RSV1 to RSV3 belong to extensions, such as RSV1 to permessage-deflate (RFC 7692). Unless the handshake \
+             has put one to use that has this bit, nobody can know what the bit means."
         }
         ProtocolError::ReservedOpCode(_) => {
             "The opcodes 0x3 to 0x7 and 0xB to 0xF are kept for frames that are not defined yet. To guess, or to \

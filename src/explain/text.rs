@@ -7,7 +7,8 @@ use std::{fmt, ops::RangeInclusive};
 use crate::protocol::{CloseCode, CloseFrame, GUID, OpCode};
 
 use super::{
-    AcceptKey, BrokenRule, Check, Frame, FrameStep, Leftover, RequestStep, ResponseStep, State, Step,
+    AcceptKey, BodyStep, BrokenRule, Check, Frame, FrameStep, Leftover, RequestStep, ResponseStep, State,
+    Step,
     page::{self, Ink, Page, quoted, spaced_hex},
 };
 
@@ -44,6 +45,7 @@ impl Step {
         match self {
             Self::Request(request) => show_request(request, &mut page),
             Self::Response(response) => show_response(response, &mut page),
+            Self::Body(body) => show_body(body, &mut page),
             Self::Frame(frame) => show_frame(frame, &mut page),
             Self::Broken(broken) => show_broken(broken, &mut page),
             Self::End(leftover) => show_leftover(leftover, &mut page),
@@ -98,6 +100,15 @@ fn show_response(step: &ResponseStep, page: &mut Page) {
     show_state(step.state, page);
 }
 
+fn show_body(step: &BodyStep, page: &mut Page) {
+    let from = step.from.name();
+    page.title(Ink::Title, &format!("{from}, byte {}: body, {}", step.offset, bytes(step.length)));
+    page.bytes_rows("body", &step.start, step.length);
+    if let Some(text) = step.text().filter(|text| !text.is_empty()) {
+        page.text_row("text", text.as_bytes());
+    }
+}
+
 fn show_lines(lines: &[String], page: &mut Page) {
     for line in lines {
         page.put(Ink::Text, &format!("  | {}", page::line(line)));
@@ -132,7 +143,8 @@ fn show_accept(accept: &AcceptKey, page: &mut Page) {
 fn show_frame(step: &FrameStep, page: &mut Page) {
     let frame = &step.frame;
     let (from, offset, name) = (step.from.name(), frame.offset, frame.name());
-    let title = format!("{from}, byte {offset}: {name}, {}", bytes(frame.arrived));
+    let compressed = if frame.is_compressed { " compressed" } else { "" };
+    let title = format!("{from}, byte {offset}: {name}, {}{compressed}", bytes(frame.arrived));
     page.title(Ink::Title, &title);
     show_header(frame, page);
     show_payload(frame, page);
@@ -140,7 +152,11 @@ fn show_frame(step: &FrameStep, page: &mut Page) {
         show_close(*code, reason, page);
     }
     if let Some(message) = &step.message {
-        let kind = if message.text().is_some() { quoted(&message.start) } else { "binary".to_owned() };
+        let kind = match message.text() {
+            Some(_) => quoted(&message.start),
+            None if message.is_compressed => "compressed".to_owned(),
+            None => "binary".to_owned(),
+        };
         page.row("message", Ink::Text, &format!("{kind}, {} bytes", message.length));
     }
     page.row(step.rule, Ink::Good, &step.says);
@@ -241,7 +257,12 @@ fn fin_fact(frame: &Frame) -> Fact {
 }
 
 fn rsv_fact(frame: &Frame) -> Fact {
-    let means = if frame.rsv() == 0 { "no extension" } else { "bits of an extension" };
+    let means = match (frame.rsv(), frame.is_compressed) {
+        (0, true) => "as the first frame: compressed",
+        (0, false) => "no extension",
+        (_, true) => "compressed (RFC 7692)",
+        (_, false) => "bits of an extension",
+    };
     Fact::new("RSV1-3", format!("{:03b}", frame.rsv()), means)
 }
 

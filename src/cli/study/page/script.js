@@ -149,7 +149,7 @@ function connect() {
   };
   socket.onmessage = ({ data }) => {
     const what = typeof data === "string" ? `text “${data.slice(0, 60)}${data.length > 60 ? "…" : ""}”` : "binary";
-    say(`message: ${what}, ${count(data.length ?? data.byteLength, typeof data === "string" ? "character" : "byte")}`);
+    say(`message: ${what}, ${typeof data === "string" ? count([...data].length, "character") : count(data.byteLength, "byte")}`);
   };
   socket.onerror = () => say("error, and no word about what it was");
   socket.onclose = ({ code, reason, wasClean }) => {
@@ -301,6 +301,7 @@ const sideOf = (step) => (step.from === "client" || step.from === "server" ? ste
 const SUMMARIES = {
   request: (step) => [`GET ${step.target.slice(0, 13)}…`, step.refused ? "refused" : "handshake"],
   response: (step) => [step.lines[0].replace("HTTP/1.1 ", ""), ""],
+  body: (step) => ["body", step.text === null ? count(step.length, "byte") : `“${[...step.text].slice(0, MAX_EXCERPT).join("")}”`],
   frame: (step) => [step.name + (step.fin ? "" : ", to be continued"), `${excerpt(step)}`],
   error: (step) => ["broken rule", `${step.section} ${step.says}`],
   end: (step) => ["cut off", step.says],
@@ -477,6 +478,7 @@ function plainFigure(step) {
 }
 
 const PLAIN = {
+  body: "The body that the head announces (RFC 9112 §6). No frames follow it: the head has opened no connection.",
   gone: "The TCP connection is closed. With a Close from both sides before it, this is a clean end (§7.1.4); without one the "
     + "other side reports 1006 (§7.1.5).",
   missed: "The server keeps only so much for a page that does not say it has seen it. What came meanwhile is counted, not kept.",
