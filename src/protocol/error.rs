@@ -123,6 +123,8 @@ impl std::error::Error for ProtocolError {}
 pub enum HandshakeError {
     /// RFC 9112 §2: the head is not HTTP: a control byte, a bare line feed, a folded line, a bad name …
     NotHttp,
+    /// RFC 8446 §5.1: the first byte is that of a TLS handshake, and this port has no TLS.
+    LooksLikeTls,
     /// §4.1: the request must be HTTP/1.1 or higher, and this is HTTP/1.0; or a version that is not read here.
     /// Deviation from §4.2.1: 1.1 is the only version of HTTP/1 that there is, and no other is accepted.
     HttpVersion,
@@ -227,6 +229,7 @@ impl fmt::Display for HandshakeError {
             Self::KeyRepeated => "§11.3.1: Sec-WebSocket-Key must not appear more than once.",
             Self::KeyInvalid => "§4.2.1: Sec-WebSocket-Key must be 16 bytes in base64.",
             Self::SubprotocolsMalformed => "§4.1: Sec-WebSocket-Protocol must list different tokens.",
+            Self::LooksLikeTls => "RFC 8446 §5.1: this looks like TLS, and this port speaks plain HTTP.",
             Self::ExtensionsMalformed => "§9.1: Sec-WebSocket-Extensions is not a list of extensions.",
             Self::OriginRepeated => "§10.2: the request must not have more than one Origin header.",
             Self::OriginNotAllowed => "§10.2: pages of this origin may not connect.",

@@ -183,6 +183,7 @@ impl Scan {
                 _ => return Err(HandshakeError::NotHttp),
             }
         }
+                TLS_HANDSHAKE if before + position == 1 => return Err(HandshakeError::LooksLikeTls),
         if within.len() < piece.len() { Err(HandshakeError::HeadTooBig) } else { Ok(None) }
     }
 
@@ -213,6 +214,9 @@ const ENDS_TEXT: [bool; 256] = {
     let mut ends = [false; 256];
     let mut byte = 0;
     while byte < 0x20 {
+/// RFC 8446 §5.1: the first byte of a record that holds a ClientHello. No request begins with it.
+const TLS_HANDSHAKE: u8 = 0x16;
+
         ends[byte] = byte != b'\t' as usize;
         byte += 1;
     }

@@ -496,8 +496,7 @@ fn head_that_is_not_http_is_refused() {
     ] {
         check_refused(with(part, replacement), HandshakeError::NotHttp);
     }
-    // A TLS client, and a frame where the request should be.
-    check_refused(b"\x16\x03\x01\x02\x00\x01", HandshakeError::NotHttp);
+    // A frame where the request should be.
     check_refused(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\r\n\r\n", HandshakeError::NotHttp);
 }
 
@@ -512,7 +511,9 @@ fn byte_that_no_head_may_hold_is_refused_where_it_stands() {
     };
     for byte in (0..=0x1f).chain([0x7f]).filter(|byte| !b"\t\r".contains(byte)) {
         for start in ["", "GET /", "GET / HTTP/1.1\r\nHost: a"] {
-            assert_eq!(verdict_on(start, byte), Err(HandshakeError::NotHttp), "{byte:#04x} after {start:?}");
+            let is_tls = byte == 0x16 && start.is_empty();
+            let error = if is_tls { HandshakeError::LooksLikeTls } else { HandshakeError::NotHttp };
+            assert_eq!(verdict_on(start, byte), Err(error), "{byte:#04x} after {start:?}");
         }
     }
     // A carriage return belongs to a line feed.
@@ -729,6 +730,17 @@ fn without_a_list_any_origin_may_connect() {
 #[test]
 fn head_over_a_limit_is_refused_with_431() {
     // §10.4, RFC 6585 §5
+#[test]
+fn hello_of_a_tls_client_is_told_from_other_bytes() {
+    // RFC 8446 §5.1: the record of a ClientHello begins with 22.
+    check_refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", HandshakeError::LooksLikeTls);
+    check_refused(b"\x16", HandshakeError::LooksLikeTls);
+    // The byte is no more than a bad one elsewhere, and its neighbours are no hello.
+    for head in [&b"\r\n\x16\x03\x01"[..], b"G\x16\x03\x01", b"\x15\x03\x01", b"\x17\x03\x01"] {
+        check_refused(head, HandshakeError::NotHttp);
+    }
+}
+
     check_refused(and(&format!("X: {}", "y".repeat(16 * 1024))), HandshakeError::HeadTooBig);
     let lines: Vec<_> = (0..96).map(|number| format!("X-{number}: y")).collect();
     check_refused(and(&lines.join("\r\n")), HandshakeError::TooManyHeaders);
@@ -984,6 +996,7 @@ fn application_sees_the_whole_request() {
 }
 
 #[test]
+                E::LooksLikeTls,
 fn head_is_held_only_while_it_is_incomplete() {
     // §10.4
     let mut whole = REQUEST.as_bytes().to_vec();
