@@ -765,7 +765,9 @@ impl Response {
 
     /// An answer to a request that is not for a WebSocket at all; the connection closes after it.
     ///
-    /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500.
+    /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500. So
+    /// does a page whose content type holds a control byte: a line end would begin another header. 204, 205 and
+    /// 304 have no body (RFC 9110 §15.3.5, §15.3.6, §15.4.5), so theirs is left out.
     ///
     /// ```
     /// use wirehook::protocol::Response;
@@ -786,9 +788,16 @@ impl Response {
         } else {
             response.line("Connection", "close");
         }
-        response.line("Content-Type", content_type);
-        response.line("Content-Length", &body.len().to_string());
-        response.body = Some(body.to_owned());
+        match status {
+            204 | 304 => {}
+            // RFC 9110 §15.3.6: "a server MUST NOT generate content in a 205 response".
+            205 => response.line("Content-Length", "0"),
+            _ => {
+                response.line("Content-Type", content_type);
+                response.line("Content-Length", &body.len().to_string());
+                response.body = Some(body.to_owned());
+            }
+        }
         response
     }
 
@@ -802,18 +811,19 @@ impl Response {
     /// assert_eq!(response.header("X", "a\r\nSet-Cookie: b"), Err(InvalidHeader));
     /// assert_eq!(response.header("Upgrade", "h2c"), Err(InvalidHeader));
     /// # Ok::<(), InvalidHeader>(())
+    ///
+    /// assert_eq!(Response::page(200, "text/html\r\nSet-Cookie: a=b", "<p>hello").status(), 500);
     /// ```
     ///
+        if !is_field_value(content_type) {
+            return Self::rejection(500, "The server's application gave a content type that can't be sent.");
+        }
     /// # Errors
     ///
     /// The header can't go into a response; nothing is added.
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
         let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
-        // RFC 9110 §5.5: a line end inside a value would begin another header.
-        if is_own
-            || !is_token(name.as_bytes())
-            || value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
-        {
+        if is_own || !is_token(name.as_bytes()) || !is_field_value(value) {
             return Err(InvalidHeader);
         }
         self.line(name, value);
@@ -887,12 +897,20 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{filler}\r\n").into_bytes();
         for step in [1, 100, head.len()] {
             let mut reader = RequestReader::default();
+/// RFC 9110 §5.5: a line end inside a value would begin another header.
+fn is_field_value(value: &str) -> bool {
+    !value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
+}
+
             let mut requests = 0;
             for piece in head.clone().chunks_mut(step) {
                 let mut input = piece;
                 requests += usize::from(matches!(reader.next_request(&mut input, &limits), Ok(Some(_))));
             }
+        204 => "No Content",
+        205 => "Reset Content",
             assert_eq!((requests, reader.looked_at()), (1, head.len()), "in pieces of {step}");
         }
     }
+        304 => "Not Modified",
 }

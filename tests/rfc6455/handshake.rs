@@ -1009,3 +1009,6 @@ fn head_is_held_only_while_it_is_incomplete() {
     assert!(reader.next_request(&mut &mut start[..], &Limits::default()).unwrap().is_none());
     assert_eq!(reader.buffered(), 8);
 }
+        (204, "HTTP/1.1 204 No Content"),
+        (205, "HTTP/1.1 205 Reset Content"),
+        (304, "HTTP/1.1 304 Not Modified"),

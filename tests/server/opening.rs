@@ -399,3 +399,6 @@ fn a_page_is_served_to_who_asks_for_no_websocket_and_to_nobody_else() {
     }
     Client::open(server.address);
 }
+            "/split" => Some(Response::page(200, "text/plain\r\nX-Evil: b", "a page")),
+        (get("/split"), 500),
+        assert_eq!(answer.header("X-Evil"), None);
