@@ -78,10 +78,19 @@ pub struct Config {
     ///
     /// A batch of answers leaves in one write anyway, so waiting would only add delay.
     pub nodelay: bool,
+    /// The hosts that are served (§4.2.1), such as `example.com` or `example.com:8080`; empty serves all. Requests
+    /// for other hosts are answered with 421, pages of `on_http` too. Default: empty.
+    ///
+    /// Each is compared with the Host of a request, in either letter case; one without a port is served at every
+    /// port. A list keeps out pages that reach the server by a name of their own (DNS rebinding). Names outside
+    /// ASCII are written as clients send them, such as `xn--mnchen-3ya.example`.
+    pub hosts: Vec<String>,
     /// The origins whose pages may connect (§10.2), such as `https://example.com`; empty allows all. Pages of
     /// other origins are answered with 403. Default: empty.
     ///
-    /// Requests without an Origin come from no page, and pass: a program could name any origin it likes.
+    /// Requests without an Origin come from no page, and pass: a program could name any origin it likes. Each is
+    /// compared as a browser writes it, in either letter case: scheme and host without a path, and a port only if
+    /// it is not the scheme's default.
     pub origins: Vec<String>,
     /// The subprotocols (§1.9) that are spoken, the preferred one first. The first that a client offers is
     /// chosen. Default: none.
@@ -122,6 +131,7 @@ impl Default for Config {
             max_handshakes_per_address: None,
             drain_spread: Duration::ZERO,
             nodelay: true,
+            hosts: Vec::new(),
             origins: Vec::new(),
             subprotocols: Vec::new(),
         }

@@ -78,8 +78,9 @@ pub trait Handler {
         Upgrade::accept()
     }
 
-    /// A GET that is well-formed but asks for no WebSocket: is there a page for it? By default there is none, and
-    /// the answer is 426. The connection closes behind the page.
+    /// A GET or a HEAD that is well-formed but asks for no WebSocket: is there a page for it? By default there is
+    /// none, and the answer is 426 to GET and 405 to HEAD. The connection closes after the page. The answer to HEAD
+    /// is sent without the page's body; [`Request::method`] tells them apart.
     fn on_http(&mut self, request: &Request<'_>, peer: SocketAddr) -> Option<Response> {
         let _ = (request, peer);
         None

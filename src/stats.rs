@@ -7,7 +7,7 @@ use std::{fmt::Write as _, time::Duration};
 use crate::cause::Cause;
 
 /// Statuses that are counted one by one; the rest is counted together.
-const STATUSES: [u16; 12] = [101, 400, 401, 403, 404, 405, 408, 426, 429, 431, 500, 503];
+const STATUSES: [u16; 13] = [101, 400, 401, 403, 404, 405, 408, 421, 426, 429, 431, 500, 503];
 /// Close codes that are counted one by one. The ranges that peers choose from freely are not: a peer could
 /// invent thousands of figures.
 const CODES: [u16; 15] =

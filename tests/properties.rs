@@ -428,7 +428,7 @@ fn read_head(pieces: &[&[u8]], limits: &Limits) -> Result<Option<(Vec<u8>, usize
         let mut input = &mut bytes[..];
         if let Some(request) = reader.next_request(&mut input, limits)? {
             taken += piece.len() - input.len();
-            let response = match request.check(&["http://example.com".into()]) {
+            let response = match request.check(&[], &["http://example.com".into()]) {
                 Ok(()) => Response::switching_protocols(&request, Some("chat")),
                 Err(error) => Response::refusal(error),
             };

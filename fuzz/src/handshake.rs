@@ -95,7 +95,7 @@ fn check_limits(error: HandshakeError, arrived: &[u8]) {
 fn answer(request: &Request<'_>) -> String {
     assert!(request.headers().count() <= MAX_HEADERS);
     let mut words = format!("{request:?} {:?} {:?} {:?}", request.path(), request.query(), request.host());
-    let verdict = request.check(&[]);
+    let verdict = request.check(&[], &[]);
     match verdict {
         Ok(()) => {
             check_accepted(request);
@@ -104,7 +104,7 @@ fn answer(request: &Request<'_>) -> String {
         Err(error) => check_refusal(error),
     }
     // §10.2: a list of origins can only turn a request away.
-    let listed = request.check(&["https://example.com".to_owned()]);
+    let listed = request.check(&[], &["https://example.com".to_owned()]);
     assert!(verdict.is_ok() || listed == verdict);
     words + &format!("{verdict:?} {listed:?}")
 }

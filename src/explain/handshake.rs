@@ -166,8 +166,8 @@ const REQUEST_RULES: [RequestRule; 10] = [
         check: |request| request.check_extensions(),
     },
     RequestRule {
-        section: "§10.2",
-        says: "not more than one Origin; which ones may connect is the server's choice",
+        section: "§4.2.1",
+        says: "one Origin at most; which ones may connect is the server's choice (§10.2)",
         check: |request| request.check_origin(&[]),
     },
 ];
@@ -175,7 +175,7 @@ const REQUEST_RULES: [RequestRule; 10] = [
 impl RequestStep {
     fn of(request: &Request<'_>, head: &[u8]) -> Self {
         let checks = REQUEST_RULES.iter().map(|rule| rule.hold_against(request)).collect();
-        let refused = request.check(&[]).err();
+        let refused = request.check(&[], &[]).err();
         let key = request.header("Sec-WebSocket-Key").filter(|_| refused.is_none());
         Self {
             lines: lines(head),

@@ -134,17 +134,29 @@ pub enum HandshakeError {
     MethodIsHead,
     /// §4.1: the target is neither a path nor an absolute URI, or it has a fragment (§3).
     TargetInvalid,
+    /// RFC 3986 §3.2: the target is an absolute URI whose authority is no host with an optional port.
+    AuthorityInvalid,
+    /// RFC 3986 §2.1: the target has a byte that a URI has only percent-encoded.
+    TargetNotEncoded,
     /// RFC 9112 §3.2: a request must hold one valid Host, and §4.2.1 repeats it.
     HostMissing,
-    /// RFC 9112 §3.2: a request with more than one Host, or an invalid one, is answered with 400.
+    /// RFC 9112 §3.2: a request with more than one Host is answered with 400.
+    HostRepeated,
+    /// RFC 9112 §3.2: so is one with an invalid Host, which is no host with an optional port (RFC 3986 §3.2).
     HostInvalid,
+    /// §4.2.1: the Host names another authority than those that are served here.
+    HostNotServed,
     /// RFC 9110 §9.3.1: a body of a GET means nothing and may be refused, and one is announced.
     BodyAnnounced,
+    /// RFC 9110 §7.8: the protocols of `Upgrade` are not a list of tokens, each with an optional version.
+    UpgradeMalformed,
     /// §4.2.1: no `Upgrade` header holds the token `websocket`: a plain HTTP request.
     NotAnUpgrade,
+    /// RFC 9110 §7.6.1: the options of `Connection` are not a list of tokens.
+    ConnectionMalformed,
     /// §4.2.1: no `Connection` header holds the token `Upgrade`.
     ConnectionWithoutUpgrade,
-    /// §4.2.1: no `Sec-WebSocket-Version`.
+    /// §4.2.1: no `Sec-WebSocket-Version`; the answer names the one that is spoken, as for another one (§4.4).
     VersionMissing,
     /// §11.3.5: more than one `Sec-WebSocket-Version`.
     VersionRepeated,
@@ -160,8 +172,10 @@ pub enum HandshakeError {
     SubprotocolsMalformed,
     /// §4.2.1: the offered extensions break the grammar of §9.1.
     ExtensionsMalformed,
-    /// §10.2: the `Origin` header is there more than once.
+    /// RFC 6454 §7.3: the `Origin` header is there more than once.
     OriginRepeated,
+    /// RFC 6454 §7.1: the `Origin` header has a byte that is no printable ASCII.
+    OriginInvalid,
     /// §10.2: the page that asks comes from an origin that is not on the list.
     OriginNotAllowed,
     /// RFC 6585 §5: the head is over the size limit.
@@ -185,7 +199,8 @@ impl HandshakeError {
             Self::OriginNotAllowed => 403,
             Self::MethodNotGet | Self::MethodIsHead => 405,
             Self::Timeout => 408,
-            Self::NotAnUpgrade | Self::VersionNotSupported => 426,
+            Self::HostNotServed => 421,
+            Self::NotAnUpgrade | Self::VersionMissing | Self::VersionNotSupported => 426,
             Self::TooManyFromAddress | Self::TooFastFromAddress => 429,
             Self::HeadTooBig | Self::TooManyHeaders => 431,
             Self::TooManyConnections => 503,
@@ -200,7 +215,9 @@ impl HandshakeError {
             // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response".
             Self::MethodNotGet | Self::MethodIsHead => Some(("Allow", "GET")),
             // §4.4: "the server MUST respond with … Sec-WebSocket-Version header field(s)".
-            Self::VersionNotSupported => Some(("Sec-WebSocket-Version", "13")),
+            Self::VersionMissing | Self::VersionRepeated | Self::VersionNotSupported => {
+                Some(("Sec-WebSocket-Version", "13"))
+            }
             Self::TooManyConnections | Self::TooManyFromAddress => Some(("Retry-After", "5")),
             Self::TooFastFromAddress => Some(("Retry-After", "1")),
             _ => None,
@@ -212,15 +229,26 @@ impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotHttp => "RFC 9112 §2: the request is not well-formed HTTP/1.1.",
+            Self::LooksLikeTls => "RFC 8446 §5.1: this looks like TLS, and this port speaks plain HTTP.",
             Self::HttpVersion => "§4.1: the request must be HTTP/1.1.",
             Self::MethodNotGet | Self::MethodIsHead => "§4.1: the method of the request must be GET.",
             Self::TargetInvalid => "§4.1: the request target must be a path, without a fragment.",
+            Self::AuthorityInvalid => {
+                "RFC 3986 §3.2: the authority in the target must be a host with an optional port."
+            }
+            Self::TargetNotEncoded => {
+                "RFC 3986 §2.1: the target has a character that must be percent-encoded."
+            }
             Self::HostMissing => "§4.2.1: the request must have a Host header.",
-            Self::HostInvalid => "RFC 9112 §3.2: the request must have exactly one valid Host header.",
+            Self::HostRepeated => "RFC 9112 §3.2: the request must not have more than one Host header.",
+            Self::HostInvalid => "RFC 9112 §3.2: the Host header must be a host with an optional port.",
+            Self::HostNotServed => "§4.2.1: the host of the request is none that is served here.",
             Self::BodyAnnounced => "RFC 9110 §9.3.1: a GET that opens a WebSocket has no body.",
             Self::NotAnUpgrade => {
                 "§4.2.1: this is a WebSocket server; the request must have the header Upgrade: websocket."
             }
+            Self::UpgradeMalformed => "RFC 9110 §7.8: the Upgrade header must list protocols.",
+            Self::ConnectionMalformed => "RFC 9110 §7.6.1: the Connection header must list tokens.",
             Self::ConnectionWithoutUpgrade => "§4.2.1: the Connection header must list the token Upgrade.",
             Self::VersionMissing => "§4.2.1: the request must have a Sec-WebSocket-Version header.",
             Self::VersionRepeated => "§11.3.5: Sec-WebSocket-Version must not appear more than once.",
@@ -229,9 +257,9 @@ impl fmt::Display for HandshakeError {
             Self::KeyRepeated => "§11.3.1: Sec-WebSocket-Key must not appear more than once.",
             Self::KeyInvalid => "§4.2.1: Sec-WebSocket-Key must be 16 bytes in base64.",
             Self::SubprotocolsMalformed => "§4.1: Sec-WebSocket-Protocol must list different tokens.",
-            Self::LooksLikeTls => "RFC 8446 §5.1: this looks like TLS, and this port speaks plain HTTP.",
             Self::ExtensionsMalformed => "§9.1: Sec-WebSocket-Extensions is not a list of extensions.",
-            Self::OriginRepeated => "§10.2: the request must not have more than one Origin header.",
+            Self::OriginRepeated => "RFC 6454 §7.3: the request must not have more than one Origin header.",
+            Self::OriginInvalid => "RFC 6454 §7.1: the Origin header must be printable ASCII.",
             Self::OriginNotAllowed => "§10.2: pages of this origin may not connect.",
             Self::HeadTooBig => "RFC 6585 §5: the request head is over the size limit.",
             Self::TooManyHeaders => "RFC 6585 §5: the request has too many header lines.",

@@ -7,6 +7,8 @@
 //! Every byte of a head is looked at once, however it drips in, and parsed once, when the head is complete. What
 //! no head may hold (a control byte, a bare line feed) is refused at that byte.
 
+mod grammar;
+
 use std::{mem, str};
 
 use base64::{
@@ -16,6 +18,9 @@ use base64::{
 use sha1::{Digest, Sha1};
 
 use super::{config::Limits, error::HandshakeError};
+use grammar::{
+    elements, is_authority, is_extension_list, is_path, is_protocol, is_query, is_token, split_port,
+};
 
 /// §1.3: the string that every server appends to the key.
 pub const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -178,12 +183,12 @@ impl Scan {
                         return Ok(Some(position));
                     }
                 }
+                TLS_HANDSHAKE if before + position == 1 => return Err(HandshakeError::LooksLikeTls),
                 // RFC 9112 §2.2 lets a recipient accept a bare line feed; refusing it leaves no room
                 // for two readings of one head.
                 _ => return Err(HandshakeError::NotHttp),
             }
         }
-                TLS_HANDSHAKE if before + position == 1 => return Err(HandshakeError::LooksLikeTls),
         if within.len() < piece.len() { Err(HandshakeError::HeadTooBig) } else { Ok(None) }
     }
 
@@ -209,14 +214,14 @@ impl Scan {
     }
 }
 
+/// RFC 8446 §5.1: the first byte of a record that holds a ClientHello. No request begins with it.
+const TLS_HANDSHAKE: u8 = 0x16;
+
 /// The bytes that end a run of text: the control bytes, but for the tab.
 const ENDS_TEXT: [bool; 256] = {
     let mut ends = [false; 256];
     let mut byte = 0;
     while byte < 0x20 {
-/// RFC 8446 §5.1: the first byte of a record that holds a ClientHello. No request begins with it.
-const TLS_HANDSHAKE: u8 = 0x16;
-
         ends[byte] = byte != b'\t' as usize;
         byte += 1;
     }
@@ -248,8 +253,10 @@ fn text_len(piece: &[u8]) -> usize {
 /// assert!(request.subprotocols().eq(["chat", "superchat"]));
 /// assert_eq!(request.choose_subprotocol(&["superchat".to_owned()]), Some("superchat"));
 ///
-/// assert_eq!(request.check(&[]), Ok(())); // any origin
-/// assert_eq!(request.check(&["https://example.org".to_owned()]), Err(HandshakeError::OriginNotAllowed));
+/// assert_eq!(request.check(&[], &[]), Ok(())); // for any host, from any origin
+/// assert_eq!(request.check(&["example.com".to_owned()], &[]), Ok(()));
+/// assert_eq!(request.check(&["example.org".to_owned()], &[]), Err(HandshakeError::HostNotServed));
+/// assert_eq!(request.check(&[], &["https://example.org".to_owned()]), Err(HandshakeError::OriginNotAllowed));
 ///
 /// let mut out = Vec::new();
 /// Response::switching_protocols(&request, Some("chat")).encode(&mut out);
@@ -283,9 +290,10 @@ impl<'a> Request<'a> {
         Ok(Self { method, target, minor_version, headers })
     }
 
-    /// Holds the request against §4.2.1, and against the list of allowed origins if that is not empty (§10.2).
+    /// Checks the request against §4.2.1, against the hosts that are served and against the origins that are
+    /// allowed (§10.2). An empty list allows all.
     ///
-    /// It is nothing but the other `check_` methods in their order, each of which is one rule. A request without
+    /// It only calls the other `check_` methods in their order, each of which is one rule. A request without
     /// an `Origin` passes: it comes from no page, and a program could name any origin.
     ///
     /// # Errors
@@ -297,14 +305,15 @@ impl<'a> Request<'a> {
     /// let mut head = *b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
     /// let mut reader = RequestReader::default();
     /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
-    /// assert_eq!(request.check(&[]), Err(HandshakeError::VersionMissing)); // the first that is broken
+    /// assert_eq!(request.check(&[], &[]), Err(HandshakeError::VersionMissing)); // the first that is broken
     ///
-    /// // Each rule by itself, in the order in which they are held against it:
+    /// // Each rule by itself, in the order in which they are checked:
     /// assert_eq!(request.check_http(), Ok(())); // that is, these three:
     /// assert_eq!(request.check_request_line(), Ok(()));
     /// assert_eq!(request.check_host(), Ok(()));
     /// assert_eq!(request.check_no_body(), Ok(()));
     ///
+    /// assert_eq!(request.check_served_host(&[]), Ok(()));
     /// assert_eq!(request.check_upgrade(), Ok(()));
     /// assert_eq!(request.check_connection(), Ok(()));
     /// assert_eq!(request.check_version(), Err(HandshakeError::VersionMissing));
@@ -314,14 +323,15 @@ impl<'a> Request<'a> {
     /// assert_eq!(request.check_origin(&[]), Ok(()));
     /// # Ok::<(), HandshakeError>(())
     /// ```
-    pub fn check(&self, allowed_origins: &[String]) -> Result<(), HandshakeError> {
+    pub fn check(&self, hosts: &[String], origins: &[String]) -> Result<(), HandshakeError> {
         self.check_http()?;
+        self.check_served_host(hosts)?;
         self.check_upgrade()?;
         self.check_connection()?;
         self.check_version()?;
         self.check_key()?;
         self.check_lists()?;
-        self.check_origin(allowed_origins)
+        self.check_origin(origins)
     }
 
     /// The part of [`check`](Self::check) that holds for every GET, WebSocket or not: items 1 and 2 of §4.2.1,
@@ -336,30 +346,66 @@ impl<'a> Request<'a> {
         self.check_no_body()
     }
 
+    /// Checks what [`check_http`](Self::check_http) does, and allows HEAD as well: a page that a GET can have.
+    ///
+    /// RFC 9110 §9.3.2: the answer to HEAD is that to GET, [without its body](Response::without_body).
+    ///
+    /// ```
+    /// # use wirehook::protocol::{HandshakeError, Limits, RequestReader};
+    /// let mut head = *b"HEAD /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
+    /// let mut reader = RequestReader::default();
+    /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
+    /// assert_eq!(request.check_page(), Ok(()));
+    /// assert_eq!(request.check_http(), Err(HandshakeError::MethodIsHead));
+    /// # Ok::<(), HandshakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The first rule that the request breaks.
+    pub fn check_page(&self) -> Result<(), HandshakeError> {
+        match self.check_request_line() {
+            Err(HandshakeError::MethodIsHead) => self.check_http_version().and(self.check_target())?,
+            verdict => verdict?,
+        }
+        self.check_host()?;
+        self.check_no_body()
+    }
+
     /// §4.2.1, item 1: the method, the version and the target.
     ///
     /// # Errors
     ///
-    /// One of them is another.
+    /// One of them is another, or the target is malformed.
     pub fn check_request_line(&self) -> Result<(), HandshakeError> {
         // RFC 9110 §9.3.2: whatever else is wrong, the answer to HEAD has no body.
         if self.method == "HEAD" {
             return Err(HandshakeError::MethodIsHead);
         }
-        // §4.2.1: "An HTTP/1.1 or higher GET request".
-        if self.minor_version == 0 {
-            return Err(HandshakeError::HttpVersion);
-        }
+        self.check_http_version()?;
         if self.method != "GET" {
             return Err(HandshakeError::MethodNotGet);
         }
+        self.check_target()
+    }
+
+    fn check_http_version(&self) -> Result<(), HandshakeError> {
+        // §4.2.1: "An HTTP/1.1 or higher GET request".
+        if self.minor_version == 0 { Err(HandshakeError::HttpVersion) } else { Ok(()) }
+    }
+
+    fn check_target(&self) -> Result<(), HandshakeError> {
+        let path = self.path();
         // §3: "Fragment identifiers are meaningless … and MUST NOT be used on these URIs."
-        if !self.path().starts_with('/') || self.target.contains('#') {
+        if !path.starts_with('/') || self.target.contains('#') {
             return Err(HandshakeError::TargetInvalid);
         }
         // RFC 9110 §4.2.1: a target with an empty host "MUST reject it as invalid".
-        if split_target(self.target).0.is_some_and(|authority| !is_host(authority.as_bytes())) {
-            return Err(HandshakeError::TargetInvalid);
+        if split_target(self.target).0.is_some_and(|authority| !is_authority(authority.as_bytes())) {
+            return Err(HandshakeError::AuthorityInvalid);
+        }
+        if !is_path(path) || !self.query().is_none_or(is_query) {
+            return Err(HandshakeError::TargetNotEncoded);
         }
         Ok(())
     }
@@ -374,8 +420,39 @@ impl<'a> Request<'a> {
         // request message that lacks a Host header field" or has two or an invalid one.
         match self.only("Host") {
             Only::None => Err(HandshakeError::HostMissing),
-            Only::One(host) if is_host(host) => Ok(()),
-            Only::One(_) | Only::Several => Err(HandshakeError::HostInvalid),
+            Only::One(host) if is_authority(host) => Ok(()),
+            Only::One(_) => Err(HandshakeError::HostInvalid),
+            Only::Several => Err(HandshakeError::HostRepeated),
+        }
+    }
+
+    /// §4.2.1, item 2: the [`host`](Self::host) that is asked is one of these, unless there are none.
+    ///
+    /// Letter case does not matter. A host without a port is served at every port. Clients leave out the default
+    /// port of their scheme, so a request without a port also asks for 80 and 443.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{HandshakeError, Limits, RequestReader};
+    /// let mut head = *b"GET / HTTP/1.1\r\nHost: Example.com:8080\r\n\r\n";
+    /// let mut reader = RequestReader::default();
+    /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
+    /// assert_eq!(request.check_served_host(&["example.com".to_owned()]), Ok(()));
+    /// assert_eq!(request.check_served_host(&["example.com:8080".to_owned()]), Ok(()));
+    /// let other = request.check_served_host(&["example.com:80".to_owned()]);
+    /// assert_eq!(other, Err(HandshakeError::HostNotServed));
+    /// # Ok::<(), HandshakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The request asks for another host.
+    pub fn check_served_host(&self, hosts: &[String]) -> Result<(), HandshakeError> {
+        // §4.2.1: "A |Host| header field containing the server's authority."
+        let asked = split_port(self.host().unwrap_or_default());
+        if hosts.is_empty() || hosts.iter().any(|served| is_served_by(asked, split_port(served))) {
+            Ok(())
+        } else {
+            Err(HandshakeError::HostNotServed)
         }
     }
 
@@ -399,8 +476,11 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     ///
-    /// No `Upgrade` holds the token.
+    /// No `Upgrade` has the token, or one of them is no list of protocols.
     pub fn check_upgrade(&self) -> Result<(), HandshakeError> {
+        if !self.list("Upgrade").all(is_protocol) {
+            return Err(HandshakeError::UpgradeMalformed);
+        }
         // §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an ASCII
         // case-insensitive value."
         if !self.lists_token("Upgrade", "websocket") {
@@ -413,8 +493,11 @@ impl<'a> Request<'a> {
     ///
     /// # Errors
     ///
-    /// No `Connection` holds the token.
+    /// No `Connection` has the token, or one of them is no list of tokens.
     pub fn check_connection(&self) -> Result<(), HandshakeError> {
+        if !self.list("Connection").all(is_token) {
+            return Err(HandshakeError::ConnectionMalformed);
+        }
         // §4.2.1: "A |Connection| header field that includes the token "Upgrade"".
         if !self.lists_token("Connection", "upgrade") {
             return Err(HandshakeError::ConnectionWithoutUpgrade);
@@ -490,14 +573,18 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// §4.2.1, item 7: the origin, held against a list unless that is empty (§10.2).
+    /// §4.2.1, item 7: the origin, checked against a list unless that is empty (§10.2).
     ///
     /// # Errors
     ///
-    /// There are two, or the list has another.
+    /// There are two, it has a byte that no origin has, or the list does not have it.
     pub fn check_origin(&self, allowed: &[String]) -> Result<(), HandshakeError> {
         match self.only("Origin") {
             Only::Several => Err(HandshakeError::OriginRepeated),
+            // A value that is no text would look to a hook like no Origin at all.
+            Only::One(origin) if !origin.iter().all(|it| matches!(it, b' '..=b'~')) => {
+                Err(HandshakeError::OriginInvalid)
+            }
             // §10.2: servers that serve only certain sites "SHOULD verify the |Origin| field is an
             // origin they expect".
             Only::One(origin) if !allowed.is_empty() => {
@@ -506,6 +593,11 @@ impl<'a> Request<'a> {
             }
             Only::None | Only::One(_) => Ok(()),
         }
+    }
+
+    /// Returns the method, such as `GET`.
+    pub fn method(&self) -> &'a str {
+        self.method
     }
 
     /// The request target as it stands in the request line.
@@ -581,11 +673,6 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The elements of one list (RFC 9110 §5.6.1), but for the empty ones.
-fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
-    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
-}
-
 /// Whether the request line is well-formed but for the number of its version.
 fn names_a_version(head: &[u8]) -> bool {
     let line = head.trim_ascii_start().split(|&byte| byte == b'\r').next().unwrap_or_default();
@@ -616,70 +703,14 @@ fn split_target(target: &str) -> (Option<&str>, &str) {
     (Some(authority), path)
 }
 
-/// RFC 3986 §3.2: `uri-host [ ":" port ]`, here never empty.
-fn is_host(value: &[u8]) -> bool {
-    let (host_is_valid, port) = match value.strip_prefix(b"[") {
-        Some(literal) => {
-            let Some(end) = literal.iter().position(|&byte| byte == b']') else { return false };
-            let is_valid = literal[..end].iter().all(|it| it.is_ascii_hexdigit() || b":.v".contains(it));
-            (end > 0 && is_valid, &literal[end + 1..])
-        }
-        None => {
-            let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
-            (end > 0 && value[..end].iter().all(is_host_char), &value[end..])
-        }
+/// Whether a request for this host and port may be answered by a server of that host and port.
+fn is_served_by((host, port): (&str, Option<&str>), (served, served_port): (&str, Option<&str>)) -> bool {
+    // RFC 3986 §6.2.3: an empty port and the scheme's default port are no port.
+    let is_port = |served: &str| match port {
+        None | Some("") => matches!(served, "80" | "443"),
+        Some(port) => port == served,
     };
-    host_is_valid
-        && match port.split_first() {
-            None => true,
-            Some((colon, digits)) => *colon == b':' && digits.iter().all(u8::is_ascii_digit),
-        }
-}
-
-/// RFC 3986 §3.2.2: `unreserved`, `sub-delims`, or the percent sign that begins `pct-encoded`.
-fn is_host_char(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'!' | b'$'..=b'.' | b';' | b'=' | b'_' | b'~')
-}
-
-/// RFC 9110 §5.6.2: `token`.
-fn is_token(value: &[u8]) -> bool {
-    let is_token_char = |it: &u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(it);
-    !value.is_empty() && value.iter().all(is_token_char)
-}
-
-/// §9.1: `extension-list`, one or more names that may have parameters.
-///
-/// A quoted parameter must be a token once it is unquoted, so no comma or semicolon can hide in the quotes.
-fn is_extension_list(value: &[u8]) -> bool {
-    let mut extensions = elements(value).peekable();
-    extensions.peek().is_some() && extensions.all(is_extension)
-}
-
-/// §9.1: `extension-token *( ";" extension-param )`.
-fn is_extension(value: &[u8]) -> bool {
-    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-    parts.next().is_some_and(is_token) && parts.all(is_extension_param)
-}
-
-/// §9.1: `token [ "=" (token | quoted-string) ]`.
-fn is_extension_param(param: &[u8]) -> bool {
-    let Some(equals) = param.iter().position(|&byte| byte == b'=') else { return is_token(param) };
-    let (name, value) = (param[..equals].trim_ascii(), param[equals + 1..].trim_ascii());
-    let is_valid = match value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")) {
-        Some(quoted) => unescape(quoted).is_some_and(|unescaped| is_token(&unescaped)),
-        None => is_token(value),
-    };
-    is_token(name) && is_valid
-}
-
-/// RFC 9110 §5.6.4: in quotes a backslash stands for the character behind it, so there must be one.
-fn unescape(quoted: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = quoted.iter().copied();
-    let mut unescaped = Vec::with_capacity(quoted.len());
-    while let Some(byte) = bytes.next() {
-        unescaped.push(if byte == b'\\' { bytes.next()? } else { byte });
-    }
-    Some(unescaped)
+    host.eq_ignore_ascii_case(served) && served_port.is_none_or(is_port)
 }
 
 /// A header that can't go into a response: its name is no token, its value holds a control byte, or it is one
@@ -743,10 +774,7 @@ impl Response {
         if let Some((name, value)) = error.header() {
             response.line(name, value);
         }
-        if error == HandshakeError::MethodIsHead {
-            response.body = None;
-        }
-        response
+        if error == HandshakeError::MethodIsHead { response.without_body() } else { response }
     }
 
     /// The answer to a request that breaks no rule but is not wanted. `body` is plain text.
@@ -776,8 +804,13 @@ impl Response {
     /// Response::page(200, "text/html; charset=utf-8", "<p>hello").encode(&mut out);
     /// assert!(out.starts_with(b"HTTP/1.1 200 OK\r\nConnection: close\r\n"));
     /// assert!(out.ends_with(b"Content-Length: 8\r\n\r\n<p>hello"));
+    ///
+    /// assert_eq!(Response::page(200, "text/html\r\nSet-Cookie: a=b", "<p>hello").status(), 500);
     /// ```
     pub fn page(status: u16, content_type: &str, body: &str) -> Self {
+        if !is_field_value(content_type) {
+            return Self::rejection(500, "The server's application gave a content type that can't be sent.");
+        }
         let status = if matches!(status, 200..=599) { status } else { 500 };
         let mut response = Self { status, headers: String::new(), body: None };
         // RFC 9110 §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option".
@@ -801,6 +834,21 @@ impl Response {
         response
     }
 
+    /// Returns the answer to HEAD: the head of the answer to GET (RFC 9110 §9.3.2).
+    ///
+    /// ```
+    /// use wirehook::protocol::Response;
+    ///
+    /// let mut out = Vec::new();
+    /// Response::page(200, "text/plain", "hello").without_body().encode(&mut out);
+    /// assert!(out.ends_with(b"Content-Length: 5\r\n\r\n"));
+    /// ```
+    #[must_use]
+    pub fn without_body(mut self) -> Self {
+        self.body = None;
+        self
+    }
+
     /// Adds a header.
     ///
     /// ```
@@ -811,13 +859,8 @@ impl Response {
     /// assert_eq!(response.header("X", "a\r\nSet-Cookie: b"), Err(InvalidHeader));
     /// assert_eq!(response.header("Upgrade", "h2c"), Err(InvalidHeader));
     /// # Ok::<(), InvalidHeader>(())
-    ///
-    /// assert_eq!(Response::page(200, "text/html\r\nSet-Cookie: a=b", "<p>hello").status(), 500);
     /// ```
     ///
-        if !is_field_value(content_type) {
-            return Self::rejection(500, "The server's application gave a content type that can't be sent.");
-        }
     /// # Errors
     ///
     /// The header can't go into a response; nothing is added.
@@ -854,14 +897,22 @@ impl Response {
     }
 }
 
+/// RFC 9110 §5.5: a line end inside a value would begin another header.
+fn is_field_value(value: &str) -> bool {
+    !value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
+}
+
 /// RFC 9110 §15: what people call the statuses that a handshake can end with.
 fn reason_phrase(status: u16) -> &'static str {
     match status {
         101 => "Switching Protocols",
         200 => "OK",
+        204 => "No Content",
+        205 => "Reset Content",
         301 => "Moved Permanently",
         302 => "Found",
         303 => "See Other",
+        304 => "Not Modified",
         307 => "Temporary Redirect",
         308 => "Permanent Redirect",
         400 => "Bad Request",
@@ -872,6 +923,7 @@ fn reason_phrase(status: u16) -> &'static str {
         408 => "Request Timeout",
         409 => "Conflict",
         410 => "Gone",
+        421 => "Misdirected Request",
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
@@ -897,20 +949,12 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{filler}\r\n").into_bytes();
         for step in [1, 100, head.len()] {
             let mut reader = RequestReader::default();
-/// RFC 9110 §5.5: a line end inside a value would begin another header.
-fn is_field_value(value: &str) -> bool {
-    !value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
-}
-
             let mut requests = 0;
             for piece in head.clone().chunks_mut(step) {
                 let mut input = piece;
                 requests += usize::from(matches!(reader.next_request(&mut input, &limits), Ok(Some(_))));
             }
-        204 => "No Content",
-        205 => "Reset Content",
             assert_eq!((requests, reader.looked_at()), (1, head.len()), "in pieces of {step}");
         }
     }
-        304 => "Not Modified",
 }

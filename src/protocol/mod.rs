@@ -27,7 +27,7 @@
 //! let mut input = &mut bytes[..];
 //! let mut reader = RequestReader::default();
 //! let request = reader.next_request(&mut input, &limits)?.expect("the head is complete");
-//! request.check(&[])?;
+//! request.check(&[], &[])?;
 //! Response::switching_protocols(&request, None).encode(&mut out);
 //!
 //! // §5: what is left of the input are frames, and each message goes back as it came.

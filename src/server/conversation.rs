@@ -164,7 +164,10 @@ impl Conversation {
             let response = match reader.next_request(input, &peers.config.limits) {
                 Ok(None) => return,
                 Ok(Some(request)) => figures::page(&request, &peers.current_stats(), peers.is_draining),
-                Err(error) => Response::refusal(error),
+                Err(error) => {
+                    info!("connection {id} at the figures refused: {} {error}", error.status());
+                    Response::refusal(error)
+                }
             };
             peers.respond(id, &response);
             self.inbound = Inbound::Nothing;
@@ -180,14 +183,16 @@ fn upgrade<H: Handler>(
     peers: &mut Peers<H::State>,
 ) -> bool {
     let Some(address) = peers.get(id).map(|peer| peer.address) else { return false };
-    if let Err(error) = request.check(&peers.config.origins) {
+    if let Err(error) = request.check(&peers.config.hosts, &peers.config.origins) {
         // A request for something else than a WebSocket may be wanted all the same.
-        let page = (error == HandshakeError::NotAnUpgrade)
+        let page = asks_for_page(request, error, &peers.config.hosts)
             .then(|| guard::call(id, peers, |_| handler.on_http(request, address)));
         match page {
             Some(None) => {}
+            // RFC 9110 §9.3.2: HEAD is answered as GET is, without the body.
+            Some(Some(Some(page))) if request.method() == "HEAD" => peers.respond(id, &page.without_body()),
             Some(Some(Some(page))) => peers.respond(id, &page),
-            Some(Some(None)) | None => refuse(id, error, peers),
+            Some(Some(None)) | None => refuse_request(id, request, error, peers),
         }
         return false;
     }
@@ -235,10 +240,44 @@ fn with_headers(mut response: Response, headers: &[(String, String)]) -> Respons
     response
 }
 
-/// Refuses a request, or what was taken for one.
+/// Whether a request that opens no WebSocket asks for a page: a GET or a HEAD without `Upgrade: websocket`.
+fn asks_for_page(request: &Request<'_>, error: HandshakeError, hosts: &[String]) -> bool {
+    match error {
+        HandshakeError::NotAnUpgrade => true,
+        HandshakeError::MethodIsHead => {
+            let is_sound = request.check_page().and_then(|()| request.check_served_host(hosts)).is_ok();
+            is_sound && request.check_upgrade() == Err(HandshakeError::NotAnUpgrade)
+        }
+        _ => false,
+    }
+}
+
+/// Refuses a request that was read. Where a list decides, the log says what the request named.
+fn refuse_request<S>(id: ConnId, request: &Request<'_>, error: HandshakeError, peers: &mut Peers<S>) {
+    let named = match error {
+        HandshakeError::OriginNotAllowed => shown("Origin", request.origin()),
+        HandshakeError::HostNotServed => shown("host", request.host()),
+        _ => String::new(),
+    };
+    refuse_naming(id, error, &named, peers);
+}
+
+/// Returns a value that a peer has chosen as a log shows it: escaped, and cut where no real one is as long.
+fn shown(name: &str, value: Option<&str>) -> String {
+    const SHOWN: usize = 300;
+    let value = value.unwrap_or_default().as_bytes();
+    let start = value[..value.len().min(SHOWN)].escape_ascii();
+    format!(" ({name}: \"{start}\"{})", if value.len() > SHOWN { " …" } else { "" })
+}
+
+/// Answers a rejected or malformed request.
 pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>) {
+    refuse_naming(id, error, "", peers);
+}
+
+fn refuse_naming<S>(id: ConnId, error: HandshakeError, named: &str, peers: &mut Peers<S>) {
     if let Some(peer) = peers.get(id) {
-        info!("connection {id} from {} refused: {} {error}", peer.address, error.status());
+        info!("connection {id} from {} refused: {} {error}{named}", peer.address, error.status());
     }
     peers.respond(id, &Response::refusal(error));
 }

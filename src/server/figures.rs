@@ -11,12 +11,17 @@ use crate::{
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 
-/// The page that a request asks for.
+/// Returns the page that a GET or a HEAD asks for.
 pub(super) fn page(request: &Request<'_>, stats: &Stats, is_draining: bool) -> Response {
-    if let Err(error) = request.check_http() {
-        return Response::refusal(error);
-    }
-    match request.path() {
+    let page = match request.check_page() {
+        Ok(()) => page_at(request.path(), stats, is_draining),
+        Err(error) => Response::refusal(error),
+    };
+    if request.method() == "HEAD" { page.without_body() } else { page }
+}
+
+fn page_at(path: &str, stats: &Stats, is_draining: bool) -> Response {
+    match path {
         "/metrics" => Response::page(200, PROMETHEUS, &stats.prometheus()),
         "/healthz" => Response::page(200, PLAIN, "ok\n"),
         "/readyz" if is_draining => Response::page(503, PLAIN, "draining\n"),

@@ -117,7 +117,7 @@ fn handshake_of_the_rfc_opens_the_connection() {
     let mut reader = RequestReader::default();
     let mut input = &mut head[..];
     let request: Request<'_> = reader.next_request(&mut input, &Limits::default()).unwrap().unwrap();
-    assert_eq!(request.check(&["http://example.com".into()]), Ok(()));
+    assert_eq!(request.check(&[], &["http://example.com".into()]), Ok(()));
     assert_eq!(request.path(), "/chat");
     assert_eq!(request.host(), Some("server.example.com"));
     assert_eq!(request.origin(), Some("http://example.com"));

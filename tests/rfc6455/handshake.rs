@@ -62,6 +62,12 @@ fn read<T>(
     panic!("the head has no end: {:?}", String::from_utf8_lossy(&pieces.concat()));
 }
 
+/// The verdict of a server with these hosts on a head.
+fn verdict_for(head: &str, hosts: &[&str]) -> Result<(), HandshakeError> {
+    let hosts: Vec<String> = hosts.iter().map(|&host| host.into()).collect();
+    read(&[head.as_bytes()], &Limits::default(), |request| request.check(&hosts, &[])).0
+}
+
 /// The verdict on a head, and the bytes of the answer, delivered whole, byte by byte, and cut in two everywhere;
 /// with and without frames behind it, which must be left in the input.
 #[track_caller]
@@ -69,7 +75,7 @@ fn answer(head: impl AsRef<[u8]>, origins: &[&str]) -> (Result<(), HandshakeErro
     let head = head.as_ref();
     let origins: Vec<String> = origins.iter().map(|&origin| origin.into()).collect();
     let judge = |request: &Request<'_>| {
-        request.check(&origins)?;
+        request.check(&[], &origins)?;
         Ok(Response::switching_protocols(request, None))
     };
     let mut answers = Vec::new();
@@ -218,6 +224,7 @@ fn upgrade_and_connection_are_lists_of_tokens() {
         "Upgrade: WebSocket",
         "Upgrade: WEBSOCKET",
         "Upgrade: h2c, websocket",
+        "Upgrade: HTTP/2.0, IRC/6.9 , websocket",
         "Upgrade: websocket , h2c",
         "Upgrade: h2c\r\nUpgrade: websocket",
     ] {
@@ -228,19 +235,49 @@ fn upgrade_and_connection_are_lists_of_tokens() {
 #[test]
 fn token_that_only_looks_like_upgrade_does_not_count() {
     // §4.2.1
-    for connection in
-        ["keep-alive", "Upgraded", "X-Upgrade", "keep-alive Upgrade", "\"Upgrade\"", "Up, grade", ""]
-    {
+    for connection in ["keep-alive", "Upgraded", "X-Upgrade", "Up, grade", "", " , ,"] {
         check_refused(
             with("Connection: Upgrade", &format!("Connection: {connection}")),
             HandshakeError::ConnectionWithoutUpgrade,
         );
     }
-    for upgrade in ["websockets", "h2c", "websocket/13", "web socket", "websocket;q=1", ""] {
+    for upgrade in ["websockets", "h2c", "websocket/13", "web, socket", "", ","] {
         check_refused(
             with("Upgrade: websocket", &format!("Upgrade: {upgrade}")),
             HandshakeError::NotAnUpgrade,
         );
+    }
+}
+
+#[test]
+fn malformed_element_of_connection_or_upgrade_is_refused() {
+    // §4.2.1: "any violations of the ABNF grammar"; RFC 9110 §7.6.1 and §7.8
+    for connection in [
+        "@@@, Upgrade",
+        "Upgrade, @@@",
+        "keep-alive Upgrade",
+        "\"Upgrade\"",
+        "Upgrade;q=1",
+        "Upgrade, a/b",
+        "Upgrade, \u{fc}",
+        "Upgrade\r\nConnection: a b",
+    ] {
+        let head = with("Connection: Upgrade", &format!("Connection: {connection}"));
+        check_refused(head, HandshakeError::ConnectionMalformed);
+    }
+    for upgrade in [
+        "@@@, websocket",
+        "websocket, (h2c)",
+        "web socket",
+        "websocket;q=1",
+        "websocket, h2c/",
+        "websocket, /1",
+        "websocket, a/b/c",
+        "websocket, \u{fc}",
+        "websocket\r\nUpgrade: a b",
+    ] {
+        let head = with("Upgrade: websocket", &format!("Upgrade: {upgrade}"));
+        check_refused(head, HandshakeError::UpgradeMalformed);
     }
 }
 
@@ -333,22 +370,73 @@ fn target_may_be_a_path_or_an_absolute_uri() {
 #[test]
 fn other_targets_are_refused() {
     // §4.1; §3: "Fragment identifiers … MUST NOT be used on these URIs."
-    for target in [
-        "*",
-        "chat",
-        "?room",
-        "ftp://a.org/",
-        "example.com:80",
-        "/chat#top",
-        "http://a.org/#",
-        "/#?x",
-        "http:///x",
-        "http://",
-        "http://?x",
-        "http://user@a.org/x",
-        "http://a.org:port/",
-    ] {
+    for target in
+        ["*", "chat", "?room", "ftp://a.org/", "example.com:80", "/chat#top", "http://a.org/#", "/#?x"]
+    {
         check_refused(with("/chat", target), HandshakeError::TargetInvalid);
+    }
+}
+
+#[test]
+fn target_has_only_bytes_that_a_uri_may_have() {
+    // §4.2.1; RFC 3986 §3.3, §3.4
+    for byte in (b'!'..0x7f).map(char::from).filter(|&it| it != '#') {
+        let (in_path, in_query) = (format!("/a{byte}b"), format!("/a?b{byte}c"));
+        match byte {
+            '"' | '<' | '>' => {
+                check_refused(with("/chat", &in_path), HandshakeError::TargetNotEncoded);
+                check_refused(with("/chat", &in_query), HandshakeError::TargetNotEncoded);
+            }
+            // Browsers take a backslash in a path for a slash, so it is never theirs.
+            '\\' => check_refused(with("/chat", &in_path), HandshakeError::TargetNotEncoded),
+            _ => check_accepted(with("/chat", &in_path)),
+        }
+    }
+    for target in ["/\u{fc}", "/?\u{fc}", "/\u{1f600}", "http://a.org/<", "ws://a.org?\"", "/a?b?\u{fc}"] {
+        check_refused(with("/chat", target), HandshakeError::TargetNotEncoded);
+    }
+}
+
+#[test]
+fn target_may_have_what_browsers_do_not_encode() {
+    // Deviation from §4.2.1: WHATWG URL leaves these in a query, some of them in a path too.
+    for target in [
+        "/?a[]=1&b={c|d}^`\\",
+        "/?%",
+        "/?100%",
+        "/?%zz&%C3%bc&%c3%BC",
+        "/a|b^[c]%zz",
+        "/%",
+        "/?q='()*!$&+,;=:@/?~",
+        "ws://a.org/?{|}",
+    ] {
+        check_accepted(with("/chat", target));
+    }
+}
+
+#[test]
+fn authority_of_a_target_is_a_host_with_an_optional_port() {
+    // RFC 9110 §4.2.1, RFC 3986 §3.2
+    for authority in [
+        "",
+        "a%zz",
+        "%",
+        "[.]",
+        "[v]",
+        "[::1",
+        "[::g]",
+        "user@a.org",
+        "a.org:port",
+        "a.org:80:80",
+        "\u{fc}.org",
+    ] {
+        for rest in ["", "/x", "?x"] {
+            let target = format!("http://{authority}{rest}");
+            check_refused(with("/chat", &target), HandshakeError::AuthorityInvalid);
+        }
+    }
+    for authority in ["a.org", "A.ORG:", "xn--mnchen-3ya.org:8443", "[2001:db8::1]:80", "%c3%BC.org"] {
+        check_accepted(with("/chat", &format!("WS://{authority}/x")));
     }
 }
 
@@ -357,18 +445,151 @@ fn host_is_needed_exactly_once() {
     // §4.2.1; RFC 9112 §3.2
     check_refused(without("Host"), HandshakeError::HostMissing);
     let lines = "Host: server.example.com\r\nHost: server.example.com";
-    check_refused(with("Host: server.example.com", lines), HandshakeError::HostInvalid);
-    check_refused(and("HOST: other.example.com"), HandshakeError::HostInvalid);
-    for host in
-        ["", "a b", "a/b", "a:b", "a:80:80", "user@a", "[::1", "[]", "[::1]x", "[g::]", "\u{fc}", ":80"]
-    {
+    check_refused(with("Host: server.example.com", lines), HandshakeError::HostRepeated);
+    check_refused(and("HOST: other.example.com"), HandshakeError::HostRepeated);
+    check_refused(and("Host: %"), HandshakeError::HostRepeated);
+}
+
+#[test]
+fn host_is_a_name_or_an_address_with_an_optional_port() {
+    // RFC 9112 §3.2, RFC 3986 §3.2.2: `*( unreserved / pct-encoded / sub-delims )`
+    for host in [
+        "", "a b", "a/b", "a:b", "a:80:80", "a:-1", "user@a", ":80", "\u{fc}", "%", "a%", "a%2", "a%zz",
+        "a%2g", "%%41", "a|b", "a[b", "a]", "a\"", "a?b", "a#b", "http://a", "::1", "a, b", "{a}",
+    ] {
         check_refused(with("server.example.com", host), HandshakeError::HostInvalid);
     }
-    for host in
-        ["a", "127.0.0.1", "127.0.0.1:9501", "a.b-c.org:", "[::1]", "[::1]:9501", "x_y~z", "%C3%BC", "a,b"]
-    {
+    for host in [
+        "a",
+        "A.B-C.org",
+        "127.0.0.1",
+        "127.0.0.1:9501",
+        "a.b-c.org:",
+        "a.org.",
+        "x_y~z",
+        "%C3%BC",
+        "%c3%bC.org:1",
+        "a,b",
+        "!$&'()*+;=",
+        "xn--mnchen-3ya.example:443",
+        "999.999.999.999",
+    ] {
         check_accepted(with("server.example.com", host));
     }
+}
+
+#[test]
+fn host_in_brackets_is_an_ipv6_address_or_a_later_one() {
+    // RFC 3986 §3.2.2
+    for address in [
+        "::",
+        "::1",
+        "1::",
+        "2001:db8::1",
+        "2001:DB8::1",
+        "1:2:3:4:5:6:7:8",
+        "1:2:3:4:5:6:7::",
+        "::2:3:4:5:6:7:8",
+        "1:2:3::5:6:7:8",
+        "::ffff:192.0.2.1",
+        "1:2:3:4:5:6:192.0.2.255",
+        "::192.0.2.1",
+        "fe80::0001",
+        "v1.x",
+        "vF0.a:b!~",
+        "V1.-",
+    ] {
+        check_accepted(with("server.example.com", &format!("[{address}]")));
+        check_accepted(with("server.example.com", &format!("[{address}]:9501")));
+    }
+    for address in [
+        "",
+        ".",
+        ":",
+        ":::",
+        "1",
+        "1.2.3.4",
+        "1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:8:9",
+        "1:2:3:4:5:6:7:8::",
+        "1::2:3:4:5:6:7:8",
+        "1::2::3",
+        "12345::",
+        "g::",
+        "::1:",
+        ":1::",
+        "1:::2",
+        "::1.2.3",
+        "::1.2.3.4.5",
+        "::256.1.1.1",
+        "::01.1.1.1",
+        "::+1.1.1.1",
+        "192.0.2.1::",
+        "::192.0.2.1:1",
+        "fe80::1%25eth0",
+        "v",
+        "v1",
+        "v1.",
+        "v.x",
+        "vg.x",
+        "v1.[",
+        "v1.%41",
+        "1v.x",
+    ] {
+        check_refused(with("server.example.com", &format!("[{address}]")), HandshakeError::HostInvalid);
+    }
+    for host in ["[::1", "[::1]x", "[::1]80", "x[::1]", "[::1]:x", "[::1]::1", "[[::1]]", "::1]"] {
+        check_refused(with("server.example.com", host), HandshakeError::HostInvalid);
+    }
+}
+
+#[test]
+fn request_for_another_host_is_refused_where_hosts_are_listed() {
+    // §4.2.1: "A |Host| header field containing the server's authority."
+    let served = ["example.com", "example.org:8443", "[::1]:443", "127.0.0.1:80"];
+    for host in [
+        "example.com",
+        "EXAMPLE.com",
+        "example.com:",
+        "example.com:1",
+        "example.org:8443",
+        "[::1]",
+        "[::1]:443",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "127.0.0.1:",
+    ] {
+        assert_eq!(verdict_for(&with("server.example.com", host), &served), Ok(()), "{host}");
+        let head = with("/chat", &format!("ws://{host}/chat"));
+        assert_eq!(verdict_for(&head, &served), Ok(()), "RFC 9112 §3.2.2: the target's authority counts");
+    }
+    for host in [
+        "server.example.com",
+        "example.co",
+        "example.comm",
+        "example.com.",
+        "com",
+        "example.com.evil.org",
+        "example.org",
+        "example.org:8444",
+        "example.org:84430",
+        "example.org:08443",
+        "[::2]:443",
+        "[::1]:80",
+        "[::1]:8443",
+        "127.0.0.1:443",
+        "localhost",
+    ] {
+        let refused = Err(HandshakeError::HostNotServed);
+        assert_eq!(verdict_for(&with("server.example.com", host), &served), refused, "{host}");
+        let head = with("/chat", &format!("http://{host}/")).replace("Host: server.", "Host: ");
+        assert_eq!(verdict_for(&head, &served), refused, "the Host of an absolute target does not count");
+    }
+    // It comes after what is wrong with any HTTP request, and before the rest.
+    let plain = "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+    assert_eq!(verdict_for(plain, &served), Err(HandshakeError::HostNotServed));
+    assert_eq!(verdict_for(&plain.replace("GET", "POST"), &served), Err(HandshakeError::MethodNotGet));
+    assert_eq!(verdict_for(REQUEST, &[]), Ok(()), "without a list any host may be asked for");
 }
 
 #[test]
@@ -423,7 +644,14 @@ fn version_must_be_13() {
         assert!(response.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{response}");
         assert!(response.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{response}");
     }
-    check_refused(without("Sec-WebSocket-Version"), HandshakeError::VersionMissing);
+    // One that names no version is told as well; so is one that names two, with 400 for §11.3.5.
+    let missing = without("Sec-WebSocket-Version");
+    check_refused(&missing, HandshakeError::VersionMissing);
+    assert!(answer(&missing, &[]).1.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
+    for head in [missing, and("Sec-WebSocket-Version: 13"), and("Sec-WebSocket-Version: 8")] {
+        let (_, response) = answer(&head, &[]);
+        assert!(response.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{response}");
+    }
     check_refused(and("Sec-WebSocket-Version: 13"), HandshakeError::VersionRepeated);
     check_refused(and("Sec-WebSocket-Version: 8"), HandshakeError::VersionRepeated);
 }
@@ -498,6 +726,17 @@ fn head_that_is_not_http_is_refused() {
     }
     // A frame where the request should be.
     check_refused(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\r\n\r\n", HandshakeError::NotHttp);
+}
+
+#[test]
+fn hello_of_a_tls_client_is_told_from_other_bytes() {
+    // RFC 8446 §5.1: the record of a ClientHello begins with 22.
+    check_refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", HandshakeError::LooksLikeTls);
+    check_refused(b"\x16", HandshakeError::LooksLikeTls);
+    // The byte is no more than a bad one elsewhere, and its neighbours are no hello.
+    for head in [&b"\r\n\x16\x03\x01"[..], b"G\x16\x03\x01", b"\x15\x03\x01", b"\x17\x03\x01"] {
+        check_refused(head, HandshakeError::NotHttp);
+    }
 }
 
 #[test]
@@ -728,19 +967,21 @@ fn without_a_list_any_origin_may_connect() {
 }
 
 #[test]
-fn head_over_a_limit_is_refused_with_431() {
-    // §10.4, RFC 6585 §5
-#[test]
-fn hello_of_a_tls_client_is_told_from_other_bytes() {
-    // RFC 8446 §5.1: the record of a ClientHello begins with 22.
-    check_refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", HandshakeError::LooksLikeTls);
-    check_refused(b"\x16", HandshakeError::LooksLikeTls);
-    // The byte is no more than a bad one elsewhere, and its neighbours are no hello.
-    for head in [&b"\r\n\x16\x03\x01"[..], b"G\x16\x03\x01", b"\x15\x03\x01", b"\x17\x03\x01"] {
-        check_refused(head, HandshakeError::NotHttp);
+fn origin_that_is_no_text_is_refused() {
+    // RFC 6454 §7.1. To a hook it would look like a program's request, which has no Origin.
+    for value in [&b"\xff"[..], b"https://\xfcber.example", "https://über.example".as_bytes(), b"a\tb"] {
+        let mut head = and("Origin: VALUE").into_bytes();
+        let at = head.windows(5).position(|it| it == b"VALUE").unwrap();
+        head.splice(at..at + 5, value.iter().copied());
+        check_refused(&head, HandshakeError::OriginInvalid);
+        let (verdict, _) = answer(&head, &["https://example.com"]);
+        assert_eq!(verdict, Err(HandshakeError::OriginInvalid));
     }
 }
 
+#[test]
+fn head_over_a_limit_is_refused_with_431() {
+    // §10.4, RFC 6585 §5
     check_refused(and(&format!("X: {}", "y".repeat(16 * 1024))), HandshakeError::HeadTooBig);
     let lines: Vec<_> = (0..96).map(|number| format!("X-{number}: y")).collect();
     check_refused(and(&lines.join("\r\n")), HandshakeError::TooManyHeaders);
@@ -755,12 +996,17 @@ fn every_refusal_is_a_response_with_the_status_of_its_rule() {
         (
             &[
                 E::NotHttp,
+                E::LooksLikeTls,
                 E::TargetInvalid,
+                E::AuthorityInvalid,
+                E::TargetNotEncoded,
                 E::HostMissing,
+                E::HostRepeated,
                 E::HostInvalid,
                 E::BodyAnnounced,
+                E::UpgradeMalformed,
+                E::ConnectionMalformed,
                 E::ConnectionWithoutUpgrade,
-                E::VersionMissing,
                 E::VersionRepeated,
                 E::KeyMissing,
                 E::KeyRepeated,
@@ -768,6 +1014,7 @@ fn every_refusal_is_a_response_with_the_status_of_its_rule() {
                 E::SubprotocolsMalformed,
                 E::ExtensionsMalformed,
                 E::OriginRepeated,
+                E::OriginInvalid,
             ][..],
             400,
             "Bad Request",
@@ -776,7 +1023,13 @@ fn every_refusal_is_a_response_with_the_status_of_its_rule() {
         (&[E::OriginNotAllowed], 403, "Forbidden", None),
         (&[E::MethodNotGet, E::MethodIsHead], 405, "Method Not Allowed", Some(("Allow", "GET"))),
         (&[E::NotAnUpgrade], 426, "Upgrade Required", Some(("Upgrade", "websocket"))),
-        (&[E::VersionNotSupported], 426, "Upgrade Required", Some(("Sec-WebSocket-Version", "13"))),
+        (&[E::HostNotServed], 421, "Misdirected Request", None),
+        (
+            &[E::VersionMissing, E::VersionNotSupported],
+            426,
+            "Upgrade Required",
+            Some(("Sec-WebSocket-Version", "13")),
+        ),
         (&[E::TooManyFromAddress], 429, "Too Many Requests", Some(("Retry-After", "5"))),
         (&[E::TooFastFromAddress], 429, "Too Many Requests", Some(("Retry-After", "1"))),
         (&[E::HeadTooBig, E::TooManyHeaders], 431, "Request Header Fields Too Large", None),
@@ -859,9 +1112,12 @@ fn status_goes_out_with_its_reason_phrase() {
     // RFC 9110 §15; RFC 9112 §4: the space stands there also if the phrase is empty.
     for (status, line) in [
         (200, "HTTP/1.1 200 OK"),
+        (204, "HTTP/1.1 204 No Content"),
+        (205, "HTTP/1.1 205 Reset Content"),
         (301, "HTTP/1.1 301 Moved Permanently"),
         (302, "HTTP/1.1 302 Found"),
         (303, "HTTP/1.1 303 See Other"),
+        (304, "HTTP/1.1 304 Not Modified"),
         (307, "HTTP/1.1 307 Temporary Redirect"),
         (308, "HTTP/1.1 308 Permanent Redirect"),
         (400, "HTTP/1.1 400 Bad Request"),
@@ -873,6 +1129,7 @@ fn status_goes_out_with_its_reason_phrase() {
         (409, "HTTP/1.1 409 Conflict"),
         (410, "HTTP/1.1 410 Gone"),
         (418, "HTTP/1.1 418 "),
+        (421, "HTTP/1.1 421 Misdirected Request"),
         (426, "HTTP/1.1 426 Upgrade Required"),
         (429, "HTTP/1.1 429 Too Many Requests"),
         (431, "HTTP/1.1 431 Request Header Fields Too Large"),
@@ -906,6 +1163,75 @@ fn page_is_a_response_for_whoever_asks_for_no_websocket() {
     );
     for (status, sent) in [(200, 200), (599, 599), (0, 500), (101, 500), (199, 500), (600, 500)] {
         assert_eq!(Response::page(status, "text/plain", "").status(), sent);
+    }
+}
+
+/// The bytes of a response, as text.
+fn encoded(response: &Response) -> String {
+    let mut out = Vec::new();
+    response.encode(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn content_type_that_would_split_the_response_becomes_500() {
+    // RFC 9110 §5.5
+    for content_type in
+        ["text/html\r\nSet-Cookie: a=b", "a\nb", "a\rb", "\r\n\r\n<p>", "a\0", "a\x7f", "a\x1b[0m"]
+    {
+        let response = Response::page(200, content_type, "<p>hello");
+        assert_eq!(response.status(), 500, "{content_type:?}");
+        let text = encoded(&response);
+        assert!(text.starts_with("HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n"), "{text}");
+        assert!(text.contains("\r\nContent-Type: text/plain; charset=utf-8\r\n"), "{text}");
+        assert!(!text.contains("Set-Cookie") && !text.contains("<p>"), "{text}");
+    }
+    for content_type in ["text/html; charset=utf-8", "text/plain;\tcharset=\"ü\"", ""] {
+        let text = encoded(&Response::page(200, content_type, ""));
+        assert!(text.contains(&format!("\r\nContent-Type: {content_type}\r\n")), "{text}");
+    }
+}
+
+#[test]
+fn status_without_content_goes_out_without_a_body() {
+    // RFC 9110 §15.3.5, §15.3.6, §15.4.5: what followed the head would be no part of the response.
+    for (status, wanted) in [
+        (204, "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"),
+        (205, "HTTP/1.1 205 Reset Content\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"),
+        (304, "HTTP/1.1 304 Not Modified\r\nConnection: close\r\n\r\n"),
+    ] {
+        assert_eq!(encoded(&Response::page(status, "text/plain", "a body")), wanted);
+    }
+}
+
+#[test]
+fn answer_to_head_is_that_to_get_without_the_body() {
+    // RFC 9110 §9.3.2
+    let page = Response::page(404, "text/plain", "nothing here");
+    let text = encoded(&page);
+    assert_eq!(encoded(&page.without_body()), text.strip_suffix("nothing here").unwrap());
+}
+
+#[test]
+fn page_may_be_asked_for_with_get_and_head() {
+    // §4.2.1 wants a GET for a handshake; RFC 9110 §9.3.2 speaks of pages.
+    use HandshakeError as E;
+    let verdict = |head: &str| read(&[head.as_bytes()], &Limits::default(), |request| request.check_page()).0;
+    for method in ["GET", "HEAD"] {
+        let head = with("GET", method);
+        assert_eq!(verdict(&head), Ok(()));
+        for (part, replacement, error) in [
+            ("HTTP/1.1", "HTTP/1.0", E::HttpVersion),
+            ("/chat", "*", E::TargetInvalid),
+            ("/chat", "/<", E::TargetNotEncoded),
+            ("server.example.com", "%", E::HostInvalid),
+            ("Version: 13", "Version: 13\r\nContent-Length: 1", E::BodyAnnounced),
+        ] {
+            assert_eq!(verdict(&head.replace(part, replacement)), Err(error), "{method} {replacement}");
+        }
+    }
+    for method in ["POST", "head", "HEADS", "OPTIONS"] {
+        assert_eq!(verdict(&with("GET", method)), Err(E::MethodNotGet), "{method}");
     }
 }
 
@@ -975,6 +1301,7 @@ fn application_sees_the_whole_request() {
         assert_eq!(request.header("X-Bytes"), Some("\u{fc}"));
         assert_eq!(request.header("X-Missing"), None);
         assert_eq!(request.origin(), Some("http://a.org"));
+        assert_eq!(request.method(), "GET");
         let names: Vec<_> = request.headers().map(|(name, _)| name).collect();
         assert_eq!(
             names,
@@ -996,7 +1323,6 @@ fn application_sees_the_whole_request() {
 }
 
 #[test]
-                E::LooksLikeTls,
 fn head_is_held_only_while_it_is_incomplete() {
     // §10.4
     let mut whole = REQUEST.as_bytes().to_vec();
@@ -1009,6 +1335,3 @@ fn head_is_held_only_while_it_is_incomplete() {
     assert!(reader.next_request(&mut &mut start[..], &Limits::default()).unwrap().is_none());
     assert_eq!(reader.buffered(), 8);
 }
-        (204, "HTTP/1.1 204 No Content"),
-        (205, "HTTP/1.1 205 Reset Content"),
-        (304, "HTTP/1.1 304 Not Modified"),

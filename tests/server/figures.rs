@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use wirehook::Cause;
 
 use crate::{
-    common::{Client, Refusal},
+    common::{Client, Refusal, header},
     harness::{Running, serve},
 };
 
@@ -91,6 +91,31 @@ fn health_is_shown_and_readiness_ends_with_the_drain() {
     assert_eq!((get(address, "/healthz").status, get(address, "/readyz").status), (200, 503));
     client.send_close(1001, "");
     client.expect_end();
+}
+
+#[test]
+fn a_head_request_to_the_figures_gets_the_head_only() {
+    // RFC 9110 §9.3.2: as `wget --spider` and `curl -I` ask.
+    let (server, address) = watched();
+    let head_of = |request: String| {
+        let mut client = Client::connect(address);
+        client.write(request.as_bytes());
+        let head = client.head().unwrap();
+        client.expect_end();
+        head
+    };
+    for path in ["/metrics", "/healthz", "/readyz", "/elsewhere"] {
+        let get = get(address, path);
+        let head = head_of(format!("HEAD {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        assert!(head.starts_with(&format!("HTTP/1.1 {} ", get.status)), "{head}");
+        assert_eq!(header(&head, "Content-Type"), get.header("Content-Type"));
+        let len: usize = header(&head, "Content-Length").unwrap().parse().unwrap();
+        // The figures themselves have gone on meanwhile.
+        assert!(len == get.body.len() || path == "/metrics" && len > 1000, "{path}: {len}");
+    }
+    let refused = head_of("HEAD /healthz HTTP/1.1\r\n\r\n".to_owned());
+    assert!(refused.starts_with("HTTP/1.1 400 "), "{refused}");
+    drop(server);
 }
 
 #[test]

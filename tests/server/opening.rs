@@ -230,13 +230,19 @@ fn refused_requests() -> Vec<(String, u16)> {
         (REQUEST.replace("GET", "POST"), 405),
         (REQUEST.replace("GET", "HEAD"), 405),
         (REQUEST.replace("HTTP/1.1", "HTTP/1.0"), 505),
+        (request("/ü", ""), 400),
+        (request("http://a%zz/", ""), 400),
+        (REQUEST.replace("Host: localhost", "Host: %"), 400),
+        (REQUEST.replace("Host: localhost", "Host: [v]"), 400),
+        (REQUEST.replace("Connection: Upgrade", "Connection: @@@, Upgrade"), 400),
+        ("\x16\x03\x01\x02\0\x01\0\x01".to_owned(), 400),
         (without("Connection: Upgrade\r\n"), 400),
         (without("Host: localhost\r\n"), 400),
         (request("/", "Host: another\r\n"), 400),
         (without("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), 400),
         (request("/", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"), 400),
         (REQUEST.replace("dGhlIHNhbXBsZSBub25jZQ==", "c2hvcnQ="), 400),
-        (without("Sec-WebSocket-Version: 13\r\n"), 400),
+        (without("Sec-WebSocket-Version: 13\r\n"), 426),
         (REQUEST.replace("Version: 13", "Version: 8"), 426),
         (request("/", "Content-Length: 5\r\n"), 400),
         (request("/", "Transfer-Encoding: chunked\r\n"), 400),
@@ -278,10 +284,12 @@ fn every_refusal_can_be_read_to_its_end() {
             assert_eq!(refusal.body.lines().count(), 1, "{}", refusal.body);
             match status {
                 405 => assert_eq!(refusal.header("Allow"), Some("GET")),
-                426 if request.contains("Version: 8") => {
-                    assert_eq!(refusal.header("Sec-WebSocket-Version"), Some("13"));
+                426 => {
+                    assert_eq!(refusal.header("Upgrade"), Some("websocket"));
+                    // §4.4: told to whoever asks for a WebSocket, and for no version that is spoken.
+                    let asks = request.contains("Upgrade: websocket");
+                    assert_eq!(refusal.header("Sec-WebSocket-Version"), asks.then_some("13"), "{request}");
                 }
-                426 => assert_eq!(refusal.header("Upgrade"), Some("websocket")),
                 _ => {}
             }
         }
@@ -323,6 +331,82 @@ fn pages_of_other_origins_are_answered_with_403() {
     }
     // A request without an Origin comes from no page.
     Client::open(server.address);
+}
+
+#[test]
+fn requests_for_other_hosts_are_answered_with_421() {
+    // §4.2.1, item 2
+    let server = serve(|server, _| {
+        server
+            .configure(|config| config.hosts = vec!["one.example".to_owned(), "two.example:81".to_owned()])
+            .on_http(|_, _| Some(Response::page(200, "text/plain", "a page")))
+    });
+    let request_for = |host: &str| REQUEST.replace("Host: localhost", &format!("Host: {host}"));
+    for host in ["ONE.example", "one.example:8080", "two.example:81"] {
+        let mut client = Client::connect(server.address);
+        client.write(request_for(host).as_bytes());
+        client.expect_open();
+    }
+    for host in ["localhost", "one.example.evil", "two.example", "two.example:82"] {
+        // A page is no way around the list, nor is HEAD.
+        for request in [request_for(host), format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")] {
+            let mut client = Client::connect(server.address);
+            client.write(request.as_bytes());
+            assert_eq!(client.refusal().status, 421, "{request}");
+        }
+    }
+    let mut client = Client::connect(server.address);
+    client.write(b"HEAD / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+    assert!(client.head().unwrap().starts_with("HTTP/1.1 405 "));
+    client.expect_end();
+}
+
+#[test]
+fn an_origin_that_is_no_text_reaches_no_hook() {
+    // RFC 6454 §7.1. A hook that checks origins lets requests without one pass.
+    let server = serve(|server, _| {
+        server.on_upgrade(|request, _| match request.origin() {
+            None | Some("https://good.example") => Upgrade::accept(),
+            Some(_) => Upgrade::reject(403, "another origin"),
+        })
+    });
+    for (origin, status) in [(&b"https://evil.example"[..], 403), (b"https://evil.example/\xff", 400)] {
+        let mut client = Client::connect(server.address);
+        let request = request("/", "Origin: \r\n");
+        let (start, end) = request.as_bytes().split_at(request.len() - 4);
+        client.write(&[start, origin, end].concat());
+        assert_eq!(client.refusal().status, status);
+    }
+    Client::open(server.address);
+}
+
+#[test]
+fn a_page_is_answered_to_head_without_its_body() {
+    // RFC 9110 §9.3.2
+    let server = serve(|server, log| {
+        server.on_http(move |request, _| {
+            log.note(request.method());
+            (request.path() == "/").then(|| Response::page(200, "text/plain", "a page"))
+        })
+    });
+    for (head, asked, status, len) in [
+        ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", true, "200", Some("6")),
+        // Without a page it is refused as before; a WebSocket is opened with GET only, and rules hold for HEAD too.
+        ("HEAD /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n", true, "405", None),
+        ("HEAD / HTTP/1.1\r\nHost: %\r\n\r\n", false, "405", None),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", false, "405", None),
+        ("HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: a b\r\n\r\n", false, "405", None),
+    ] {
+        let mut client = Client::connect(server.address);
+        client.write(head.as_bytes());
+        let answer = client.head().unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}{answer}");
+        if let Some(len) = len {
+            assert_eq!(header(&answer, "Content-Length"), Some(len));
+        }
+        client.expect_end();
+        assert_eq!(server.notes_so_far(), if asked { vec!["HEAD"] } else { vec![] }, "{head}");
+    }
 }
 
 #[test]
@@ -374,6 +458,7 @@ fn a_page_is_served_to_who_asks_for_no_websocket_and_to_nobody_else() {
         server.on_http(|request, _| match request.path() {
             "/" => Some(Response::page(200, "text/plain", "a page")),
             "/odd" => Some(Response::page(101, "text/plain", "no answer to a plain request")),
+            "/split" => Some(Response::page(200, "text/plain\r\nX-Evil: b", "a page")),
             "/panic" => panic!("a hook that panics"),
             _ => None,
         })
@@ -382,6 +467,7 @@ fn a_page_is_served_to_who_asks_for_no_websocket_and_to_nobody_else() {
     for (request, status) in [
         (get("/"), 200),
         (get("/odd"), 500),
+        (get("/split"), 500),
         (get("/panic"), 500),
         // RFC 9110 §15.5.22
         (get("/elsewhere"), 426),
@@ -394,11 +480,9 @@ fn a_page_is_served_to_who_asks_for_no_websocket_and_to_nobody_else() {
         let mut client = Client::connect(server.address);
         client.write(request.as_bytes());
         let answer = client.refusal();
+        assert_eq!(answer.header("X-Evil"), None);
         assert_eq!(answer.status, status, "{request}");
         assert_eq!(answer.body == "a page", status == 200, "{request}");
     }
     Client::open(server.address);
 }
-            "/split" => Some(Response::page(200, "text/plain\r\nX-Evil: b", "a page")),
-        (get("/split"), 500),
-        assert_eq!(answer.header("X-Evil"), None);

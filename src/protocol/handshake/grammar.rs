@@ -1,0 +1,209 @@
+//! The grammar of a request's parts: RFC 3986 for hosts and targets, RFC 9110 §5.6 for lists, §9.1 for extensions.
+//!
+//! This file knows which bytes a part may have. It refuses to know which header has which part, and how a
+//! breach is answered.
+
+use std::str;
+
+// --- Hosts (RFC 3986 §3.2) -------------------------------------------------------------------------------
+
+/// RFC 3986 §3.2: `uri-host [ ":" port ]`, here with a host that is not empty.
+pub(super) fn is_authority(value: &[u8]) -> bool {
+    let Ok(authority) = str::from_utf8(value) else { return false };
+    let (host, port) = split_port(authority);
+    is_host(host) && port.unwrap_or_default().bytes().all(|it| it.is_ascii_digit())
+}
+
+/// Splits an authority before the colon of its port. The colons of an IPv6 address stand in brackets.
+pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
+    let literal_len = match authority.strip_prefix('[') {
+        Some(literal) => literal.find(']').map_or(authority.len(), |end| 1 + end + 1),
+        None => 0,
+    };
+    match authority[literal_len..].find(':') {
+        Some(colon) => {
+            let (host, port) = authority.split_at(literal_len + colon);
+            (host, Some(&port[1..]))
+        }
+        None => (authority, None),
+    }
+}
+
+/// RFC 3986 §3.2.2: `IP-literal / IPv4address / reg-name`. Every IPv4 address is a `reg-name` as well.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[') {
+        Some(literal) => literal.strip_suffix(']').is_some_and(|it| is_ipv6_address(it) || is_ipv_future(it)),
+        None => is_reg_name(host.as_bytes()),
+    }
+}
+
+/// RFC 3986 §3.2.2: `*( unreserved / pct-encoded / sub-delims )`, here never empty.
+fn is_reg_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = match (byte, after) {
+            // RFC 3986 §2.1: `"%" HEXDIG HEXDIG`.
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
+            _ if IN_NAME[usize::from(byte)] => after,
+            _ => return false,
+        };
+    }
+    !name.is_empty()
+}
+
+/// RFC 3986 §3.2.2: eight groups of 16 bits, or fewer with one `::` for those that are zero.
+fn is_ipv6_address(text: &str) -> bool {
+    match text.split_once("::") {
+        None => count_groups(text, true) == Some(8),
+        Some((before, after)) => {
+            let groups = count_groups(before, false).zip(count_groups(after, true));
+            groups.is_some_and(|(before, after)| before + after < 8)
+        }
+    }
+}
+
+/// The number of groups in a part of an IPv6 address, if they are well-formed. An IPv4 address at the end of the
+/// whole address stands for two of them.
+fn count_groups(part: &str, is_end: bool) -> Option<usize> {
+    if part.is_empty() {
+        return Some(0);
+    }
+    let mut count = 0;
+    let mut groups = part.split(':').peekable();
+    while let Some(group) = groups.next() {
+        count += match groups.peek() {
+            _ if is_group(group) => 1,
+            None if is_end && is_ipv4_address(group) => 2,
+            _ => return None,
+        };
+    }
+    Some(count)
+}
+
+/// RFC 3986 §3.2.2: `h16 = 1*4HEXDIG`.
+fn is_group(text: &str) -> bool {
+    matches!(text.len(), 1..=4) && text.bytes().all(|it| it.is_ascii_hexdigit())
+}
+
+/// RFC 3986 §3.2.2: four numbers up to 255, without leading zeros.
+fn is_ipv4_address(text: &str) -> bool {
+    let is_octet = |it: &str| it.parse::<u8>().is_ok_and(|octet| octet.to_string() == it);
+    text.split('.').count() == 4 && text.split('.').all(is_octet)
+}
+
+/// RFC 3986 §3.2.2: `"v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )`.
+fn is_ipv_future(text: &str) -> bool {
+    let Some((version, address)) = text.strip_prefix(['v', 'V']).and_then(|it| it.split_once('.')) else {
+        return false;
+    };
+    let is_number = !version.is_empty() && version.bytes().all(|it| it.is_ascii_hexdigit());
+    let is_in_address = |it: u8| it == b':' || IN_NAME[usize::from(it)];
+    is_number && !address.is_empty() && address.bytes().all(is_in_address)
+}
+
+// --- Targets (RFC 9112 §3.2.1) ---------------------------------------------------------------------------
+
+/// Whether a path has only bytes that RFC 3986 §3.3 allows there, or that clients leave there.
+pub(super) fn is_path(path: &str) -> bool {
+    path.bytes().all(|it| IN_PATH[usize::from(it)])
+}
+
+/// Whether a query has only bytes that RFC 3986 §3.4 allows there, or that browsers leave there.
+pub(super) fn is_query(query: &str) -> bool {
+    query.bytes().all(|it| IN_QUERY[usize::from(it)])
+}
+
+/// RFC 3986 §3.2.2: `unreserved / sub-delims`.
+const IN_NAME: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS]);
+
+/// RFC 3986 §3.3: `pchar` and `/`.
+//
+// Deviation from §4.2.1: the URL standard of the browsers does not encode `[ ] ^ |` and a percent sign without two
+// digits. In a query it also leaves a backslash, a backtick and braces. Programs leave braces and backticks in a path.
+const IN_PATH: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/", b"%[]^`{|}"]);
+
+/// RFC 3986 §3.4: `*( pchar / "/" / "?" )`. A backslash stands only here: browsers take one in a path for a slash.
+const IN_QUERY: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/?", b"%[]^`{|}", b"\\"]);
+
+/// RFC 3986 §2.3: what may always stand as it is, beside letters and digits.
+const UNRESERVED: &[u8] = b"-._~";
+/// RFC 3986 §2.2.
+const SUB_DELIMS: &[u8] = b"!$&'()*+,;=";
+
+/// A table that says of each byte whether it is a letter, a digit or one of `others`.
+const fn letters_digits_and(others: &[&[u8]]) -> [bool; 256] {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        let mut position = 0;
+        while position < others[at].len() {
+            table[others[at][position] as usize] = true;
+            position += 1;
+        }
+        at += 1;
+    }
+    table
+}
+
+// --- Lists (RFC 9110 §5.6) -------------------------------------------------------------------------------
+
+/// The elements of one list (RFC 9110 §5.6.1), but for the empty ones.
+pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
+    list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
+}
+
+/// RFC 9110 §5.6.2: `token`.
+pub(super) fn is_token(value: &[u8]) -> bool {
+    const IN_TOKEN: [bool; 256] = letters_digits_and(&[b"!#$%&'*+-.^_`|~"]);
+    !value.is_empty() && value.iter().all(|&it| IN_TOKEN[usize::from(it)])
+}
+
+/// RFC 9110 §7.8: `protocol-name [ "/" protocol-version ]`.
+pub(super) fn is_protocol(value: &[u8]) -> bool {
+    match value.iter().position(|&byte| byte == b'/') {
+        Some(slash) => is_token(&value[..slash]) && is_token(&value[slash + 1..]),
+        None => is_token(value),
+    }
+}
+
+// --- Extensions (§9.1) -----------------------------------------------------------------------------------
+
+/// §9.1: `extension-list`, one or more names that may have parameters.
+///
+/// A quoted parameter must be a token once it is unquoted, so no comma or semicolon can hide in the quotes.
+pub(super) fn is_extension_list(value: &[u8]) -> bool {
+    let mut extensions = elements(value).peekable();
+    extensions.peek().is_some() && extensions.all(is_extension)
+}
+
+/// §9.1: `extension-token *( ";" extension-param )`.
+fn is_extension(value: &[u8]) -> bool {
+    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
+    parts.next().is_some_and(is_token) && parts.all(is_extension_param)
+}
+
+/// §9.1: `token [ "=" (token | quoted-string) ]`.
+fn is_extension_param(param: &[u8]) -> bool {
+    let Some(equals) = param.iter().position(|&byte| byte == b'=') else { return is_token(param) };
+    let (name, value) = (param[..equals].trim_ascii(), param[equals + 1..].trim_ascii());
+    let is_valid = match value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")) {
+        Some(quoted) => unescape(quoted).is_some_and(|unescaped| is_token(&unescaped)),
+        None => is_token(value),
+    };
+    is_token(name) && is_valid
+}
+
+/// RFC 9110 §5.6.4: in quotes a backslash stands for the character after it, so there must be one.
+fn unescape(quoted: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = quoted.iter().copied();
+    let mut unescaped = Vec::with_capacity(quoted.len());
+    while let Some(byte) = bytes.next() {
+        unescaped.push(if byte == b'\\' { bytes.next()? } else { byte });
+    }
+    Some(unescaped)
+}
