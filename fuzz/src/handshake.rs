@@ -2,6 +2,8 @@
 //! they are cut. A head keeps its limits, each of its bytes is looked at once, and what is accepted has all that
 //! §4.2.1 asks for. Every answer is one well-formed head and its body.
 
+use std::net::Ipv6Addr;
+
 use wirehook::protocol::{HandshakeError, Limits, Request, RequestReader, Response, accept_key};
 
 use super::{cut, plan::Plan};
@@ -106,7 +108,23 @@ fn answer(request: &Request<'_>) -> String {
     // §10.2: a list of origins can only turn a request away.
     let listed = request.check(&[], &["https://example.com".to_owned()]);
     assert!(verdict.is_ok() || listed == verdict);
-    words + &format!("{verdict:?} {listed:?}")
+    // So can a list of hosts; one with the host that is asked for can't.
+    let served = request.check(&["example.com".to_owned()], &[]);
+    assert!(verdict.is_ok() || served == verdict || served == Err(HandshakeError::HostNotServed));
+    let asked = request.host().map(str::to_owned);
+    assert_eq!(request.check(asked.as_slice(), &[]), verdict);
+    check_page(request);
+    words + &format!("{verdict:?} {listed:?} {served:?}")
+}
+
+/// A page may be asked for by HEAD; in all else its rules are those of a GET.
+fn check_page(request: &Request<'_>) {
+    let verdict = request.check_page();
+    if request.method() == "HEAD" {
+        assert_eq!(request.check_http(), Err(HandshakeError::MethodIsHead));
+    } else {
+        assert_eq!(request.check_http(), verdict);
+    }
 }
 
 /// §4.2.1, asked for in a naive way.
@@ -116,14 +134,62 @@ fn check_accepted(request: &Request<'_>) {
         of_name.map(|(_, value)| String::from_utf8_lossy(value).to_ascii_lowercase()).collect::<Vec<_>>()
     };
     assert_eq!(all("host").len(), 1);
-    assert!(all("upgrade").join(",").contains("websocket"));
-    assert!(all("connection").join(",").contains("upgrade"));
+    assert!(is_plain_authority(&all("host")[0]));
+    assert!(lists_tokens(&all("upgrade"), '/').contains(&"websocket".to_owned()));
+    assert!(lists_tokens(&all("connection"), ',').contains(&"upgrade".to_owned()));
     assert_eq!(all("sec-websocket-version"), ["13"]);
     let [key] = &all("sec-websocket-key")[..] else { panic!("one key") };
     assert!(key.len() == 24 && key.ends_with("==") && !key[..22].contains('='));
     assert!(all("transfer-encoding").is_empty() && all("content-length").iter().all(|it| it == "0"));
     assert!(all("origin").len() <= 1);
-    assert!(!request.target().contains(['#', ' ']) && request.path().starts_with('/'));
+    assert!(
+        request.origin().is_none_or(|it| it.is_ascii())
+            && request.origin().is_some() != all("origin").is_empty()
+    );
+    assert!(request.target().is_ascii() && !request.target().contains(['#', ' ', '"', '<', '>']));
+    assert!(request.path().starts_with('/') && !request.path().contains('\\'));
+    assert!(is_plain_authority(request.host().expect("there is a Host")));
+}
+
+/// The elements of a list, each of which must be a token, or several with this between them.
+fn lists_tokens(values: &[String], between: char) -> Vec<String> {
+    let list = values.join(",");
+    let elements =
+        list.split(',').map(|it| it.trim_matches([' ', '\t']).to_owned()).filter(|it| !it.is_empty());
+    let elements: Vec<String> = elements.collect();
+    let is_separator = |it: char| !it.is_ascii_graphic() || "\"(),/:;<=>?@[\\]{}".contains(it);
+    assert!(
+        elements
+            .iter()
+            .flat_map(|it| it.split(between))
+            .all(|it| !it.is_empty() && !it.contains(is_separator))
+    );
+    elements
+}
+
+/// RFC 3986 §3.2, as the standard library and a walk over characters see it.
+fn is_plain_authority(authority: &str) -> bool {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(literal) => {
+            let Some((address, port)) = literal.split_once(']') else { return false };
+            let is_later = address.starts_with(['v', 'V']) && address.contains('.');
+            if address.parse::<Ipv6Addr>().is_err() && !is_later {
+                return false;
+            }
+            ("x", port)
+        }
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
+    };
+    let mut escapes = host.split('%');
+    let is_plain =
+        |it: &str| it.chars().all(|it| it.is_ascii_alphanumeric() || "-._~!$&'()*+,;=".contains(it));
+    let is_escape =
+        |it: &str| it.is_char_boundary(2) && u8::from_str_radix(&it[..2], 16).is_ok() && is_plain(it);
+    !host.is_empty()
+        && escapes.next().is_some_and(is_plain)
+        && escapes.all(is_escape)
+        && (port.is_empty()
+            || port.strip_prefix(':').is_some_and(|it| it.bytes().all(|it| it.is_ascii_digit())))
 }
 
 /// The answer of 101, with the first subprotocol that is offered and with one that is not.
