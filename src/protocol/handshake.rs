@@ -245,7 +245,7 @@ fn text_len(piece: &[u8]) -> usize {
 /// let mut reader = RequestReader::default();
 /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
 ///
-/// assert_eq!(request.target(), "/chat?room=1");
+/// assert_eq!((request.method(), request.target()), ("GET", "/chat?room=1"));
 /// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
 /// assert_eq!((request.host(), request.origin()), (Some("example.com"), Some("https://example.com")));
 /// assert_eq!(request.header("UPGRADE"), Some("websocket"));
@@ -365,7 +365,9 @@ impl<'a> Request<'a> {
     /// The first rule that the request breaks.
     pub fn check_page(&self) -> Result<(), HandshakeError> {
         match self.check_request_line() {
-            Err(HandshakeError::MethodIsHead) => self.check_http_version().and(self.check_target())?,
+            Err(HandshakeError::MethodIsHead) => {
+                self.check_http_version().and_then(|()| self.check_target())?
+            }
             verdict => verdict?,
         }
         self.check_host()?;
@@ -707,8 +709,8 @@ fn split_target(target: &str) -> (Option<&str>, &str) {
 fn is_served_by((host, port): (&str, Option<&str>), (served, served_port): (&str, Option<&str>)) -> bool {
     // RFC 3986 §6.2.3: an empty port and the scheme's default port are no port.
     let is_port = |served: &str| match port {
-        None | Some("") => matches!(served, "80" | "443"),
-        Some(port) => port == served,
+        None | Some("") => matches!(served, "" | "80" | "443"),
+        Some(port) => served.is_empty() || port == served,
     };
     host.eq_ignore_ascii_case(served) && served_port.is_none_or(is_port)
 }
@@ -795,7 +797,7 @@ impl Response {
     ///
     /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500. So
     /// does a page whose content type holds a control byte: a line end would begin another header. 204, 205 and
-    /// 304 have no body (RFC 9110 §15.3.5, §15.3.6, §15.4.5), so theirs is left out.
+    /// 304 have no body (RFC 9110 §15), so theirs is left out.
     ///
     /// ```
     /// use wirehook::protocol::Response;

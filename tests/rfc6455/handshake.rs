@@ -546,7 +546,7 @@ fn host_in_brackets_is_an_ipv6_address_or_a_later_one() {
 #[test]
 fn request_for_another_host_is_refused_where_hosts_are_listed() {
     // §4.2.1: "A |Host| header field containing the server's authority."
-    let served = ["example.com", "example.org:8443", "[::1]:443", "127.0.0.1:80"];
+    let served = ["example.com", "example.org:8443", "[::1]:443", "127.0.0.1:80", "example.net:"];
     for host in [
         "example.com",
         "EXAMPLE.com",
@@ -558,6 +558,8 @@ fn request_for_another_host_is_refused_where_hosts_are_listed() {
         "127.0.0.1",
         "127.0.0.1:80",
         "127.0.0.1:",
+        "example.net",
+        "example.net:8080",
     ] {
         assert_eq!(verdict_for(&with("server.example.com", host), &served), Ok(()), "{host}");
         let head = with("/chat", &format!("ws://{host}/chat"));
