@@ -254,30 +254,22 @@ fn asks_for_page(request: &Request<'_>, error: HandshakeError, hosts: &[String])
 
 /// Refuses a request that was read. Where a list decides, the log says what the request named.
 fn refuse_request<S>(id: ConnId, request: &Request<'_>, error: HandshakeError, peers: &mut Peers<S>) {
-    let named = match error {
-        HandshakeError::OriginNotAllowed => shown("Origin", request.origin()),
-        HandshakeError::HostNotServed => shown("host", request.host()),
-        _ => String::new(),
-    };
-    refuse_naming(id, error, &named, peers);
+    match error {
+        HandshakeError::OriginNotAllowed => log_named(id, "Origin", request.origin()),
+        HandshakeError::HostNotServed => log_named(id, "host", request.host()),
+        _ => {}
+    }
+    refuse(id, error, peers);
 }
 
-/// Returns a value that a peer has chosen as a log shows it: escaped, and cut where no real one is as long.
-fn shown(name: &str, value: Option<&str>) -> String {
-    const SHOWN: usize = 300;
-    let value = value.unwrap_or_default().as_bytes();
-    let start = value[..value.len().min(SHOWN)].escape_ascii();
-    format!(" ({name}: \"{start}\"{})", if value.len() > SHOWN { " …" } else { "" })
+fn log_named(id: ConnId, what: &str, value: Option<&str>) {
+    info!("connection {id} is refused for its {what}: {}", Cut(value.unwrap_or_default()));
 }
 
 /// Answers a rejected or malformed request.
 pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>) {
-    refuse_naming(id, error, "", peers);
-}
-
-fn refuse_naming<S>(id: ConnId, error: HandshakeError, named: &str, peers: &mut Peers<S>) {
     if let Some(peer) = peers.get(id) {
-        info!("connection {id} from {} refused: {} {error}{named}", peer.address, error.status());
+        info!("connection {id} from {} refused: {} {error}", peer.address, error.status());
     }
     peers.respond(id, &Response::refusal(error));
 }

@@ -127,15 +127,18 @@ const fn bad(name: &'static str, status: u16, request: fn() -> Vec<u8>) -> Bad {
     Bad { name, status, request }
 }
 
-const BAD: [Bad; 15] = [
+const BAD: [Bad; 18] = [
     bad("POST", 405, || changed("GET /", "POST /")),
     bad("HTTP/1.0", 505, || changed("HTTP/1.1", "HTTP/1.0")),
     bad("no Host", 400, || changed("Host: localhost\r\n", "")),
     bad("two Hosts", 400, || changed("Host: localhost", "Host: localhost\r\nHost: localhost")),
+    bad("a Host of one percent sign", 400, || changed("Host: localhost", "Host: %")),
+    bad("a quotation mark in the target", 400, || changed("/soak", "/soak\"")),
     bad("no Upgrade", 426, || changed("Upgrade: websocket\r\n", "")),
     bad("no Connection", 400, || changed("Connection: Upgrade\r\n", "")),
     bad("no key", 400, || changed("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "")),
     bad("a short key", 400, || changed("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZQ==")),
+    bad("no version", 426, || changed("Sec-WebSocket-Version: 13\r\n", "")),
     bad("version 8", 426, || changed("Version: 13", "Version: 8")),
     bad("a body", 400, || changed("Host:", "Content-Length: 5\r\nHost:")),
     bad("bare line feeds", 400, || changed("\r\n", "\n")),
