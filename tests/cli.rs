@@ -697,7 +697,7 @@ fn how_much_is_told_can_be_chosen() {
 #[test]
 fn a_long_target_takes_a_short_line_of_the_log() {
     let (process, address) = Process::start(&[]);
-    let target = format!("/{}", "\\".repeat(8000));
+    let target = format!("/?{}", "\\".repeat(8000));
     for (headers, logged) in [("", "open"), ("Sec-WebSocket-Version: 7\r\n", "refused")] {
         let mut client = Client::connect(address);
         client.write(request(&target, headers).as_bytes());
