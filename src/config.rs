@@ -57,6 +57,9 @@ pub struct Config {
     /// How many connections may be open at once; one more is answered with 503. Default: `None`, no limit but
     /// the operating system's.
     ///
+    /// Up to 256 sockets more may be refused ones, or wait for their end. For one more, the oldest of the address that
+    /// has most of them is closed early.
+    ///
     /// ws-rs had 100, which nearly every one of its users ran into.
     pub max_connections: Option<usize>,
     /// How many bytes may be held for all peers together: incomplete messages, and what waits for slow peers.
@@ -65,8 +68,8 @@ pub struct Config {
     /// Over it the connections that hold most are closed with 1013 until an eighth of it is free again; the
     /// others go on. `max_backpressure` and `limits` bound one connection, this bounds what many can do together.
     pub max_buffered_bytes: usize,
-    /// How many connections one address may have open at once; one more is answered with 429. A /64 counts as
-    /// one IPv6 address. Default: `None`, no limit, for behind a proxy all clients have one address.
+    /// How many connections one address may have at once; one more is answered with 429. Each counts until its socket is
+    /// gone. A /64 counts as one IPv6 address. Default: `None`, no limit, for behind a proxy all clients have one address.
     pub max_connections_per_address: Option<usize>,
     /// How many handshakes per second one address may begin, with one second's worth at once; more are answered
     /// with 429. Default: `None`, no limit.

@@ -39,7 +39,7 @@ const CAUSES: [&str; 8] =
 pub struct Stats {
     /// Connections that are open now, or on their way there.
     pub connections: u64,
-    /// Sockets that there are now: those, and the ones that only wait for their end.
+    /// Sockets that there are now: those, the ones that only wait for their end, and the ones that ask for figures.
     pub sockets: u64,
     /// Clients that were accepted from the listening socket.
     pub accepted: u64,
@@ -62,8 +62,10 @@ pub struct Stats {
     /// Connections that were closed because the server held too much; see
     /// [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes).
     pub shed: u64,
-    /// Clients that were dropped without an answer because too many were being refused.
+    /// Clients that were dropped without an answer because the operating system refused to watch their socket.
     pub dropped_clients: u64,
+    /// Sockets that only waited for their end and were closed before it came, to make room for others.
+    pub evicted: u64,
     /// Turns of the loop.
     pub turns: u64,
     /// How long turns took in all: the share of one core that the loop works.
@@ -136,7 +138,7 @@ impl Stats {
     }
 
     /// Name, type, help and value of every figure that has no label.
-    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 16] {
+    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 17] {
         let figure = |name, kind, help, value: u64| (name, kind, help, value as f64);
         [
             figure("connections", "gauge", "Connections that are open or opening.", self.connections),
@@ -157,6 +159,7 @@ impl Stats {
             figure("buffered_bytes", "gauge", "Bytes held for messages and slow peers.", self.buffered_bytes),
             figure("shed_total", "counter", "Connections closed for memory.", self.shed),
             figure("dropped_clients_total", "counter", "Clients dropped unanswered.", self.dropped_clients),
+            figure("evicted_total", "counter", "Leaving sockets closed early, to make room.", self.evicted),
             figure("turns_total", "counter", "Turns of the loop.", self.turns),
             ("busy_seconds_total", "counter", "Time spent in turns.", self.busy.as_secs_f64()),
             ("longest_turn_seconds", "gauge", "The longest turn so far.", self.longest_turn.as_secs_f64()),

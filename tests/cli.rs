@@ -67,7 +67,7 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn arguments_that_make_no_sense_are_told_in_one_line() {
-    let cases: [(&[&str], &str); 26] = [
+    let cases: [(&[&str], &str); 28] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
         (&["dance"], "echo, greet and study"),
@@ -86,6 +86,8 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--nodelay", "perhaps"], "on or off"),
         (&["--subprotocol", "two words"], "two words"),
         (&["--explain=xml"], "text or json"),
+        (&["--explain", "json"], "--explain=json"),
+        (&["echo", "--explain", "text"], "--explain=text"),
         (&["accept"], "no key"),
         (&["accept", "a", "b"], "b"),
         (&["decode"], "nothing to decode"),
@@ -103,6 +105,55 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         assert!(text.contains(told), "{args:?}: {text}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
+}
+
+/// The long options of a help that take a value.
+fn options_with_values(command: &[&str]) -> Vec<String> {
+    let help = String::from_utf8(run(&[command, &["--help"]].concat()).stdout).unwrap();
+    let options = help.lines().filter_map(|line| line.strip_prefix("  --")?.split_once(' '));
+    let with_values = options.filter(|(_, rest)| rest.starts_with(|it: char| it.is_ascii_alphabetic()));
+    with_values.map(|(name, _)| format!("--{name}")).collect()
+}
+
+#[test]
+fn what_is_wrong_with_a_value_names_its_option() {
+    // Any text may be one of their values.
+    let free = ["--listen", "--origin", "--metrics", "--record", "--host", "--file", "--extract"];
+    let mut count = 0;
+    for command in [&[][..], &["decode"], &["replay"]] {
+        for option in options_with_values(command) {
+            if free.contains(&&*option) {
+                continue;
+            }
+            let output = run(&[command, &[&*option, "no\u{1b}such value"]].concat());
+            let text = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(2), "{command:?} {option}: {text}");
+            assert!(
+                text.starts_with(&format!("wirehook: {option} ")) && text.contains("such value"),
+                "{text}"
+            );
+            assert!(!text.contains('\x1b') && text.lines().count() == 1, "{text}");
+            count += 1;
+        }
+    }
+    assert!(count > 18, "{count} options");
+}
+
+#[test]
+fn help_is_a_word_too() {
+    let cases: [(&[&str], &[&str]); 5] = [
+        (&["help"], &["--help"]),
+        (&["help", "echo"], &["--help"]),
+        (&["help", "decode"], &["decode", "--help"]),
+        (&["help", "accept"], &["accept", "--help"]),
+        (&["help", "replay"], &["replay", "--help"]),
+    ];
+    for (asked, usual) in cases {
+        let (output, expected) = (run(asked), run(usual));
+        assert!(output.status.success() && output.stderr.is_empty(), "{asked:?}");
+        assert_eq!(output.stdout, expected.stdout, "{asked:?}");
+    }
+    assert_eq!(run(&["help", "dance"]).status.code(), Some(2));
 }
 
 #[test]
@@ -738,9 +789,9 @@ fn a_broken_rule_is_logged_with_its_section() {
 // --- Signals ---------------------------------------------------------------------------------------------
 
 #[test]
-fn sigterm_and_sigint_close_every_connection_and_exit_with_0() {
+fn each_ending_signal_closes_every_connection_and_exits_with_0() {
     // §7.4.1
-    for signal in ["TERM", "INT"] {
+    for signal in ["TERM", "INT", "HUP"] {
         let (process, address) = Process::start(&[]);
         let mut clients: Vec<Client> = (0..5).map(|_| Client::open(address)).collect();
         process.signal(signal);
@@ -752,6 +803,22 @@ fn sigterm_and_sigint_close_every_connection_and_exit_with_0() {
         drop(clients);
         assert_eq!(process.wait().0.code(), Some(0), "{signal}");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_under_nohup_outlives_its_terminal() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" --listen 127.0.0.1:0", BINARY_PATH]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    process.signal("HUP");
+    let mut client = Client::open(address);
+    client.send_text("still served");
+    client.expect_text("still served");
+    process.signal("TERM");
+    client.expect_close(1001, "server is shutting down");
+    drop(client);
+    assert_eq!(process.wait().0.code(), Some(0));
 }
 
 #[test]
@@ -877,4 +944,25 @@ fn a_full_descriptor_table_is_survived() {
     }
     drop((clients, waiting));
     assert_eq!(process.wait().0.code(), Some(0));
+}
+
+#[test]
+fn probes_are_answered_though_the_descriptor_table_is_full() {
+    let script = "ulimit -n 24; exec \"$0\" --listen 127.0.0.1:0 --metrics 127.0.0.1:0";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, BINARY_PATH]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    let line = process.expect_logged("figures on http://");
+    let metrics = line.split("http://").nth(1).and_then(|it| it.split('/').next()).unwrap();
+    let metrics: SocketAddr = metrics.parse().unwrap();
+    let mut clients: Vec<Client> = (0..40).map(|_| Client::connect(address)).collect();
+    clients[0].write(REQUEST.as_bytes());
+    process.expect_logged("accepting no clients for now");
+    let _idle: Vec<Client> = (0..3).map(|_| Client::connect(metrics)).collect();
+    for _ in 0..10 {
+        let mut probe = Client::connect(metrics);
+        probe.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+        assert_eq!(probe.refusal().body, "ok\n");
+    }
+    clients[0].expect_open();
 }

@@ -74,7 +74,7 @@ What is told:
   -h, --help                this
   -V, --version             the version
 
-Ctrl-C or SIGTERM closes every connection with 1001 and exits with 0; once more exits at once.
+Ctrl-C, SIGTERM or SIGHUP closes every connection with 1001 and exits with 0; once more exits at once.
 ";
 
 /// Recordings are for looking at a session; they shall not fill the disk of a server that is forgotten.
@@ -139,18 +139,20 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Value(value) if mode.is_none() && value == "decode" => return parse_decode(&mut parser),
             Value(value) if mode.is_none() && value == "accept" => return parse_accept(&mut parser),
             Value(value) if mode.is_none() && value == "replay" => return parse_replay(&mut parser),
+            Value(value) if mode.is_none() && value == "help" => return parse_help(&mut parser),
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = parser.value()?.string()?,
             Long("public") => options.is_public = true,
             Long("metrics") => options.metrics = Some(parser.value()?.string()?),
             Long("record") => options.record = Some(parse_directory(parser.value()?)?),
             Long("max-recorded-bytes") => {
-                options.max_recorded_bytes = parser.value()?.parse::<Limit<Size>>()?.0.map(|it| it.0);
+                let limit = of_option("max-recorded-bytes", parser.value()?.parse::<Limit<Size>>());
+                options.max_recorded_bytes = limit?.0.map(|it| it.0);
             }
             Long("explain") => options.explain = Some(parse_form(&mut parser)?),
             Long(name) => {
                 let name = name.to_owned();
-                set(&mut options.config, &name, &mut parser)?;
+                of_option(&name, set(&mut options.config, &name, &mut parser))?;
             }
             _ => return Err(arg.unexpected()),
         }
@@ -176,13 +178,45 @@ fn parse_replay(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     Ok(options.map_or(Command::ReplayHelp, |options| Command::Replay(Box::new(options))))
 }
 
+/// `help`, or `help` with the name of a mode or a command.
+fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+    let Some(arg) = parser.next()? else { return Ok(Command::Help) };
+    match &arg {
+        Value(name) if name == "decode" => Ok(Command::DecodeHelp),
+        Value(name) if name == "accept" => Ok(Command::AcceptHelp),
+        Value(name) if name == "replay" => Ok(Command::ReplayHelp),
+        Value(name) => name.parse_with(parse_mode).map(|_| Command::Help),
+        _ => Err(arg.unexpected()),
+    }
+}
+
 /// The value of `--explain`, which needs none.
 fn parse_form(parser: &mut Parser) -> Result<Form, lexopt::Error> {
-    let Some(value) = parser.optional_value() else { return Ok(Form::Text) };
-    value.parse_with(|form| match form {
+    let Some(value) = parser.optional_value() else {
+        let next = parser.try_raw_args().and_then(|args| args.peek().map(ToOwned::to_owned));
+        let form = next.filter(|it| it == "json" || it == "text");
+        // It would be taken for a mode.
+        return form.map_or(Ok(Form::Text), |form| {
+            let form = form.display();
+            Err(format!("--explain needs '=' before its form: --explain={form}").into())
+        });
+    };
+    let form = value.parse_with(|form| match form {
         "text" => Ok(Form::Text),
         "json" => Ok(Form::Json),
         _ => Err("expected text or json"),
+    });
+    of_option("explain", form)
+}
+
+/// Names the option whose value could not be read.
+pub(super) fn of_option<T>(name: &str, parsed: Result<T, lexopt::Error>) -> Result<T, lexopt::Error> {
+    parsed.map_err(|error| match error {
+        lexopt::Error::ParsingFailed { value, error } => {
+            format!("--{name} '{}': {error}", value.escape_debug()).into()
+        }
+        lexopt::Error::NonUnicodeValue(value) => format!("--{name} {value:?}: that is not UTF-8").into(),
+        error => error,
     })
 }
 

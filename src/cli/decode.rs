@@ -21,7 +21,9 @@ use wirehook::{
 };
 
 use super::{
-    EXIT_FAILURE, EXIT_USAGE, bytes, capture, complain, decode_capture,
+    EXIT_FAILURE, EXIT_USAGE,
+    args::of_option,
+    bytes, capture, complain, decode_capture,
     explain::{self, Form},
     stdout::Stdout,
     units::Size,
@@ -73,7 +75,8 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
             Long("server") => options.side = Some(Side::Server),
             Long("json") => options.is_json = true,
             Long("max-message-size") => {
-                options.limits.max_message_size = parser.value()?.parse::<Size>()?.0;
+                let size = of_option("max-message-size", parser.value()?.parse::<Size>());
+                options.limits.max_message_size = size?.0;
             }
             Value(word) => options.words.push(word),
             _ => return Err(arg.unexpected()),

@@ -1,7 +1,7 @@
 //! How many connections one address may have, and how fast it may open them.
 //!
 //! This file knows addresses and their counts. It refuses to know sockets and answers. A client with IPv6 owns
-//! a whole /64, so that is what counts as one address there.
+//! a whole /64, so that is what counts as one address there. A connection counts until its socket is gone.
 
 use std::{
     collections::HashMap,
@@ -23,8 +23,8 @@ pub(crate) struct Admission {
 }
 
 /// What counts as one address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Prefix {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Prefix {
     V4(Ipv4Addr),
     V6([u16; 4]),
 }
@@ -60,7 +60,7 @@ impl Admission {
         Ok(())
     }
 
-    /// A connection that was counted has ended.
+    /// The socket of a connection that was counted is gone.
     pub(crate) fn leave(&mut self, address: SocketAddr, config: &Config) {
         if is_on(config)
             && let Some(visitor) = self.visitors.get_mut(&Prefix::of(address))
@@ -93,7 +93,7 @@ impl Visitor {
 }
 
 impl Prefix {
-    fn of(address: SocketAddr) -> Self {
+    pub(super) fn of(address: SocketAddr) -> Self {
         match address.ip().to_canonical() {
             IpAddr::V4(address) => Self::V4(address),
             IpAddr::V6(address) => {

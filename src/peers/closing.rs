@@ -170,18 +170,32 @@ impl<S> Peers<S> {
     pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage) {
         let now = self.now;
         let Some(peer) = self.table.get_mut(id) else { return };
-        if peer.stage.is_live() && !stage.is_live() && !peer.watching {
-            self.live -= 1;
-            if mem::take(&mut peer.admitted) {
-                self.admission.leave(peer.address, &self.config);
-            }
-        }
-        (peer.stage, peer.since) = (stage, now);
+        let before = mem::replace(&mut peer.stage, stage);
+        peer.since = now;
         if stage == Stage::Doomed {
             peer.waiting = None;
             self.doomed.push(id);
         }
+        if !peer.watching {
+            self.count_change(id, before, stage);
+        }
         self.look_at_owner();
         self.schedule(id);
+    }
+
+    /// Keeps the counts that go by stages: of live connections, of leaving sockets, and of those of one address.
+    fn count_change(&mut self, id: ConnId, before: Stage, stage: Stage) {
+        let Some(peer) = self.table.get_mut(id) else { return };
+        let address = peer.address;
+        if before.is_live() && !stage.is_live() {
+            self.live -= 1;
+        }
+        // Not before: else an address could have any number of sockets that only wait for their end.
+        if stage == Stage::Doomed && mem::take(&mut peer.admitted) {
+            self.admission.leave(address, &self.config);
+        }
+        let table = &self.table;
+        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|peer| peer.stage == stage);
+        self.leaving.change(id, address, (before, stage), is_in);
     }
 }

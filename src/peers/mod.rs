@@ -8,13 +8,15 @@
 //! - `writing.rs`: the cork, the backlog, the socket.
 //! - `keepalive.rs`: what time does to a connection.
 //! - `observer.rs`: who watches the bytes go by.
-//! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `stream.rs`: the parts.
+//! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `leaving.rs`, `stream.rs`: the
+//!   parts.
 
 mod admission;
 mod backlog;
 mod closing;
 mod deadlines;
 mod keepalive;
+mod leaving;
 mod meter;
 mod observer;
 mod peer;
@@ -30,6 +32,7 @@ mod writing;
 
 use std::{collections::VecDeque, io, mem};
 
+use log::debug;
 use mio::Token;
 
 pub(crate) use backlog::SHARE_LEN;
@@ -45,6 +48,7 @@ pub use timers::TimerId;
 pub(crate) use timers::Timers;
 
 use crate::{
+    cause::Cause,
     config::Config,
     panics,
     protocol::{HandshakeError, Response},
@@ -52,6 +56,7 @@ use crate::{
 };
 use admission::Admission;
 use deadlines::Deadlines;
+use leaving::Leaving;
 use meter::Meter;
 use peer::WaitingRoom;
 use registry::Registry;
@@ -81,6 +86,8 @@ pub(crate) struct Peers<S> {
     meter: Meter,
     waiting_room: WaitingRoom,
     admission: Admission,
+    /// The sockets that only wait for their end.
+    leaving: Leaving,
     cork: Cork,
     /// Connections whose backlog is flushed at the end of the turn.
     dirty: Vec<ConnId>,
@@ -100,8 +107,8 @@ pub(crate) struct Peers<S> {
     pub(crate) running_timer: Option<TimerId>,
     /// The server is going down.
     pub(crate) is_draining: bool,
-    /// How many connections only ask for figures.
-    watching: usize,
+    /// The connections that only ask for figures, in the order in which they came.
+    watching: VecDeque<ConnId>,
     poll: mio::Registry,
 }
 
@@ -122,6 +129,7 @@ impl<S> Peers<S> {
             waiting_room: WaitingRoom::new(meter.clone()),
             meter,
             admission: Admission::default(),
+            leaving: Leaving::default(),
             cork: Cork::default(),
             dirty: Vec::new(),
             endings: VecDeque::new(),
@@ -133,7 +141,7 @@ impl<S> Peers<S> {
             timers,
             running_timer: None,
             is_draining: false,
-            watching: 0,
+            watching: VecDeque::new(),
             poll,
         }
     }
@@ -220,19 +228,32 @@ impl<S> Peers<S> {
     pub(crate) fn set_watching(&mut self, id: ConnId) {
         if let Some(peer) = self.table.get_mut(id) {
             peer.watching = true;
-            self.watching += 1;
+            self.watching.push_back(id);
             self.live -= 1;
         }
     }
 
-    /// How many connections ask for figures.
-    pub(crate) const fn watching(&self) -> usize {
-        self.watching
+    /// The connections that ask for figures, with their stages, the oldest first.
+    pub(crate) fn watching(&self) -> Vec<(ConnId, Stage)> {
+        let stage_of = |id: &ConnId| self.get(*id).map(|peer| (*id, peer.stage));
+        self.watching.iter().filter_map(stage_of).filter(|(_, stage)| *stage != Stage::Doomed).collect()
     }
 
     /// How many sockets only wait for their end.
-    pub(crate) fn leaving(&self) -> usize {
-        self.table.len() - self.live - self.watching
+    pub(crate) const fn leaving(&self) -> usize {
+        self.leaving.len()
+    }
+
+    /// Closes a socket that only waits for its end, so that there is room for another; whether there was one. It is one
+    /// of the address that has most of them.
+    pub(crate) fn evict(&mut self) -> bool {
+        let table = &self.table;
+        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|peer: &Peer<S>| peer.stage == stage);
+        let Some(id) = self.leaving.next_to_evict(is_in) else { return false };
+        debug!("connection {id}: closed before its end has come, to make room");
+        self.stats.evicted += 1;
+        self.lose(id, Cause::Local);
+        true
     }
 
     /// Sends the answer to a request (§4.2.2): 101 opens the connection, anything else ends it.
@@ -344,7 +365,7 @@ impl<S> Peers<S> {
             // The socket closes here.
             panics::discard(peer);
             if was_watching {
-                self.watching -= 1;
+                self.watching.retain(|it| *it != id);
             } else {
                 self.watch.tell(|observer| observer.disconnected(id));
             }

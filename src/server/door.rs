@@ -20,9 +20,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where clients come in.
 #[derive(Debug)]
-pub(super) struct Door<L = TcpListener> {
+pub(super) struct Door<L: Listener = TcpListener> {
     listener: L,
     state: State,
+    /// Whether a file descriptor is held in reserve.
+    has_spare: bool,
+    /// It is given up when one more client can't be accepted otherwise.
+    spare: Option<L::Spare>,
     /// The last try failed, and the log says so.
     failing: bool,
 }
@@ -40,7 +44,13 @@ enum State {
 
 /// What clients are accepted from.
 pub(super) trait Listener {
+    /// A file descriptor that is held in reserve.
+    type Spare;
+
     fn accept(&self) -> io::Result<(Stream, SocketAddr)>;
+
+    /// Takes a file descriptor, to be free once this is dropped.
+    fn spare(&self) -> Option<Self::Spare>;
 
     /// Switches Nagle's algorithm off or on for all clients to come, where they inherit it from here. Whether they
     /// do: it spares each of them a system call.
@@ -51,6 +61,23 @@ pub(super) trait Listener {
 }
 
 impl Listener for TcpListener {
+    #[cfg(unix)]
+    type Spare = std::os::fd::OwnedFd;
+    #[cfg(not(unix))]
+    type Spare = ();
+
+    #[cfg(unix)]
+    fn spare(&self) -> Option<Self::Spare> {
+        use std::os::fd::AsFd;
+
+        self.as_fd().try_clone_to_owned().ok()
+    }
+
+    #[cfg(not(unix))]
+    fn spare(&self) -> Option<Self::Spare> {
+        None
+    }
+
     fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
         let (socket, address) = self.accept()?;
         Ok((Stream::Tcp(socket), address))
@@ -68,7 +95,24 @@ impl Listener for TcpListener {
 
 impl<L: Listener> Door<L> {
     pub(super) const fn new(listener: L) -> Self {
-        Self { listener, state: State::Pending, failing: false }
+        Self { listener, state: State::Pending, has_spare: false, spare: None, failing: false }
+    }
+
+    /// The same with a file descriptor in reserve, so that one client is accepted when no other is free.
+    pub(super) fn with_spare(listener: L) -> Self {
+        let spare = listener.spare();
+        Self { has_spare: true, spare, ..Self::new(listener) }
+    }
+
+    /// Takes the file descriptor in reserve again, if it was given up and one is free.
+    pub(super) fn refill(&mut self) {
+        if !self.has_spare || self.spare.is_some() {
+            return;
+        }
+        self.spare = self.listener.spare();
+        if self.spare.is_some() && matches!(self.state, State::PausedUntil(_)) {
+            self.state = State::Pending;
+        }
     }
 
     /// The poll says that clients have come.
@@ -93,14 +137,20 @@ impl<L: Listener> Door<L> {
         }
     }
 
-    /// The clients that are let in in this turn.
-    pub(super) fn let_in(&mut self, now: Millis) -> Vec<(Stream, SocketAddr)> {
+    /// The clients that are let in in this turn. `evict` closes a socket where no file descriptor is free for one more,
+    /// and says whether there was one: then the next turn tries again.
+    pub(super) fn let_in(
+        &mut self,
+        now: Millis,
+        mut evict: impl FnMut() -> bool,
+    ) -> Vec<(Stream, SocketAddr)> {
         let mut clients = Vec::new();
         match self.state {
             State::Idle => return clients,
             State::PausedUntil(at) if at > now => return clients,
             State::Pending | State::PausedUntil(_) => self.state = State::Pending,
         }
+        let mut is_spare_used = false;
         for _ in 0..CLIENTS_PER_TURN {
             match self.listener.accept() {
                 Ok(client) => clients.push(client),
@@ -111,8 +161,12 @@ impl<L: Listener> Door<L> {
                     }
                     // The client has left the queue before its turn came.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
-                    // Mostly EMFILE or ENFILE: no descriptor is free. The client stays in the queue, and no
-                    // event will come for it, so it is tried again after a while.
+                    _ if is_out_of_descriptors(&error) && self.spare.take().is_some() => is_spare_used = true,
+                    // Who came by the descriptor in reserve has a while to speak before it is evicted: whether
+                    // somebody waits behind it is not known.
+                    _ if is_out_of_descriptors(&error) && !is_spare_used && evict() => return clients,
+                    // Nothing is free, and nothing can be freed. The client stays in the queue, and no event
+                    // will come for it, so it is tried again after a while.
                     _ => {
                         self.pause(now, &error);
                         return clients;
@@ -134,4 +188,10 @@ impl<L: Listener> Door<L> {
         }
         self.state = State::PausedUntil(now + PAUSE);
     }
+}
+
+/// Whether an accept has failed because this process or the system has no file descriptor left: EMFILE or ENFILE, which
+/// have these numbers everywhere.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }

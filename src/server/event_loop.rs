@@ -51,8 +51,8 @@ pub(super) const STOP: Token = Token(usize::MAX - 3);
 
 /// How many events one poll brings.
 const EVENTS: usize = 1024;
-/// How many sockets there may be, beyond `max_connections`, that only wait for a proper goodbye; while there are
-/// more, new clients are dropped without a word.
+/// How many sockets there may be, beyond `max_connections`, that only wait for their end. For one more, the oldest of
+/// the address that has most of them is evicted.
 const FAREWELLS: usize = 256;
 /// How many connections are looked at in one turn because their time has come. Each may be read from.
 const JUDGED_PER_TURN: usize = 256;
@@ -125,7 +125,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             poll,
             clients_inherit_nodelay,
             door: Some(Door::new(listener)),
-            watchers: watchers.map(Door::new),
+            watchers: watchers.map(Door::with_spare),
             stop: None,
             handle,
             handler,
@@ -408,6 +408,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             // What was held of its input goes now, and not when the place is used again.
             self.conversations[id.index as usize] = Conversation::default();
         }
+        self.watchers.iter_mut().for_each(Door::refill);
         if self.conversations.len() > 4 * self.peers.places().max(ROOM) {
             self.give_back_places();
         }
@@ -481,12 +482,22 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         // Their time begins now, and not when the turn did: else it would end too early.
         self.peers.now = clock();
         let now = self.peers.now;
-        for (stream, address) in self.door.as_mut().map(|door| door.let_in(now)).unwrap_or_default() {
-            self.welcome(stream, address);
+        if let Some(door) = &mut self.door {
+            for (stream, address) in door.let_in(now, || self.peers.evict()) {
+                self.welcome(stream, address);
+            }
         }
-        for (stream, address) in self.watchers.as_mut().map(|door| door.let_in(now)).unwrap_or_default() {
+        self.let_in_watchers();
+    }
+
+    /// Takes in those who ask for figures.
+    fn let_in_watchers(&mut self) {
+        let Some(mut door) = self.watchers.take() else { return };
+        for (stream, address) in door.let_in(self.peers.now, || self.evict_watcher() || self.peers.evict()) {
             self.show_figures(stream, address);
         }
+        door.refill();
+        self.watchers = Some(door);
     }
 
     /// Takes a new client in, or tells it that there is no room.
@@ -501,27 +512,49 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         };
         debug!("connection {id} from {address} accepted");
         self.peers.watch.tell(|observer| observer.connected(id, address));
-        let most = self.peers.config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
-        match self.peers.admit(id) {
-            Ok(()) if self.peers.len() <= most => {}
-            Err(error) if self.peers.leaving() < FAREWELLS => {
-                conversation::refuse(id, error, &mut self.peers);
-            }
-            _ => {
-                self.peers.stats.dropped_clients += 1;
-                self.peers.lose(id, Cause::Local);
-            }
+        let verdict = self.peers.admit(id);
+        if self.is_crowded(verdict.is_err()) {
+            self.peers.evict();
         }
+        if let Err(error) = verdict {
+            conversation::refuse(id, error, &mut self.peers);
+        }
+    }
+
+    /// Whether too many sockets only wait for their end for one more client, which is refused or not.
+    fn is_crowded(&self, is_refused: bool) -> bool {
+        let (live, leaving) = (self.peers.live(), self.peers.leaving());
+        let most = self.peers.config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
+        live + leaving > most || is_refused && leaving >= FAREWELLS
     }
 
     /// Takes somebody in who asks for figures. It doesn't count as a client.
     fn show_figures(&mut self, stream: Stream, address: SocketAddr) {
-        let watching = self.peers.watching();
-        if watching < WATCHERS_AT_ONCE
-            && let Some(id) = self.take_in(stream, address, Conversation::about_figures())
-        {
+        if self.peers.watching().len() >= WATCHERS_AT_ONCE {
+            self.evict_watcher();
+        }
+        if let Some(id) = self.take_in(stream, address, Conversation::about_figures()) {
             self.peers.set_watching(id);
         }
+    }
+
+    /// Closes a connection that asks for figures, to make room for another: the oldest that has not asked yet, or else
+    /// the oldest. Whether there was one.
+    fn evict_watcher(&mut self) -> bool {
+        let watching = self.peers.watching();
+        for &(id, _) in watching.iter().filter(|(_, stage)| *stage == Stage::Connecting) {
+            // What it has said and was not read yet is answered first.
+            self.read(id);
+            match self.peers.get(id).map(|peer| peer.stage) {
+                Some(Stage::Connecting) => {
+                    self.peers.lose(id, Cause::Local);
+                    return true;
+                }
+                Some(Stage::Doomed) | None => return true,
+                Some(_) => {}
+            }
+        }
+        watching.first().map(|&(id, _)| self.peers.lose(id, Cause::Local)).is_some()
     }
 
     fn take_in(&mut self, stream: Stream, address: SocketAddr, conversation: Conversation) -> Option<ConnId> {

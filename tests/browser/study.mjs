@@ -231,12 +231,14 @@ async function sendMessages(page) {
   const answer = await detail(page, 9);
   same("the echo of it", answer.facts.header, hex([0x81, 0x7f, 0, 0, 0, 0, 0, 0x01, 0x11, 0x70]).join(" "));
 
-  const markup = "<img src=x onerror=alert(1)> grüße 𝄞";
+  // U+202E turns round what stands behind it.
+  const markup = "<img src=x onerror=alert(1)> grüße 𝄞 \u202eturned";
   await page.fill("#text", markup);
   await send(page, "#text-form");
   await page.waitForFunction(() => document.querySelectorAll(".step").length === 12);
   same("markup is text", (await detail(page, 10)).plain, hex(Buffer.from(markup)).slice(0, 32));
-  check("and becomes nothing else", (await page.locator("img").count()) === 0 && (await rows(page))[10].includes(markup), (await rows(page))[10]);
+  check("and becomes nothing else", (await page.locator("img").count()) === 0 && (await rows(page))[10].includes(markup.replace("\u202e", "\\u{202e}")), (await rows(page))[10]);
+  await eventually(page, `grüße 𝄞 \\u{202e}turned”, ${[...markup].length} characters`);
 }
 
 async function haveTheServerAct(page) {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::{
     common::{Client, REQUEST, TEXT, frame},
-    harness::echo,
+    harness::{echo, serve},
 };
 
 const CLIENTS: usize = 1000;
@@ -16,12 +16,19 @@ fn descriptor_limit() -> Option<usize> {
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
+/// Whether there are descriptors for so many clients and for other tests; both ends are in this process.
+fn has_descriptors_for(clients: usize) -> bool {
+    let needed = clients * 2 + 500;
+    let limit = descriptor_limit().filter(|limit| *limit < needed);
+    if let Some(limit) = limit {
+        eprintln!("skipped: the limit of {limit} descriptors is below the {needed} that this test needs");
+    }
+    limit.is_none()
+}
+
 #[test]
 fn a_thousand_clients_each_get_their_own_answers_in_order() {
-    // Both ends are in this process, and other tests run beside this one.
-    let needed = CLIENTS * 2 + 500;
-    if let Some(limit) = descriptor_limit().filter(|limit| *limit < needed) {
-        eprintln!("skipped: the limit of {limit} descriptors is below the {needed} that this test needs");
+    if !has_descriptors_for(CLIENTS) {
         return;
     }
     let server = echo();
@@ -54,4 +61,28 @@ fn a_thousand_clients_each_get_their_own_answers_in_order() {
             client.expect_text(&format!("{round} of {number}"));
         }
     }
+}
+
+#[test]
+fn a_crowd_of_sockets_that_are_ending_keeps_nobody_out() {
+    // §4.2.2: each is answered, also beyond `max_connections` and the 256 sockets that may wait for their end.
+    if !has_descriptors_for(300) {
+        return;
+    }
+    let server = serve(|server, _| server.configure(|config| config.max_connections = Some(2)));
+    let _inside = Client::open(server.address);
+    let mut staying: Vec<Client> = (0..300)
+        .map(|_| {
+            let mut client = Client::connect(server.address);
+            client.write(b"bad\r\n\r\n");
+            assert_eq!(client.refusal().status, 400);
+            client
+        })
+        .collect();
+    let fresh = Client::open(server.address);
+    let mut refused = Client::connect(server.address);
+    refused.write(REQUEST.as_bytes());
+    assert_eq!(refused.refusal().status, 503);
+    assert!(staying.drain(..).count() == 300 && server.handle.stats().dropped_clients == 0);
+    drop(fresh);
 }

@@ -1,6 +1,6 @@
 //! The server's figures: what is counted, where it is shown, and the caps per address.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, thread};
 
 use wirehook::Cause;
 
@@ -119,6 +119,16 @@ fn a_head_request_to_the_figures_gets_the_head_only() {
 }
 
 #[test]
+fn idle_sockets_keep_no_probe_out() {
+    let (_server, address) = watched();
+    let idle: Vec<Client> = (0..40).map(|_| Client::connect(address)).collect();
+    for _ in 0..70 {
+        assert_eq!(get(address, "/healthz").status, 200);
+    }
+    drop(idle);
+}
+
+#[test]
 fn figures_are_no_client_and_no_websocket() {
     let (server, address) = watched();
     let mut client = Client::connect(address);
@@ -140,6 +150,12 @@ fn an_address_has_so_many_connections_and_no_more() {
     first.expect_close(1000, "");
     first.expect_end();
     server.closed();
+    // It counts until its socket is gone, which the client has to close as well.
+    assert_eq!(Client::connect(server.address).refusal().status, 429);
+    first.half_close();
+    while server.handle.stats().sockets > 1 {
+        thread::yield_now();
+    }
     Client::open(server.address);
 }
 

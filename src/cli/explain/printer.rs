@@ -24,8 +24,6 @@ use super::{
     Event, Form, What, notice, object,
 };
 
-/// Bytes that are explained at once: a small frame is 2 bytes, and much more than that when it is explained.
-const PIECE_LEN: usize = 4096;
 /// Lines are written when so many bytes of them are there.
 const PAGE_LEN: usize = 16 * 1024;
 /// Bytes that all explainers together may hold of messages that are not complete.
@@ -84,13 +82,11 @@ impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
         if skipped > 0 {
             self.skip(id, at, from, skipped);
         }
-        for piece in bytes.chunks(PIECE_LEN) {
-            let Some(explainer) = self.explainer(id) else { return };
-            for step in explainer.explain(from, piece) {
-                self.step(id, at, &step);
-            }
-            self.weigh(id);
+        let mut rest = bytes;
+        while let Some(step) = self.explainer(id).and_then(|it| it.next_step(from, &mut rest)) {
+            self.step(id, at, &step);
         }
+        self.weigh(id);
         self.keep_within_budget(at);
     }
 

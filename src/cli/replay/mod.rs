@@ -36,6 +36,7 @@ use lexopt::{
 
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
+    args::of_option,
     capture::{self, Recording},
     complain,
     record::private_file,
@@ -114,11 +115,13 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
         match arg {
             Short('h') | Long("help") => return Ok(None),
             Value(value) if file.is_none() => file = Some(value),
-            Long("to") => target = Some(parser.value()?.parse_with(parse_target)?),
-            Long("connection") => connection = Some(parser.value()?.parse()?),
+            Long("to") => target = Some(of_option("to", parser.value()?.parse_with(parse_target))?),
+            Long("connection") => connection = Some(of_option("connection", parser.value()?.parse())?),
             Long("paced") => is_paced = true,
-            Long("max-pause") => longest = Some(parser.value()?.parse::<Seconds>()?.0),
-            Long("timeout") => timeout = parser.value()?.parse::<Seconds>()?.0,
+            Long("max-pause") => {
+                longest = Some(of_option("max-pause", parser.value()?.parse::<Seconds>())?.0)
+            }
+            Long("timeout") => timeout = of_option("timeout", parser.value()?.parse::<Seconds>())?.0,
             Long("extract") => extract = Some(PathBuf::from(parser.value()?)),
             _ => return Err(arg.unexpected()),
         }

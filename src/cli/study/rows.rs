@@ -1,8 +1,14 @@
 //! `docs/rfc6455.md` as HTML, so that a rule can link to its row without a network.
 //!
-//! This file knows the little Markdown that that file is written in: headings, paragraphs, numbered items, tables, and
-//! in them code, emphasis, links and anchors. It refuses to know what the rows say. The columns that name functions
-//! and tests are left out: they link to files, which a page does not have.
+//! This file knows the little Markdown that that file is written in: headings, paragraphs, lists, tables, and in them
+//! code, emphasis, links and anchors. It refuses to know what the rows say. The columns that name functions and tests
+//! are left out: they link to files, which a page does not have. So is what comes before the first heading, which
+//! explains all columns; `page/rules.html` explains those that are shown.
+
+use std::{
+    fmt::{self, Write},
+    sync::LazyLock,
+};
 
 /// The table of all sentences of the RFC.
 pub(super) const SOURCE: &str = include_str!("../../../docs/rfc6455.md");
@@ -10,15 +16,21 @@ pub(super) const SOURCE: &str = include_str!("../../../docs/rfc6455.md");
 /// The columns that are shown: the row's name, what the RFC says, whom it binds, what is done.
 const COLUMNS: usize = 4;
 
-/// The whole text as HTML, without the title.
-pub(super) fn html(markdown: &str) -> String {
+/// [`SOURCE`] as HTML, worked out once.
+pub(super) static HTML: LazyLock<String> = LazyLock::new(|| html(SOURCE));
+
+/// The text as HTML, from its first heading on.
+fn html(markdown: &str) -> String {
     let mut page = Page::default();
-    for line in markdown.lines() {
+    for line in markdown.lines().skip_while(|line| !line.starts_with(HEADING)) {
         page.add(line);
     }
     page.end_block();
     page.html
 }
+
+/// What a heading begins with; the title has one sign less.
+const HEADING: &str = "## ";
 
 #[derive(Default)]
 struct Page {
@@ -32,12 +44,17 @@ enum Block {
     #[default]
     None,
     Paragraph(String),
+    /// A list with its last item. An item that goes on in the next lines is one.
+    List {
+        tag: &'static str,
+        item: String,
+    },
     Table,
 }
 
 impl Page {
     fn add(&mut self, line: &str) {
-        if let Some(heading) = line.strip_prefix("## ") {
+        if let Some(heading) = line.strip_prefix(HEADING) {
             self.end_block();
             self.heading(heading);
         } else if let Some(row) = line.strip_prefix("| ") {
@@ -73,21 +90,38 @@ impl Page {
     }
 
     fn cells(&mut self, row: &str, tag: &str) {
+        let row = row.trim_end().strip_suffix('|').unwrap_or(row);
         for cell in row.split(" | ").take(COLUMNS) {
             self.html.push_str(&format!("<{tag}>{}</{tag}>", inline(cell.trim())));
         }
     }
 
     fn text(&mut self, line: &str) {
-        let begins_item = line.starts_with("- ") || line.starts_with(|it: char| it.is_ascii_digit());
+        if let Some((tag, text)) = list_item(line) {
+            return self.item(tag, text);
+        }
         match &mut self.block {
-            Block::Paragraph(text) if !begins_item => {
+            Block::Paragraph(text) | Block::List { item: text, .. } => {
                 text.push(' ');
                 text.push_str(line.trim());
             }
-            _ => {
+            Block::None | Block::Table => {
                 self.end_block();
                 self.block = Block::Paragraph(line.to_owned());
+            }
+        }
+    }
+
+    fn item(&mut self, tag: &'static str, text: &str) {
+        match &mut self.block {
+            Block::List { tag: same, item } if *same == tag => {
+                let before = std::mem::replace(item, text.to_owned());
+                self.put_item(&before);
+            }
+            _ => {
+                self.end_block();
+                self.put(format_args!("<{tag}>\n"));
+                self.block = Block::List { tag, item: text.to_owned() };
             }
         }
     }
@@ -96,9 +130,31 @@ impl Page {
         match std::mem::take(&mut self.block) {
             Block::None => {}
             Block::Table => self.html.push_str("</tbody></table>\n"),
-            Block::Paragraph(text) => self.html.push_str(&format!("<p>{}</p>\n", inline(&text))),
+            Block::Paragraph(text) => self.put(format_args!("<p>{}</p>\n", inline(&text))),
+            Block::List { tag, item } => {
+                self.put_item(&item);
+                self.put(format_args!("</{tag}>\n"));
+            }
         }
     }
+
+    fn put_item(&mut self, text: &str) {
+        self.put(format_args!("<li>{}</li>\n", inline(text)));
+    }
+
+    fn put(&mut self, html: fmt::Arguments<'_>) {
+        // A string takes everything.
+        let _ = self.html.write_fmt(html);
+    }
+}
+
+/// The kind of list that an item belongs to which begins in this line, and its text.
+fn list_item(line: &str) -> Option<(&'static str, &str)> {
+    if let Some(text) = line.strip_prefix("- ") {
+        return Some(("ul", text));
+    }
+    let (number, text) = line.split_once(". ")?;
+    (!number.is_empty() && number.bytes().all(|it| it.is_ascii_digit())).then_some(("ol", text))
 }
 
 /// The anchor that a row begins with, and the rest.
@@ -111,8 +167,12 @@ fn split_anchor(row: &str) -> (Option<&str>, &str) {
 fn inline(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     let mut rest = text;
+    let mut is_in_word = false;
     while let Some(first) = rest.chars().next() {
-        rest = match marked(rest) {
+        // The mark inside of a name like max_message_size is none.
+        let is_mark = !(is_in_word && first == '_');
+        is_in_word = first.is_alphanumeric();
+        rest = match marked(rest).filter(|_| is_mark) {
             Some((piece, behind)) => {
                 html.push_str(&piece);
                 behind
@@ -139,8 +199,7 @@ fn marked(text: &str) -> Option<(String, &str)> {
         let (strong, rest) = text.split_once("**")?;
         return Some((format!("<strong>{}</strong>", inline(strong)), rest));
     }
-    if let Some(text) = text.strip_prefix('*').filter(|it| !it.starts_with([' ', '*'])) {
-        let (emphasis, rest) = text.split_once('*')?;
+    if let Some((emphasis, rest)) = emphasis(text, '*').or_else(|| emphasis(text, '_')) {
         return Some((format!("<em>{}</em>", inline(emphasis)), rest));
     }
     let (label, rest) = text.strip_prefix('[')?.split_once("](")?;
@@ -149,6 +208,12 @@ fn marked(text: &str) -> Option<(String, &str)> {
     let html =
         if target.starts_with('#') { format!("<a href=\"{}\">{label}</a>", escape(target)) } else { label };
     Some((html, rest))
+}
+
+/// What stands between two of these marks, and what stands behind them.
+fn emphasis(text: &str, mark: char) -> Option<(&str, &str)> {
+    let text = text.strip_prefix(mark).filter(|it| !it.starts_with([' ', mark]))?;
+    text.split_once(mark).filter(|(_, rest)| !rest.starts_with(|it: char| it.is_alphanumeric()))
 }
 
 fn escape(text: &str) -> String {
@@ -161,21 +226,28 @@ mod tests {
 
     #[test]
     fn rows_keep_their_names_and_lose_the_columns_that_link_to_files() {
-        let markdown = "# Title\n\nAn *intro* with\nlinks: [a](b.rs), [c](#d1).\n\n1. <a id=\"d1\"></a>**No** `<tls>`.\n\
+        let markdown = "# Title\n\nHow to read *all* columns.\n\n## What\n\nAn *intro* with\nlinks: [a](b.rs), [c](#d1).\n\n\
+            1. <a id=\"d1\"></a>**No** `<tls>`,\n   never.\n2. Two.\n\n- one\n- 10. May\n\
             \n## §5.1 Overview\n\n| § | says | binds | we | function | test |\n|---|---|---|---|---|---|\n\
-            | <a id=\"s5.1-1\"></a>[§5.1-1](#s5.1-1) | a & b | both | `x` | [`f`](f.rs) | [`t`](t.rs) |\n";
-        let expected = "<p>An <em>intro</em> with links: a, <a href=\"#d1\">c</a>.</p>\n\
-            <p>1. <a id=\"d1\"></a><strong>No</strong> <code>&lt;tls&gt;</code>.</p>\n\
+            | <a id=\"s5.1-1\"></a>[§5.1-1](#s5.1-1) | a & b | both | `x` | [`f`](f.rs) | [`t`](t.rs) |\n\
+            \n| § | what |\n|---|---|\n| §7.1.3 | _Started_: now |\n";
+        let expected = "<h2>What</h2>\n\
+            <p>An <em>intro</em> with links: a, <a href=\"#d1\">c</a>.</p>\n\
+            <ol>\n<li><a id=\"d1\"></a><strong>No</strong> <code>&lt;tls&gt;</code>, never.</li>\n<li>Two.</li>\n</ol>\n\
+            <ul>\n<li>one</li>\n<li>10. May</li>\n</ul>\n\
             <h2 id=\"section-5.1\">§5.1 Overview</h2>\n\
             <table><thead><tr><th>§</th><th>says</th><th>binds</th><th>we</th></tr></thead><tbody>\n\
             <tr id=\"s5.1-1\"><td><a href=\"#s5.1-1\">§5.1-1</a></td><td>a &amp; b</td><td>both</td>\
-            <td><code>x</code></td></tr>\n</tbody></table>\n";
+            <td><code>x</code></td></tr>\n</tbody></table>\n\
+            <table><thead><tr><th>§</th><th>what</th></tr></thead><tbody>\n\
+            <tr><td>§7.1.3</td><td><em>Started</em>: now</td></tr>\n</tbody></table>\n";
         assert_eq!(html(markdown), expected);
     }
 
     #[test]
     fn marks_that_are_not_closed_are_text() {
         assert_eq!(inline("2 * 3 [4] `5 **6"), "2 * 3 [4] `5 **6");
+        assert_eq!(inline("max_message_size, _a and b_c"), "max_message_size, _a and b_c");
         assert_eq!(inline("<b> & \"c\""), "&lt;b&gt; &amp; &quot;c&quot;");
     }
 
@@ -186,5 +258,21 @@ mod tests {
         assert!(rows > 100, "{rows} rows");
         assert_eq!(page.matches("<tr id=").count(), rows);
         assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());
+    }
+
+    #[test]
+    fn no_markdown_and_no_column_that_is_left_out_is_on_the_page() {
+        let mut text = String::new();
+        // The text alone, without code, in which marks are none.
+        for (at, piece) in HTML.split("<code>").enumerate() {
+            let piece =
+                if at == 0 { piece } else { piece.split_once("</code>").map_or("", |(_, rest)| rest) };
+            text.extend(piece.split('<').map(|it| it.split_once('>').map_or(it, |(_, rest)| rest)));
+        }
+        for mark in ["**", "`", "](", "|", " _", "\n- ", "\n1. "] {
+            let at = text.find(mark).map(|at| &text[text.floor_char_boundary(at.saturating_sub(50))..]);
+            assert_eq!(at.map(|it| it.chars().take(100).collect::<String>()), None, "{mark} is left");
+        }
+        assert!(!HTML.contains("<th>function") && !text.contains("name an item and link its file"));
     }
 }

@@ -137,15 +137,19 @@ fn a_storm_of_openings_and_endings_leaves_nothing() {
 fn over_max_connections_are_answered_503_and_of_those_only_256_may_linger() {
     let mut world = World::new(|config| config.max_connections = Some(10));
     let inside: Vec<Client> = (0..10).map(|_| world.open()).collect();
-    for number in 0..1000 {
+    let mut refused = Vec::new();
+    for number in 0..1000usize {
         let client = world.connect();
-        assert_eq!(client.script.is_dropped(), number >= 256, "{number}");
-        if number < 256 {
-            assert!(client.script.take_written().starts_with(b"HTTP/1.1 503 "));
-        }
+        assert!(client.script.take_written().starts_with(b"HTTP/1.1 503 "), "{number}");
+        refused.push(client);
+        // The oldest goes first.
+        let is_dropped = |it: &Client| it.script.is_dropped();
+        assert_eq!(refused.partition_point(is_dropped), number.saturating_sub(255));
+        assert!(refused.is_sorted_by_key(|it| !is_dropped(it)));
     }
     let stats = world.stats(&inside[0]);
-    assert_eq!((stats.connections, stats.sockets, stats.dropped_clients), (10, 266, 744));
+    assert_eq!((stats.connections, stats.sockets), (10, 266));
+    assert_eq!((stats.evicted, stats.dropped_clients, stats.handshakes(503)), (744, 0, 1000));
     world.resets(&inside[9]);
     world.pass(5000);
     assert_eq!(world.stats(&inside[0]).sockets, 9);
@@ -170,6 +174,190 @@ fn one_address_has_so_many_connections_and_a_place_is_free_when_one_ends() {
     assert!(world.connect().script.take_written().starts_with(b"HTTP/1.1 429 "));
     world.resets(&first);
     assert!(world.connect().script.take_written().is_empty(), "let in");
+    world.finish();
+}
+
+/// A request that is answered with 400.
+const BAD: &[u8] = b"bad\r\n\r\n";
+
+impl World {
+    /// A client that asks wrongly, is answered, and stays.
+    fn refuse_from(&mut self, address: IpAddr) -> Client {
+        let client = self.connect_from(address);
+        if client.script.take_written().is_empty() {
+            self.sends(&client, BAD);
+            assert!(client.script.take_written().starts_with(b"HTTP/1.1 400 "));
+        }
+        client
+    }
+
+    /// Whether a client that comes from here is let in.
+    fn lets_in_from(&mut self, address: IpAddr) -> Option<Client> {
+        let client = self.connect_from(address);
+        self.sends(&client, REQUEST);
+        let answer = client.script.take_written();
+        assert!(answer == ANSWER || answer.starts_with(b"HTTP/1.1 429 "), "{}", answer.escape_ascii());
+        (answer == ANSWER).then_some(client)
+    }
+}
+
+#[test]
+fn an_address_counts_until_its_socket_is_gone() {
+    for [first, second, other] in [
+        ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"],
+        ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"],
+    ] {
+        let [first, second, other] = [first, second, other].map(|it| it.parse().unwrap());
+        let mut world = World::new(|config| config.max_connections_per_address = Some(3));
+        let refused = world.refuse_from(first);
+        // §5.1: a frame without a mask fails the connection.
+        let failed = world.lets_in_from(second).unwrap();
+        world.sends(&failed, b"\x81\x00");
+        let closed = world.lets_in_from(first).unwrap();
+        world.sends(&closed, &frame(0x88, &[3, 232]));
+        for client in [&refused, &failed, &closed] {
+            assert!(client.script.is_write_closed() && !client.script.is_dropped());
+            assert!(world.lets_in_from(second).is_none());
+            assert!(world.lets_in_from(other).is_some());
+            world.half_closes(client);
+            assert!(world.lets_in_from(second).is_some());
+        }
+        assert!(world.lets_in_from(first).is_none(), "counted once, and given back once");
+        world.finish();
+    }
+}
+
+#[test]
+fn sockets_of_one_address_that_stay_keep_no_other_out() {
+    let (busy, quiet) = (IpAddr::from([192, 0, 2, 2]), IpAddr::from([192, 0, 2, 3]));
+    let mut world = World::new(|config| config.max_connections = Some(20));
+    let witness = world.open();
+    let patient = world.refuse_from(quiet);
+    let staying: Vec<Client> = (0..400).map(|_| world.refuse_from(busy)).collect();
+    let held = |clients: &[Client]| clients.iter().filter(|it| !it.script.is_dropped()).count();
+    assert_eq!(held(&staying), 20 + 256 - 2);
+    for _ in 0..40 {
+        let client = world.lets_in_from(quiet).expect("another address is let in");
+        world.resets(&client);
+    }
+    assert!(!patient.script.is_dropped(), "the address that has most is the one that loses");
+    assert_eq!(held(&staying), 20 + 256 - 3);
+    let stats = world.stats(&witness);
+    assert_eq!((stats.connections, stats.sockets, stats.dropped_clients), (1, 275, 0));
+    assert_eq!((stats.evicted, stats.accepted), (127, 442));
+    world.finish();
+}
+
+#[test]
+fn over_its_cap_an_address_is_answered_however_many_stay() {
+    let mut world = World::new(|config| config.max_connections_per_address = Some(1));
+    let _inside = world.open();
+    let refused: Vec<Client> = (0..400)
+        .map(|_| {
+            let client = world.connect();
+            assert!(client.script.take_written().starts_with(b"HTTP/1.1 429 "));
+            client
+        })
+        .collect();
+    assert_eq!(refused.iter().filter(|it| !it.script.is_dropped()).count(), 256);
+    let other = IpAddr::from([192, 0, 2, 2]);
+    let inside = world.lets_in_from(other).unwrap();
+    assert!(world.lets_in_from(other).is_none(), "answered with 429");
+    assert_eq!(world.stats(&inside).evicted, 145);
+    world.finish();
+}
+
+#[cfg(unix)]
+#[test]
+fn without_a_free_descriptor_a_leaving_socket_makes_room() {
+    let (busy, quiet) = (IpAddr::from([192, 0, 2, 2]), IpAddr::from([192, 0, 2, 3]));
+    let mut world = World::new(|config| config.ping_interval = None);
+    let inside = world.open();
+    let staying = [(); 3].map(|()| world.refuse_from(busy));
+    let descriptors = Rc::clone(&world.queue.0.descriptors);
+    descriptors.most.set(Some(descriptors.in_use()));
+    for (number, _) in staying.iter().enumerate() {
+        let client = world.connect_from(quiet);
+        assert_eq!(staying.iter().filter(|it| it.script.is_dropped()).count(), 3.min(number + 2), "{number}");
+        world.sends(&client, REQUEST);
+        assert_eq!(client.script.take_written(), ANSWER);
+    }
+    // Now all who hold one are served. The next client waits until one of them leaves.
+    let waiting = Script::default();
+    world.queue.push(&waiting, quiet);
+    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
+    assert!(run_for(&mut world, 60_000) <= 601);
+    assert_eq!(world.queue.len(), 1);
+    world.sends(&inside, &frame(0x81, b"still here"));
+    assert_eq!(inside.script.take_written(), echo(b"still here"));
+    world.resets(&inside);
+    world.pass(100);
+    let waiting = world.find(waiting);
+    world.sends(&waiting, REQUEST);
+    assert_eq!(waiting.script.take_written(), ANSWER);
+    descriptors.most.set(None);
+    world.finish();
+}
+
+// --- The metrics listener ------------------------------------------------------------------------------------
+
+/// Clients that connect to the metrics listener and say nothing yet.
+fn idle_at_metrics(world: &mut World, count: usize) -> Vec<Script> {
+    let idle: Vec<Script> = (0..count).map(|_| Script::default()).collect();
+    idle.iter().for_each(|it| world.metrics.push(it, ADDRESS));
+    world.turn(&[ready(WATCHERS.0, true, false, false)]);
+    world.settle();
+    idle
+}
+
+#[test]
+fn idle_sockets_at_the_metrics_listener_keep_no_probe_out() {
+    let mut world = World::new(|_| {});
+    let idle = idle_at_metrics(&mut world, 40);
+    assert_eq!(idle.iter().filter(|it| !it.is_dropped()).count(), 16);
+    for _ in 0..70 {
+        assert!(world.scrape("/healthz").ends_with("\r\n\r\nok\n"));
+    }
+    // One that has asked is answered before it makes room for others.
+    let probe = Script::default();
+    probe.will_read(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.metrics.push(&probe, ADDRESS);
+    let more = idle_at_metrics(&mut world, 60);
+    assert!(probe.take_written().ends_with(b"\r\n\r\nok\n"));
+    let held = [idle, more].concat();
+    assert!(held.iter().filter(|it| !it.is_dropped()).count() <= 16);
+    world.pass(10_000);
+    world.pass(5_000);
+    assert!(held.iter().all(Script::is_dropped));
+    world.finish();
+}
+
+#[cfg(unix)]
+#[test]
+fn without_a_free_descriptor_each_probe_is_answered() {
+    let mut world = World::new(|_| {});
+    let inside = world.open();
+    let descriptors = Rc::clone(&world.queue.0.descriptors);
+    descriptors.most.set(Some(descriptors.in_use()));
+    for _ in 0..5 {
+        assert!(world.scrape("/healthz").ends_with("\r\n\r\nok\n"));
+    }
+    // One that says nothing has the descriptor for as long as nobody else asks for it, and 100 ms at least.
+    let idle = idle_at_metrics(&mut world, 1);
+    let probe = Script::default();
+    probe.will_read(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.metrics.push(&probe, ADDRESS);
+    world.pass(99);
+    assert!(!idle[0].is_dropped());
+    world.pass(1);
+    assert!(idle[0].is_dropped());
+    let probe = world.find(probe);
+    world.readable(&probe);
+    assert!(probe.script.take_written().ends_with(b"\r\n\r\nok\n"));
+    world.sends(&inside, &frame(0x81, b"still here"));
+    assert_eq!(inside.script.take_written(), echo(b"still here"));
+    descriptors.most.set(None);
     world.finish();
 }
 

@@ -185,7 +185,7 @@ fn a_task_that_asks_for_itself_at_once_lets_the_loop_turn_between() {
 }
 
 #[test]
-fn a_broadcast_looks_at_those_who_are_there_however_many_have_left() {
+fn a_broadcast_looks_only_at_those_who_are_there() {
     let mut world = World::new(|config| config.ping_interval = None);
     let first = world.open();
     let crowd: Vec<Script> = (0..900).map(|_| Script::default()).collect();

@@ -80,6 +80,8 @@ const ANSWER: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// What an accept fails with when no file descriptor is free.
+const EMFILE: i32 = 24;
 /// The place of a client that was dropped before it had one.
 const NOWHERE: usize = usize::MAX - 99;
 
@@ -132,6 +134,36 @@ struct Waiting {
     calls: Cell<usize>,
     /// All clients that were accepted.
     accepted: RefCell<Vec<Script>>,
+    descriptors: Rc<Descriptors>,
+}
+
+/// The file descriptors that a world has for its clients and for what is held in reserve.
+#[derive(Default)]
+struct Descriptors {
+    most: Cell<Option<usize>>,
+    clients: RefCell<Vec<Script>>,
+    spares: Cell<usize>,
+}
+
+/// One of them that is held in reserve.
+struct Spare(Rc<Descriptors>);
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        self.0.spares.set(self.0.spares.get() - 1);
+    }
+}
+
+impl Descriptors {
+    fn in_use(&self) -> usize {
+        let mut clients = self.clients.borrow_mut();
+        clients.retain(|it| !it.is_dropped());
+        clients.len() + self.spares.get()
+    }
+
+    fn is_one_free(&self) -> bool {
+        self.most.get().is_none_or(|most| self.in_use() < most)
+    }
 }
 
 impl Queue {
@@ -149,14 +181,29 @@ impl Queue {
 }
 
 impl Listener for Queue {
+    type Spare = Spare;
+
+    fn spare(&self) -> Option<Spare> {
+        let descriptors = &self.0.descriptors;
+        descriptors.is_one_free().then(|| {
+            descriptors.spares.set(descriptors.spares.get() + 1);
+            Spare(Rc::clone(descriptors))
+        })
+    }
+
     fn accept(&self) -> std::io::Result<(Stream, SocketAddr)> {
         self.0.calls.set(self.0.calls.get() + 1);
         if let Some(error) = self.0.failure.get() {
             return Err(error.into());
         }
+        // As on Linux, whether or not there is somebody to accept.
+        if !self.0.descriptors.is_one_free() {
+            return Err(std::io::Error::from_raw_os_error(EMFILE));
+        }
         let next = self.0.clients.borrow_mut().pop_front().unwrap_or(Err(ErrorKind::WouldBlock));
         let (script, address) = next?;
         self.0.accepted.borrow_mut().push(script.clone());
+        self.0.descriptors.clients.borrow_mut().push(script.clone());
         Ok((Stream::Script(script), SocketAddr::new(address, 5)))
     }
 }
@@ -294,7 +341,9 @@ impl World {
         change(&mut config);
         let poll = Poll::new().unwrap();
         let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
-        let (queue, metrics, recorder) = (Queue::default(), Queue::default(), Recorder::default());
+        let (queue, recorder) = (Queue::default(), Recorder::default());
+        let descriptors = Rc::clone(&queue.0.descriptors);
+        let metrics = Queue(Rc::new(Waiting { descriptors, ..Waiting::default() }));
         let (listener, handler, timers) = (queue.clone(), recorder.clone(), Timers::default());
         let observer = Told::default();
         let metrics_listener = Some(metrics.clone());

@@ -26,13 +26,21 @@ const byId = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
 const count = (value, what) => `${number(value)} ${what}${value === 1 ? "" : "s"}`;
 
-/** An element with properties and children; strings become text. */
+/** What steers a text and can't be seen: controls, and what turns the direction of writing round. */
+const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** A text with what steers it written out, but for the ends of lines. */
+const visible = (text) =>
+  text.replace(STEERING, (it) => (it === "\n" ? it : `\\u{${it.codePointAt(0).toString(16)}}`));
+
+/** An element with properties and children; strings become text in which nothing steers. */
 function make(tag, properties, ...children) {
   const { data, attributes, ...rest } = properties ?? {};
   const made = Object.assign(document.createElement(tag), rest);
   Object.assign(made.dataset, data);
   for (const [name, value] of Object.entries(attributes ?? {})) made.setAttribute(name, value);
-  made.append(...children.filter((child) => child !== null));
+  const shown = children.filter((child) => child !== null);
+  made.append(...shown.map((child) => (typeof child === "string" ? visible(child) : child)));
   return made;
 }
 
@@ -148,8 +156,11 @@ function connect() {
     showWhatIsPossible();
   };
   socket.onmessage = ({ data }) => {
-    const what = typeof data === "string" ? `text “${data.slice(0, 60)}${data.length > 60 ? "…" : ""}”` : "binary";
-    say(`message: ${what}, ${typeof data === "string" ? count([...data].length, "character") : count(data.byteLength, "byte")}`);
+    if (typeof data !== "string") return say(`message: binary, ${count(data.byteLength, "byte")}`);
+    // A string counts the halves of characters beyond U+FFFF.
+    const characters = [...data];
+    const excerpt = characters.slice(0, MAX_EXCERPT).join("");
+    say(`message: text “${excerpt}${characters.length > MAX_EXCERPT ? "…" : ""}”, ${count(characters.length, "character")}`);
   };
   socket.onerror = () => say("error, and no word about what it was");
   socket.onclose = ({ code, reason, wasClean }) => {
@@ -402,8 +413,9 @@ function speak() {
   const others = unannounced.length - 1;
   unannounced.length = 0;
   const who = last.from ? `${last.from}: ` : "";
-  byId("announcement").textContent =
-    `${who}${summaryOf(last).filter(Boolean).join(", ")}${others > 0 ? `, after ${count(others, "other step")}` : ""}`;
+  byId("announcement").textContent = visible(
+    `${who}${summaryOf(last).filter(Boolean).join(", ")}${others > 0 ? `, after ${count(others, "other step")}` : ""}`,
+  );
 }
 
 // --- In detail -----------------------------------------------------------------------------------------------------

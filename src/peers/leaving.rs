@@ -1,0 +1,231 @@
+//! The sockets that only wait for their end, by the address that they belong to.
+//!
+//! This file knows which of them to evict first, so that one address can't use up the room for all. It refuses to
+//! know when there is no room, and how a socket ends.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
+};
+
+use super::{ConnId, Stage, admission::Prefix};
+
+/// The sockets in the last two stages.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    finishing: ByAddress,
+    lingering: ByAddress,
+}
+
+/// The sockets in one stage, in the order in which they came to it.
+#[derive(Debug, Default)]
+struct ByAddress {
+    addresses: HashMap<Prefix, Queue>,
+    /// Every address once. The last one has most sockets; of two with as many, it has had some for longer.
+    ranking: BTreeSet<(usize, Reverse<u64>, Prefix)>,
+    len: usize,
+    /// How many addresses have come so far.
+    arrivals: u64,
+}
+
+#[derive(Debug)]
+struct Queue {
+    len: usize,
+    /// Which address it was to come, counted from the first.
+    arrival: u64,
+    /// The oldest first. Sockets that have left stay in it until they are the most.
+    ids: VecDeque<ConnId>,
+}
+
+impl Leaving {
+    /// How many sockets there are.
+    pub(super) const fn len(&self) -> usize {
+        self.finishing.len + self.lingering.len
+    }
+
+    /// Notes that the stage of a socket has changed. `is_in` says whether a socket is in a stage now.
+    pub(super) fn change(
+        &mut self,
+        id: ConnId,
+        address: SocketAddr,
+        (before, stage): (Stage, Stage),
+        is_in: impl Fn(ConnId, Stage) -> bool,
+    ) {
+        if let Some(sockets) = self.in_stage(before) {
+            sockets.leave(Prefix::of(address), |id| is_in(id, before));
+        }
+        if let Some(sockets) = self.in_stage(stage) {
+            sockets.enter(Prefix::of(address), id);
+        }
+    }
+
+    /// The socket to evict first: the oldest of the address that has most. One that has nothing more to say goes before
+    /// one that has. It stays counted until its stage changes.
+    pub(super) fn next_to_evict(&mut self, is_in: impl Fn(ConnId, Stage) -> bool) -> Option<ConnId> {
+        self.lingering
+            .oldest_of_most(|id| is_in(id, Stage::Lingering))
+            .or_else(|| self.finishing.oldest_of_most(|id| is_in(id, Stage::Finishing)))
+    }
+
+    const fn in_stage(&mut self, stage: Stage) -> Option<&mut ByAddress> {
+        match stage {
+            Stage::Finishing => Some(&mut self.finishing),
+            Stage::Lingering => Some(&mut self.lingering),
+            Stage::Connecting | Stage::Open | Stage::Closing | Stage::Doomed => None,
+        }
+    }
+}
+
+impl ByAddress {
+    fn enter(&mut self, prefix: Prefix, id: ConnId) {
+        self.arrivals += 1;
+        let first = Queue { len: 0, arrival: self.arrivals, ids: VecDeque::new() };
+        let queue = self.addresses.entry(prefix).or_insert(first);
+        self.ranking.remove(&queue.rank(prefix));
+        queue.len += 1;
+        queue.ids.push_back(id);
+        self.ranking.insert(queue.rank(prefix));
+        self.len += 1;
+    }
+
+    fn leave(&mut self, prefix: Prefix, is_here: impl Fn(ConnId) -> bool) {
+        let Some(queue) = self.addresses.get_mut(&prefix) else { return };
+        self.ranking.remove(&queue.rank(prefix));
+        self.len -= 1;
+        queue.len -= 1;
+        if queue.len > 0 {
+            queue.tidy(is_here);
+            self.ranking.insert(queue.rank(prefix));
+            return;
+        }
+        self.addresses.remove(&prefix);
+        if self.addresses.capacity() > 64 + 8 * self.addresses.len() {
+            self.addresses.shrink_to(2 * self.addresses.len());
+        }
+    }
+
+    fn oldest_of_most(&mut self, is_here: impl Fn(ConnId) -> bool) -> Option<ConnId> {
+        let (_, _, prefix) = self.ranking.last()?;
+        let queue = self.addresses.get_mut(prefix)?;
+        while let Some(id) = queue.ids.pop_front() {
+            if is_here(id) {
+                return Some(id);
+            }
+        }
+        None
+    }
+}
+
+impl Queue {
+    const fn rank(&self, prefix: Prefix) -> (usize, Reverse<u64>, Prefix) {
+        (self.len, Reverse(self.arrival), prefix)
+    }
+
+    /// Forgets the sockets that have left, once they are the most.
+    fn tidy(&mut self, is_here: impl Fn(ConnId) -> bool) {
+        if self.ids.len() > 2 * self.len + 16 {
+            self.ids.retain(|id| is_here(*id));
+            self.ids.shrink_to(2 * self.len);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        cell::RefCell,
+        collections::BTreeMap,
+        net::{IpAddr, Ipv4Addr},
+    };
+
+    use super::*;
+
+    /// Sockets with their addresses and stages.
+    #[derive(Default)]
+    struct Sockets {
+        leaving: Leaving,
+        stages: RefCell<BTreeMap<u32, (SocketAddr, Stage)>>,
+    }
+
+    impl Sockets {
+        fn set(&mut self, number: u32, address: &str, stage: Stage) {
+            let address = SocketAddr::new(address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 1);
+            let before = self.stages.borrow_mut().insert(number, (address, stage));
+            let before = before.map_or(Stage::Connecting, |(_, stage)| stage);
+            let stages = &self.stages;
+            let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial).is_some_and(|it| it.1 == stage);
+            self.leaving.change(id(number), address, (before, stage), is_in);
+        }
+
+        fn evict(&mut self) -> Option<u32> {
+            let stages = &self.stages;
+            let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial).is_some_and(|it| it.1 == stage);
+            let number = self.leaving.next_to_evict(is_in)?.serial;
+            let address = self.stages.borrow()[&number].0.ip().to_string();
+            self.set(number, &address, Stage::Doomed);
+            Some(number)
+        }
+
+        fn evict_all(&mut self) -> Vec<u32> {
+            std::iter::from_fn(|| self.evict()).collect()
+        }
+    }
+
+    fn id(serial: u32) -> ConnId {
+        ConnId { index: 0, serial }
+    }
+
+    #[test]
+    fn the_oldest_of_the_address_that_has_most_is_evicted_first() {
+        let mut sockets = Sockets::default();
+        for (number, address) in [(1, "192.0.2.1"), (2, "192.0.2.2"), (3, "192.0.2.2"), (4, "192.0.2.2")] {
+            sockets.set(number, address, Stage::Lingering);
+        }
+        sockets.set(5, "::ffff:192.0.2.1", Stage::Lingering);
+        // 192.0.2.2 has most; then both have two, and 192.0.2.1 has had some for longer.
+        assert_eq!(sockets.evict_all(), [2, 1, 3, 5, 4]);
+        assert_eq!(sockets.leaving.len(), 0);
+    }
+
+    #[test]
+    fn a_64_bit_prefix_is_one_address() {
+        let mut sockets = Sockets::default();
+        sockets.set(1, "2001:db8:1:3::1", Stage::Lingering);
+        sockets.set(2, "2001:db8:1:2::1", Stage::Lingering);
+        sockets.set(3, "2001:db8:1:2:ffff::9", Stage::Lingering);
+        assert_eq!(sockets.evict(), Some(2));
+    }
+
+    #[test]
+    fn a_socket_that_has_said_all_is_evicted_before_one_that_has_not() {
+        let mut sockets = Sockets::default();
+        for number in 1..=4 {
+            sockets.set(number, "192.0.2.1", Stage::Finishing);
+        }
+        sockets.set(5, "192.0.2.2", Stage::Finishing);
+        sockets.set(5, "192.0.2.2", Stage::Lingering);
+        sockets.set(2, "192.0.2.1", Stage::Lingering);
+        assert_eq!(sockets.leaving.len(), 5);
+        assert_eq!(sockets.evict_all(), [5, 2, 1, 3, 4]);
+    }
+
+    #[test]
+    fn sockets_that_have_left_are_forgotten() {
+        let mut sockets = Sockets::default();
+        sockets.set(0, "192.0.2.1", Stage::Lingering);
+        for number in 1..10_000 {
+            sockets.set(number, "192.0.2.1", Stage::Lingering);
+            sockets.set(number, "192.0.2.1", Stage::Doomed);
+            sockets.set(number, &format!("10.0.{}.{}", number / 256, number % 256), Stage::Lingering);
+        }
+        let (ids, addresses) = {
+            let lingering = &sockets.leaving.lingering;
+            (lingering.addresses.values().map(|it| it.ids.len()).max(), lingering.addresses.len())
+        };
+        assert!(ids <= Some(19) && addresses == 10_000, "{ids:?}");
+        sockets.evict_all();
+        let lingering = &sockets.leaving.lingering;
+        assert!(lingering.addresses.capacity() <= 128 && lingering.ranking.is_empty());
+    }
+}
