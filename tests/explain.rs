@@ -733,6 +733,20 @@ fn a_response_is_held_against_its_request() {
 }
 
 #[test]
+fn a_refusal_tells_of_what_a_client_had_begun() {
+    // §4.2.2: half a request, and half a frame that was sent too early.
+    let early = [REQUEST, &[0x81, 0x85, 0x37]].concat();
+    for (said, unread) in [(&b"GET / HT"[..], 8), (&early, 3)] {
+        let mut explainer = Explainer::new(&Limits::default());
+        explainer.explain(Side::Client, said);
+        explainer.explain(Side::Server, b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let ends = explainer.end();
+        let [Step::End(leftover)] = &ends[..] else { panic!("{ends:?}") };
+        assert_eq!((leftover.from, leftover.unread), (Side::Client, unread));
+    }
+}
+
+#[test]
 fn a_refusal_ends_the_connection() {
     // §4.2.2
     let mut explainer = Explainer::new(&Limits::default());

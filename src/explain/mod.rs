@@ -430,7 +430,8 @@ impl Explainer {
             self.standing.is_over = true;
             self.server = Stage::body_or_over(Body::of_response(response, request.as_ref()));
             if !matches!(self.client, Stage::Body(_)) {
-                self.client = Stage::over("§4.2.2");
+                // What the client has begun belongs to no step any more.
+                self.client = Stage::Over { ignored: self.client.unread(), section: "§4.2.2" };
             }
         }
         response.state = self.state();
@@ -533,6 +534,11 @@ impl Stage {
     /// What follows a head that opens no connection.
     fn body_or_over(body: Option<Body>) -> Self {
         body.map_or_else(|| Self::over("§4.2.2"), Self::Body)
+    }
+
+    /// Returns how many bytes have arrived and belong to no step so far.
+    fn unread(&self) -> u64 {
+        self.leftover(Side::Client).map_or(0, |leftover| leftover.unread)
     }
 
     fn over(section: &'static str) -> Self {
