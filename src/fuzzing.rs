@@ -6,3 +6,21 @@
 pub fn server(script: &[u8]) {
     crate::server::tests::fuzz::body(script);
 }
+
+/// The body of the target `arguments`.
+#[cfg(feature = "cli")]
+pub fn arguments(lines: &[u8]) {
+    crate::cli::fuzz::arguments(lines);
+}
+
+/// The body of the target `capture`.
+#[cfg(feature = "cli")]
+pub fn capture(file: &[u8]) {
+    crate::cli::fuzz::capture(file);
+}
+
+/// The body of the target `replay_peer`.
+#[cfg(feature = "cli")]
+pub fn replay_peer(plan: &[u8]) {
+    crate::cli::fuzz::replay_peer(plan);
+}

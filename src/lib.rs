@@ -68,7 +68,14 @@
 
 #![forbid(unsafe_code)]
 
+// The binary's modules know this crate by its name. Fuzz targets reach them here.
+#[cfg(all(fuzzing, feature = "cli"))]
+extern crate self as wirehook;
+
 mod cause;
+#[cfg(all(fuzzing, feature = "cli"))]
+#[allow(dead_code)]
+mod cli;
 mod config;
 mod connections;
 pub mod explain;

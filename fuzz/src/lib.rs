@@ -12,6 +12,7 @@ pub mod chunks;
 mod client;
 mod cut;
 pub mod differential;
+pub mod explain;
 pub mod frame_header;
 pub mod handshake;
 pub mod mask;
@@ -27,8 +28,9 @@ use wirehook::protocol::Limits;
 /// A target's name, which is also that of its folder in `corpus/` and `crashes/`, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All targets but `server`, whose body needs the loop's inside and stands in `src/server/tests/fuzz.rs`.
-pub const TARGETS: [Target; 9] = [
+/// All targets but those that need the inside of wirehook: `server`, whose body stands in `src/server/tests/fuzz.rs`,
+/// and `arguments`, `capture` and `replay_peer`, whose bodies are in `src/cli/`.
+pub const TARGETS: [Target; 10] = [
     ("frame_header", frame_header::body),
     ("receiver", receiver::body),
     ("chunks", chunks::body),
@@ -38,6 +40,7 @@ pub const TARGETS: [Target; 9] = [
     ("utf8", utf8::body),
     ("session", session::body),
     ("differential", differential::body),
+    ("explain", explain::body),
 ];
 
 /// The message limits that raw frames are tried with, in bytes: one that a few fragments reach, and one that

@@ -4,6 +4,8 @@
 //! both sides of every boundary. `cargo run --example seeds` writes it to `corpus/`; a test holds the two together.
 //! Seeds without an extension in the same folders were found by the fuzzers and are no part of this table.
 
+mod cli;
+
 use super::client::{Form, KEY, frame, header};
 
 /// A target's name, the seed's name, and its bytes.
@@ -44,6 +46,18 @@ pub fn seeds() -> Vec<Seed> {
     }
     for (name, script) in SCRIPTS {
         add("server", name, script);
+    }
+    for (name, plan) in cli::explanations() {
+        add("explain", name, &plan);
+    }
+    for (name, arguments) in cli::ARGUMENTS {
+        add("arguments", name, arguments.as_bytes());
+    }
+    for (name, file) in cli::captures() {
+        add("capture", name, &file);
+    }
+    for (name, plan) in cli::PLAYS {
+        add("replay_peer", name, plan);
     }
     seeds
 }

@@ -30,7 +30,7 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<String>, lexopt::Error
             _ => return Err(arg.unexpected()),
         }
     }
-    key.map(Some).ok_or_else(|| "no key is given".into())
+    key.map(Some).ok_or_else(|| "expected a KEY".into())
 }
 
 pub(super) fn run(key: &str) -> ExitCode {

@@ -2,6 +2,9 @@
 //!
 //! This file knows every option once in the help and once in `set`. It refuses to act on any.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
+
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use lexopt::{
@@ -188,6 +191,13 @@ fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
         Value(name) => name.parse_with(parse_mode).map(|_| Command::Help),
         _ => Err(arg.unexpected()),
     }
+}
+
+/// Returns an error in one line that steers no terminal: an argument may have come from anybody.
+pub(super) fn told(error: &lexopt::Error) -> String {
+    let is_harmful = |it: char| it.is_control() || it.escape_debug().len() > 2;
+    let text = error.to_string();
+    text.chars().map(|it| if is_harmful(it) { it.escape_debug().to_string() } else { it.into() }).collect()
 }
 
 /// The value of `--explain`, which needs none.

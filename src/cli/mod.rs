@@ -11,6 +11,8 @@ mod decode;
 mod decode_capture;
 mod echo;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod greet;
 mod log;
 mod lossy;
@@ -55,7 +57,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Command::ReplayHelp) => print(replay::HELP),
         Ok(Command::Replay(options)) => replay::run(*options),
         Ok(Command::Serve(options)) => serve(*options),
-        Err(error) => complain(&format!("{error} (try --help)"), EXIT_USAGE),
+        Err(error) => complain(&format!("{} (try --help)", args::told(&error)), EXIT_USAGE),
     }
 }
 

@@ -17,6 +17,8 @@
 mod beginning;
 mod conversation;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod packet;
 #[cfg(test)]
 mod tests;

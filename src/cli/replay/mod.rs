@@ -11,6 +11,8 @@
 //! This file knows the options and the exit codes. It refuses to know how anything is compared.
 
 mod difference;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod line;
 mod player;
 mod script;

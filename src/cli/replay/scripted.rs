@@ -40,6 +40,8 @@ pub(super) struct Figures {
     pub(super) now: Duration,
     /// All that the client has sent.
     pub(super) sent: Vec<u8>,
+    /// All that has come to it.
+    pub(super) came: Vec<u8>,
     /// The most bytes that were held for the client.
     pub(super) most_held: usize,
     /// How often the client has asked for bytes.
@@ -64,6 +66,7 @@ impl Scripted {
     fn hand_over(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> Received {
         buffer.extend_from_slice(bytes);
         let mut figures = self.figures.borrow_mut();
+        figures.came.extend_from_slice(bytes);
         figures.most_held = figures.most_held.max(buffer.len());
         Received::Some
     }

@@ -1,0 +1,57 @@
+//! Invariant: any arguments are understood or refused, and never panic; what is refused is told in one line that
+//! names the argument at fault or the one that is missing, and that steers no terminal.
+
+use std::ffi::OsString;
+
+use lexopt::Parser;
+
+use super::{Command, parse, told};
+
+/// What may be missing altogether, by the words in which it is told.
+const MISSING: [&str; 4] = ["--to", "--extract", "FILE", "KEY"];
+
+/// The arguments, one per line.
+pub(in super::super) fn body(input: &[u8]) {
+    let arguments: Vec<OsString> = input.split(|&it| it == b'\n').map(argument).collect();
+    match parse(Parser::from_args(&arguments)) {
+        Ok(command) => check_command(&command),
+        Err(error) => check_error(&told(&error), &arguments),
+    }
+}
+
+fn argument(bytes: &[u8]) -> OsString {
+    #[cfg(unix)]
+    return <std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes).to_owned();
+    #[cfg(not(unix))]
+    return String::from_utf8_lossy(bytes).into_owned().into();
+}
+
+/// What a server is started with makes sense.
+fn check_command(command: &Command) {
+    let Command::Serve(options) = command else { return };
+    let config = &options.config;
+    for time in [config.handshake_timeout, config.pong_timeout, config.close_timeout] {
+        assert!(!time.is_zero(), "a time of 0 ends every connection at once");
+    }
+    assert!(config.ping_interval.is_none_or(|it| !it.is_zero()));
+}
+
+fn check_error(told: &str, arguments: &[OsString]) {
+    assert!(!told.chars().any(|it| it.is_control() || it == '\u{202E}'), "{told:?}");
+    let names = arguments.iter().flat_map(names_of);
+    let mut names = names.chain(MISSING.map(str::to_owned));
+    assert!(names.any(|name| told.contains(&name)), "{told:?} names none of {arguments:?}");
+}
+
+/// What an argument may be called in an error: an option by its name, a word as it is.
+fn names_of(argument: &OsString) -> Vec<String> {
+    let text = argument.to_string_lossy();
+    if let Some(long) = text.strip_prefix("--") {
+        let name = long.split('=').next().unwrap_or_default();
+        return vec![format!("--{name}"), format!("--{}", name.escape_debug())];
+    }
+    match text.strip_prefix('-') {
+        Some(letters) => letters.chars().map(|it| format!("-{}", it.escape_debug())).collect(),
+        None => vec![text.escape_debug().to_string(), format!("{argument:?}"), text.into_owned()],
+    }
+}

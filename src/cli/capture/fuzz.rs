@@ -1,0 +1,83 @@
+//! Invariant: any file becomes recordings or one sentence. No recorded byte is there that the file has not, and none
+//! twice; what is left out is told in a few short lines; a recording that is written and read again is the same;
+//! and a file that breaks off has the beginning of what the whole one has.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use super::*;
+
+/// The most notes of a file, and of a connection.
+const MAX_NOTES: usize = 8;
+const MAX_NOTE_LEN: usize = 400;
+
+/// The body: a file.
+pub(in super::super) fn body(file: &[u8]) {
+    let Ok(capture) = read(file) else {
+        assert!(!is_capture(file) || file.len() < 4);
+        return;
+    };
+    check_notes(&capture.notes);
+    let mut recorded = 0;
+    for recording in &capture.connections {
+        check_notes(&recording.notes);
+        assert!(!recording.pieces.is_empty(), "nothing is said on it");
+        assert!(recording.pieces.iter().all(|piece| !piece.bytes.is_empty()));
+        recorded += recording.pieces.iter().map(|piece| piece.bytes.len()).sum::<usize>();
+        check_written(recording);
+    }
+    assert!(recorded <= file.len(), "{recorded} bytes come of {}", file.len());
+    for cut in [file.len() / 2, file.len().saturating_sub(1)] {
+        check_cut(&file[..cut], &capture);
+    }
+}
+
+fn check_notes(notes: &[String]) {
+    assert!(notes.len() <= MAX_NOTES, "{notes:?}");
+    for note in notes {
+        assert!(note.len() <= MAX_NOTE_LEN && !note.chars().any(char::is_control), "{note:?}");
+    }
+}
+
+/// What each address has said.
+fn streams(recording: &Recording<'_>) -> BTreeMap<SocketAddr, Vec<u8>> {
+    let mut streams = BTreeMap::<_, Vec<u8>>::new();
+    for piece in &recording.pieces {
+        let from = if piece.from == Side::Client { recording.client } else { recording.server };
+        streams.entry(from).or_default().extend_from_slice(piece.bytes);
+    }
+    streams
+}
+
+/// Writes a recording, which must be possible, and reads it again.
+fn check_written(recording: &Recording<'_>) {
+    let (client, server) = (recording.client, recording.server);
+    let mut file = Vec::new();
+    let mut write = || {
+        let mut writer = Writer::begin(client, server, Duration::ZERO, &mut file)?;
+        for piece in &recording.pieces {
+            writer.write(piece.at, piece.from, piece.bytes, &mut file)?;
+        }
+        writer.end(Duration::ZERO, &mut file)
+    };
+    assert!(write().is_ok(), "a Vec takes everything");
+    let Ok(Capture { connections, notes }) = read(&file) else { unreachable!("a capture was written") };
+    assert!(connections.len() == 1 && notes.is_empty(), "{connections:?}, {notes:?}");
+    assert!(connections[0].notes.is_empty(), "{:?}", connections[0].notes);
+    assert_eq!((connections[0].client, connections[0].server), (client, server));
+    assert_eq!(streams(&connections[0]), streams(recording));
+}
+
+/// Holds what the beginning of a file has against the whole.
+fn check_cut(file: &[u8], whole: &Capture<'_>) {
+    let Ok(capture) = read(file) else { return };
+    assert!(capture.connections.len() <= whole.connections.len());
+    for recording in &capture.connections {
+        let has_begun = |other: &Recording<'_>| {
+            let whole = streams(other);
+            streams(recording)
+                .iter()
+                .all(|(from, said)| whole.get(from).is_some_and(|it| it.starts_with(said)))
+        };
+        assert!(whole.connections.iter().any(has_begun), "{recording:?} is not in the whole file");
+    }
+}

@@ -1,0 +1,42 @@
+//! The bodies of the fuzz targets that need the inside of the command line, each beside its code.
+//!
+//! This file knows which there are, and replays what they start from and what they found.
+
+/// The body of the target `arguments`.
+pub(crate) fn arguments(input: &[u8]) {
+    super::args::fuzz::body(input);
+}
+
+/// The body of the target `capture`.
+pub(crate) fn capture(input: &[u8]) {
+    super::capture::fuzz::body(input);
+}
+
+/// The body of the target `replay_peer`.
+pub(crate) fn replay_peer(input: &[u8]) {
+    super::replay::fuzz::body(input);
+}
+
+#[cfg(test)]
+#[test]
+fn seeds_and_past_findings_find_nothing() {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    // A published package comes without them.
+    if !fuzz.exists() {
+        return;
+    }
+    let targets: [(&str, fn(&[u8])); 3] =
+        [("capture", capture), ("replay_peer", replay_peer), ("arguments", arguments)];
+    for (target, body) in targets {
+        let mut count = 0;
+        for folder in ["corpus", "crashes"] {
+            for entry in std::fs::read_dir(fuzz.join(folder).join(target)).into_iter().flatten() {
+                let path = entry.map(|it| it.path()).unwrap_or_default();
+                println!("{}", path.display());
+                body(&std::fs::read(path).unwrap_or_default());
+                count += 1;
+            }
+        }
+        assert!(count > 0, "{target} has seeds");
+    }
+}
