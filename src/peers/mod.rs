@@ -8,6 +8,7 @@
 //! - `writing.rs`: the cork, the backlog, the socket.
 //! - `keepalive.rs`: what time does to a connection.
 //! - `observer.rs`: who watches the bytes go by.
+//! - `quota.rs`: how much a batch and a turn may cause.
 //! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `leaving.rs`, `stream.rs`: the
 //!   parts.
 
@@ -20,6 +21,7 @@ mod leaving;
 mod meter;
 mod observer;
 mod peer;
+mod quota;
 mod registry;
 #[cfg(any(test, fuzzing))]
 // The fuzz target needs less of it than the tests.
@@ -59,6 +61,7 @@ use deadlines::Deadlines;
 use leaving::Leaving;
 use meter::Meter;
 use peer::WaitingRoom;
+use quota::Quota;
 use registry::Registry;
 use writing::Cork;
 
@@ -82,6 +85,8 @@ pub(crate) struct Peers<S> {
     pub(crate) watch: Watch,
     /// The time at which this turn began.
     pub(crate) now: Millis,
+    /// What a batch and a turn may cause.
+    pub(crate) quota: Quota,
     /// Bytes that are held for all of them.
     meter: Meter,
     waiting_room: WaitingRoom,
@@ -96,9 +101,9 @@ pub(crate) struct Peers<S> {
     /// Connections that have ended and whose hook must be told.
     endings: VecDeque<(ConnId, Ending)>,
     /// Connections whose backlog was refused once and has gone out since.
-    drained: Vec<ConnId>,
+    drained: VecDeque<ConnId>,
     /// Paused connections that have taken enough to be read from again.
-    resumable: Vec<ConnId>,
+    resumable: VecDeque<ConnId>,
     /// Connections to be removed at the end of the turn.
     doomed: Vec<ConnId>,
     deadlines: Deadlines,
@@ -126,6 +131,7 @@ impl<S> Peers<S> {
             stats: Stats::default(),
             watch: Watch::default(),
             now: Millis::default(),
+            quota: Quota::default(),
             waiting_room: WaitingRoom::new(meter.clone()),
             meter,
             admission: Admission::default(),
@@ -133,8 +139,8 @@ impl<S> Peers<S> {
             cork: Cork::default(),
             dirty: Vec::new(),
             endings: VecDeque::new(),
-            drained: Vec::new(),
-            resumable: Vec::new(),
+            drained: VecDeque::new(),
+            resumable: VecDeque::new(),
             unflushed: 0,
             doomed: Vec::new(),
             deadlines: Deadlines::with_capacity(ROOM),
@@ -335,19 +341,33 @@ impl<S> Peers<S> {
     }
 
     /// Whether there are slow peers to go on with.
-    pub(crate) const fn has_drained(&self) -> bool {
+    pub(crate) fn has_drained(&self) -> bool {
         !self.drained.is_empty() || !self.resumable.is_empty()
     }
 
-    /// The connections that are to be read from again; from here on they are.
-    pub(crate) fn take_resumable(&mut self) -> Vec<ConnId> {
-        let mut resumable = mem::take(&mut self.resumable);
-        resumable.retain(|id| self.table.get_mut(*id).is_some_and(|peer| mem::take(&mut peer.paused)));
-        resumable
+    /// Returns a connection that is read from again, from here on.
+    pub(crate) fn next_resumable(&mut self) -> Option<ConnId> {
+        loop {
+            let id = self.resumable.pop_front()?;
+            if self.table.get_mut(id).is_some_and(|peer| mem::take(&mut peer.paused)) {
+                return Some(id);
+            }
+        }
     }
 
-    pub(crate) fn take_drained(&mut self) -> Vec<ConnId> {
-        mem::take(&mut self.drained)
+    /// Returns a connection whose backlog was refused once and has gone out since.
+    pub(crate) fn next_drained(&mut self) -> Option<ConnId> {
+        self.drained.pop_front()
+    }
+
+    /// How many connections wait for [`next_drained`](Self::next_drained).
+    pub(crate) fn drained(&self) -> usize {
+        self.drained.len()
+    }
+
+    /// Whether there are hooks to be told that a connection has ended.
+    pub(crate) fn has_endings(&self) -> bool {
+        !self.endings.is_empty()
     }
 
     /// Whether there are hooks to be told that a connection has ended, or connections to remove.

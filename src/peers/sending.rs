@@ -144,6 +144,7 @@ impl<S> Peers<S> {
     ) -> BroadcastStatus {
         let frame = SharedFrame::new(frame, &self.meter);
         let mut status = BroadcastStatus::default();
+        self.quota.count_looks(self.table.len());
         // By their places, for what one is sent may end another; it is removed at the end of the turn.
         let mut start = 0;
         while let Some((id, peer)) = self.table.entry_from(start) {

@@ -205,6 +205,7 @@ impl<S> Peers<S> {
     /// Adds to a peer's backlog, which is flushed at the end of the turn.
     pub(super) fn queue(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
         let Some(peer) = self.table.get_mut(id) else { return SendStatus::Gone };
+        self.quota.count_message(len);
         let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
         push(&mut waiting.backlog);
         if peer.blocked {
@@ -298,7 +299,7 @@ impl<S> Peers<S> {
         let Some(waiting) = &mut peer.waiting else { return };
         waiting.backlog.take(len);
         if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
-            self.resumable.push(id);
+            self.resumable.push_back(id);
         }
         waiting.until_pong = waiting.until_pong.saturating_sub(len);
         if waiting.until_pong == 0 {
@@ -327,7 +328,7 @@ impl<S> Peers<S> {
         }
         if mem::replace(&mut peer.blocked, false) {
             self.look_at_owner();
-            self.drained.push(id);
+            self.drained.push_back(id);
         }
     }
 

@@ -21,12 +21,14 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Conversation {
     inbound: Inbound,
-    /// Input that was read before the peer stopped taking what it causes; worked through when it does again.
+    /// Input that was read and waits: the peer has stopped taking what it causes, or the batch had its part.
     stash: Option<Box<[u8]>>,
     /// The peer has closed its side, or the socket has an error: it is read until it says so.
     pub(super) hang_up: bool,
     /// It is among those whose turn to be read comes again.
     pub(super) has_more: bool,
+    /// Its last batch queued much for others, so its next one waits while the turn has no time for it.
+    pub(super) is_costly: bool,
 }
 
 /// What the next input is taken for.
@@ -60,10 +62,18 @@ impl Conversation {
         handler: &mut H,
         peers: &mut Peers<H::State>,
     ) {
+        peers.quota.begin_batch();
         peers.cork(id);
         self.work_through(id, input, handler, peers);
         peers.uncork();
+        self.is_costly = peers.quota.is_costly();
         peers.hold(id, self.held());
+    }
+
+    /// Whether input that was read waits to be worked through.
+    #[inline]
+    pub(super) const fn has_stash(&self) -> bool {
+        self.stash.is_some()
     }
 
     /// Bytes that are held of the input.
@@ -117,7 +127,8 @@ impl Conversation {
         let mut kept;
         loop {
             let is_unhindered = peers.is_unhindered(id);
-            if !is_unhindered && peers.is_paused(id) {
+            let is_used_up = peers.quota.step() && peers.quota.is_used_up();
+            if is_used_up || !is_unhindered && peers.is_paused(id) {
                 receiver.release();
                 self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
                 return;

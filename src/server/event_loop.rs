@@ -60,6 +60,8 @@ const JUDGED_PER_TURN: usize = 256;
 const LAST_LOOKS: Duration = Duration::from_millis(100);
 /// How many connections may ask for figures at once.
 const WATCHERS_AT_ONCE: usize = 16;
+/// How many wishes of other threads are taken out of their queue at once.
+const WISHES_AT_ONCE: usize = 32;
 
 pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     poll: Poll,
@@ -80,6 +82,10 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     more: Vec<ConnId>,
     /// Those that have filled the read buffer, in the order in which they are read from again.
     bulk: VecDeque<ConnId>,
+    /// Those whose last batch queued much for others, in the order in which they are read from again.
+    costly: VecDeque<ConnId>,
+    /// Other threads have asked for more than the last turn had time for.
+    has_wishes: bool,
     heap: Heap,
     /// When something is due that the last turn knows of.
     wake_at: Millis,
@@ -134,6 +140,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             buffer: ReadBuffer::new(),
             more: Vec::new(),
             bulk: VecDeque::new(),
+            costly: VecDeque::new(),
+            has_wishes: false,
             heap: Heap::prepare(),
             wake_at: Millis::AT_ONCE,
             drain: None,
@@ -157,6 +165,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut end = Duration::ZERO;
+        let started = self.started;
+        self.peers.quota.set_clock(move || Millis::from(started.elapsed()));
         while !self.is_over() {
             match self.poll.poll(&mut events, self.poll_timeout(Millis::from(end))) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
@@ -166,7 +176,6 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 result => result?,
             }
             let begin = self.started.elapsed();
-            let started = self.started;
             let clock = || Millis::from(started.elapsed());
             self.turn(Millis::from(begin), clock, events.iter().map(Ready::of));
             end = self.started.elapsed();
@@ -186,7 +195,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         ready: impl Iterator<Item = Ready>,
     ) {
         self.peers.now = now;
-        let (more, bulk) = (mem::take(&mut self.more), self.bulk.len());
+        self.peers.quota.begin_turn(now);
+        let (more, bulk, costly) = (mem::take(&mut self.more), self.bulk.len(), self.costly.len());
         let mut is_due = self.wake_at <= now;
         for ready in ready {
             match ready.token {
@@ -201,6 +211,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.read_again(id);
         }
         self.read_bulk(bulk);
+        self.read_costly(costly);
         if is_due {
             self.do_what_is_due(clock);
         }
@@ -211,7 +222,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// How long the poll may wait, seen from `now`; `None` is for ever.
     pub(super) fn poll_timeout(&self, now: Millis) -> Option<Duration> {
-        if !self.more.is_empty() || !self.bulk.is_empty() || self.peers.has_drained() {
+        let has_input = !(self.more.is_empty() && self.bulk.is_empty() && self.costly.is_empty());
+        if has_input || self.peers.has_drained() || self.peers.has_endings() {
             return Some(Duration::ZERO);
         }
         (self.wake_at != Millis::NEVER).then(|| self.wake_at.since(now))
@@ -219,6 +231,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// When something is to be done although the poll says nothing.
     fn next_due(&self) -> Millis {
+        if self.has_wishes {
+            return Millis::AT_ONCE;
+        }
         let mut at = self.peers.next_deadline().min(self.peers.timers.next_due()).min(self.heap.wake_at());
         for door in self.doors() {
             at = at.min(door.wake_at());
@@ -241,6 +256,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.judge(id);
         }
         self.run_timers();
+        if self.has_wishes {
+            self.fulfil_wishes();
+        }
         self.go_on_draining(clock);
     }
 
@@ -269,7 +287,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if !self.peers.is_open(id) {
             self.peers.flush(id);
         }
-        self.read(id);
+        self.read_on(id);
     }
 
     /// Somebody else than a connection has something.
@@ -296,15 +314,23 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.peers.flush(id);
         }
         // Who has more has its turn anyway, in this one or later, and once is enough.
-        if (ready.readable || ready.hang_up) && !self.conversations[index].has_more {
-            self.read(id);
+        let conversation = &self.conversations[index];
+        if !(ready.readable || ready.hang_up) || conversation.has_more {
+            return;
         }
+        if conversation.is_costly && (self.peers.quota.is_turn_used_up() || !self.costly.is_empty()) {
+            return self.come_back_to(id, false);
+        }
+        self.read(id);
     }
 
     /// The connection is read from again in a later turn.
     fn come_back_to(&mut self, id: ConnId, has_filled_the_buffer: bool) {
-        if !mem::replace(&mut self.conversations[id.index as usize].has_more, true) {
-            if has_filled_the_buffer {
+        let conversation = &mut self.conversations[id.index as usize];
+        if !mem::replace(&mut conversation.has_more, true) {
+            if conversation.is_costly {
+                self.costly.push_back(id);
+            } else if has_filled_the_buffer {
                 self.bulk.push_back(id);
             } else {
                 self.more.push(id);
@@ -318,7 +344,27 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             return false;
         }
         self.conversations[id.index as usize].has_more = false;
+        self.read_on(id)
+    }
+
+    /// Goes on with the input that was put aside, or reads if there is none; whether it filled the buffer.
+    fn read_on(&mut self, id: ConnId) -> bool {
+        if self.conversations[id.index as usize].has_stash() && !self.peers.is_paused(id) {
+            self.resume(id);
+            return false;
+        }
         self.read(id)
+    }
+
+    /// Reads from the first `count` of the costly connections while the turn has time for them, and from one in any case.
+    fn read_costly(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some(id) = self.costly.pop_front() else { return };
+            self.read_again(id);
+            if self.peers.quota.is_turn_used_up() {
+                return;
+            }
+        }
     }
 
     /// Reads from the first `count` of those that have filled the buffer, until one of them does so again. The others wait
@@ -357,7 +403,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 let conversation = &mut self.conversations[id.index as usize];
                 conversation.receive(id, &mut buffer[..len], &mut self.handler, &mut self.peers);
                 let is_full = len == buffer.len();
-                if is_full || conversation.hang_up {
+                if is_full || conversation.hang_up || conversation.has_stash() {
                     self.come_back_to(id, is_full);
                 }
                 self.shed();
@@ -384,11 +430,20 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Those who have caught up are served again.
     #[inline(never)]
     fn go_on_with_drained(&mut self) {
-        for id in self.peers.take_drained() {
+        self.peers.quota.begin_batch();
+        for _ in 0..self.peers.drained() {
+            let Some(id) = self.peers.next_drained() else { break };
             self.drained(id);
+            self.shed();
+            if self.has_had_its_part() {
+                break;
+            }
         }
-        for id in self.peers.take_resumable() {
+        while let Some(id) = self.peers.next_resumable() {
             self.resume(id);
+            if self.peers.quota.is_turn_used_up() {
+                break;
+            }
         }
         self.peers.flush_dirty();
     }
@@ -398,11 +453,18 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn take_leave(&mut self) {
         // A hook may end others, which have hooks in turn; each connection ends once, so this ends too. Nothing
         // may be sent after it: whoever ends is removed below and must have been told before.
-        while let Some((id, ending)) = self.peers.next_ending() {
+        self.peers.quota.begin_batch();
+        while !self.has_had_its_part()
+            && let Some((id, ending)) = self.peers.next_ending()
+        {
             let close = Closed::new(ending.code, &ending.reason, ending.cause, ending.clean);
             info!("connection {id} closed: {close}");
             guard::call(id, &mut self.peers, |ws| self.handler.on_close(ws, &close));
             self.peers.flush_dirty();
+            self.shed();
+        }
+        if self.peers.has_endings() {
+            return;
         }
         for id in self.peers.remove_doomed() {
             // What was held of its input goes now, and not when the place is used again.
@@ -439,6 +501,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self.conversations[id.index as usize].resume(id, &mut self.handler, &mut self.peers);
         // What came meanwhile brings no further event.
         self.come_back_to(id, false);
+        self.shed();
+    }
+
+    /// Whether hooks that belong to no batch of input have had their part of this turn.
+    fn has_had_its_part(&mut self) -> bool {
+        self.peers.quota.step() && self.peers.quota.is_used_up()
     }
 
     /// Closes the connections that hold most, if too much is held.
@@ -580,28 +648,47 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     // --- What others want ------------------------------------------------------------------------------
 
-    /// Does what other threads have asked for.
+    /// Does what other threads have asked for, as far as this turn has time for it.
     fn fulfil_wishes(&mut self) {
-        let (wishes, shutdown) = self.handle.take();
-        for wish in wishes {
-            match wish {
-                Wish::Send { id, frame } => drop(self.peers.send_encoded(id, frame)),
-                Wish::Broadcast { frame } => self.peers.broadcast_encoded(frame),
-                Wish::Close { id, code, reason } => self.peers.close(id, code, &reason),
-                Wish::Terminate { id } => self.peers.terminate(id),
+        self.peers.quota.begin_batch();
+        self.has_wishes = false;
+        while !self.has_wishes {
+            let mut wishes = self.handle.take(WISHES_AT_ONCE);
+            if wishes.is_empty() {
+                break;
             }
+            while !self.has_wishes
+                && let Some(wish) = wishes.pop_front()
+            {
+                self.fulfil(wish);
+                self.shed();
+                self.has_wishes = self.has_had_its_part();
+            }
+            self.handle.put_back(wishes);
         }
-        if let Some(shutdown) = shutdown
+        if let Some(shutdown) = self.handle.take_shutdown()
             && self.drain.is_none()
         {
             self.begin_to_drain(shutdown);
         }
     }
 
+    fn fulfil(&mut self, wish: Wish) {
+        match wish {
+            Wish::Send { id, frame } => drop(self.peers.send_encoded(id, frame)),
+            Wish::Broadcast { frame } => self.peers.broadcast_encoded(frame),
+            Wish::Close { id, code, reason } => self.peers.close(id, code, &reason),
+            Wish::Terminate { id } => self.peers.terminate(id),
+        }
+    }
+
     /// Runs what users wanted done by now.
     fn run_timers(&mut self) {
         let now = self.peers.now;
-        while let Some((id, mut task)) = self.peers.timers.take_due(now) {
+        self.peers.quota.begin_batch();
+        while !self.has_had_its_part()
+            && let Some((id, mut task)) = self.peers.timers.take_due(now)
+        {
             self.peers.running_timer = Some(id);
             if panics::catch(|| task(&mut self.peers)).is_some() {
                 // A task that does not run again is dropped, with all that it captured.
@@ -612,6 +699,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 panics::discard(task);
             }
             self.peers.running_timer = None;
+            self.shed();
         }
     }
 

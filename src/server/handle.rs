@@ -86,7 +86,11 @@ struct Queue {
     wishes: VecDeque<Wish>,
     /// Bytes of the messages in `wishes`.
     bytes: usize,
-    shutdown: Option<Shutdown>,
+    /// How many wishes have come, and how many of them the loop has taken.
+    come: u64,
+    taken: u64,
+    /// The wish to end, and how many wishes came before it.
+    shutdown: Option<(Shutdown, u64)>,
     stopped: bool,
 }
 
@@ -203,7 +207,10 @@ impl Handle {
     }
 
     fn ask_for(&self, shutdown: Shutdown) {
-        lock(&self.shared.queue).shutdown.get_or_insert(shutdown);
+        let mut queue = lock(&self.shared.queue);
+        let come = queue.come;
+        queue.shutdown.get_or_insert((shutdown, come));
+        drop(queue);
         self.wake();
     }
 
@@ -219,6 +226,7 @@ impl Handle {
         let was_empty = queue.wishes.is_empty();
         queue.wishes.push_back(wish);
         queue.bytes += len;
+        queue.come += 1;
         drop(queue);
         // Whoever found the queue empty wakes the loop; it takes all that has come by then.
         if was_empty {
@@ -235,11 +243,30 @@ impl Handle {
 
     // --- The loop's side -------------------------------------------------------------------------------
 
-    /// Takes all wishes, and the wish to end.
-    pub(super) fn take(&self) -> (VecDeque<Wish>, Option<Shutdown>) {
+    /// Takes up to `count` of the wishes, the earliest first.
+    pub(super) fn take(&self, count: usize) -> VecDeque<Wish> {
         let mut queue = lock(&self.shared.queue);
-        queue.bytes = 0;
-        (std::mem::take(&mut queue.wishes), queue.shutdown)
+        let count = count.min(queue.wishes.len());
+        let wishes: VecDeque<_> = queue.wishes.drain(..count).collect();
+        queue.bytes -= wishes.iter().map(Wish::len).sum::<usize>();
+        queue.taken += wishes.len() as u64;
+        wishes
+    }
+
+    /// Puts wishes back to the front that the loop has taken and has no time for now.
+    pub(super) fn put_back(&self, wishes: VecDeque<Wish>) {
+        let mut queue = lock(&self.shared.queue);
+        queue.bytes += wishes.iter().map(Wish::len).sum::<usize>();
+        queue.taken -= wishes.len() as u64;
+        for wish in wishes.into_iter().rev() {
+            queue.wishes.push_front(wish);
+        }
+    }
+
+    /// The wish to end, once all that came before it was taken.
+    pub(super) fn take_shutdown(&self) -> Option<Shutdown> {
+        let queue = lock(&self.shared.queue);
+        queue.shutdown.filter(|(_, after)| queue.taken >= *after).map(|(shutdown, _)| shutdown)
     }
 
     /// Refuses all wishes from now on.

@@ -1,0 +1,180 @@
+//! How much one batch of input, and one turn, may cause before the rest waits for the next turn.
+//!
+//! This file knows amounts and times. It refuses to know what is done: the loop asks after each step whether to go
+//! on. A hook is never interrupted, so one hook call is the least that is done.
+
+use std::{fmt, time::Duration};
+
+use super::deadlines::Millis;
+
+/// How many bytes one batch may queue before the rest of its input waits.
+const PER_BATCH: u64 = 2 * 1024 * 1024;
+/// How many bytes one turn may queue before costly connections wait for the next turn.
+const PER_TURN: u64 = 8 * 1024 * 1024;
+/// How long a turn may take before a batch is cut.
+const TURN_TIME: Duration = Duration::from_millis(5);
+/// How many steps (frames, commands, tasks) are taken between two looks at the clock.
+const STEPS: i64 = 32;
+/// What a queued message costs beside its bytes: the entry, and its share of a system call.
+const PER_MESSAGE: u64 = 256;
+/// What it costs to ask whether a connection is a receiver.
+const PER_LOOK: u64 = 16;
+/// From how many queued bytes on a batch makes its connection costly.
+const COSTLY: u64 = 64 * 1024;
+
+/// Counts what is queued for other connections, and when the clock is looked at.
+pub(crate) struct Quota {
+    /// What is left until the next look, in bytes: a step takes its part of a batch's quota.
+    left: i64,
+    /// Bytes queued in this turn, and when this batch began.
+    queued: u64,
+    queued_before: u64,
+    /// When this turn began.
+    began: Millis,
+    is_late: bool,
+    clock: Box<dyn Fn() -> Millis>,
+}
+
+impl Default for Quota {
+    /// A quota whose clock stands still: no turn is late.
+    fn default() -> Self {
+        Self {
+            left: 0,
+            queued: 0,
+            queued_before: 0,
+            began: Millis::AT_ONCE,
+            is_late: false,
+            clock: Box::new(|| Millis::AT_ONCE),
+        }
+    }
+}
+
+impl fmt::Debug for Quota {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Quota").field("queued", &self.queued).finish_non_exhaustive()
+    }
+}
+
+impl Quota {
+    pub(crate) fn set_clock(&mut self, clock: impl Fn() -> Millis + 'static) {
+        self.clock = Box::new(clock);
+    }
+
+    #[inline]
+    pub(crate) const fn begin_turn(&mut self, now: Millis) {
+        (self.began, self.queued, self.is_late) = (now, 0, false);
+    }
+
+    #[inline]
+    pub(crate) const fn begin_batch(&mut self) {
+        (self.left, self.queued_before) = (PER_BATCH as i64, self.queued);
+    }
+
+    /// Counts a message of `len` bytes that is queued for a connection.
+    #[inline]
+    pub(crate) const fn count_message(&mut self, len: usize) {
+        self.spend(len as u64 + PER_MESSAGE);
+    }
+
+    /// Counts `count` connections that are asked whether they receive a message.
+    #[inline]
+    pub(crate) const fn count_looks(&mut self, count: usize) {
+        self.spend(count as u64 * PER_LOOK);
+    }
+
+    #[inline]
+    const fn spend(&mut self, cost: u64) {
+        self.queued += cost;
+        self.left -= cost as i64;
+    }
+
+    /// Takes one step of a batch; whether to look if the batch must end.
+    #[inline]
+    pub(crate) const fn step(&mut self) -> bool {
+        self.left -= PER_BATCH as i64 / STEPS;
+        self.left < 0
+    }
+
+    /// Whether the batch has had its part: to be asked when [`step`](Self::step) says so.
+    #[cold]
+    pub(crate) fn is_used_up(&mut self) -> bool {
+        self.is_late |= (self.clock)() > self.began + TURN_TIME;
+        self.left = PER_BATCH as i64;
+        self.is_late || self.queued - self.queued_before > PER_BATCH
+    }
+
+    /// Whether this batch has queued so much that its connection is a costly one.
+    #[inline]
+    pub(crate) const fn is_costly(&self) -> bool {
+        self.queued - self.queued_before > COSTLY
+    }
+
+    /// Whether costly connections wait for the next turn.
+    #[inline]
+    pub(crate) const fn is_turn_used_up(&self) -> bool {
+        self.is_late || self.queued > PER_TURN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc};
+
+    use super::*;
+
+    /// How many steps a batch takes before it ends, if each queues this many bytes.
+    fn steps(quota: &mut Quota, bytes: usize) -> usize {
+        quota.begin_batch();
+        for step in 1..100_000 {
+            quota.count_message(bytes);
+            if quota.step() && quota.is_used_up() {
+                return step;
+            }
+        }
+        usize::MAX
+    }
+
+    #[test]
+    fn a_batch_ends_after_the_bytes_that_it_may_queue() {
+        let mut quota = Quota::default();
+        quota.begin_turn(Millis(0));
+        let limit = PER_BATCH as usize;
+        assert_eq!(steps(&mut quota, limit), 1);
+        assert_eq!(steps(&mut quota, limit / 2), 2);
+        // The clock is looked at in between, and the rest of the quota is not lost by it.
+        let small = 1000 + PER_MESSAGE as usize;
+        assert!((limit / small..=limit / small + STEPS as usize).contains(&steps(&mut quota, 1000)));
+    }
+
+    #[test]
+    fn a_late_turn_ends_a_batch_at_the_next_look() {
+        let now = Rc::new(Cell::new(7));
+        let mut quota = Quota::default();
+        quota.set_clock({
+            let now = Rc::clone(&now);
+            move || Millis(now.get())
+        });
+        quota.begin_turn(Millis(7));
+        now.set(12);
+        assert!(steps(&mut quota, 0) > STEPS as usize + 1);
+        quota.begin_turn(Millis(7));
+        now.set(13);
+        assert!(steps(&mut quota, 0) <= STEPS as usize + 1);
+        assert!(quota.is_turn_used_up());
+        quota.begin_turn(Millis(20));
+        assert!(!quota.is_turn_used_up());
+    }
+
+    #[test]
+    fn a_turn_is_used_up_by_all_its_batches() {
+        let mut quota = Quota::default();
+        quota.begin_turn(Millis(0));
+        for _ in 0..8 {
+            assert!(!quota.is_turn_used_up());
+            quota.begin_batch();
+            quota.count_message(1024 * 1024);
+        }
+        assert!(quota.is_costly());
+        assert!(quota.is_turn_used_up(), "each message costs more than its bytes");
+    }
+}
