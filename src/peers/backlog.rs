@@ -61,6 +61,15 @@ impl Chunk {
         }
     }
 
+    /// The bytes that it keeps from being freed: of what is shared, an equal part for each that shares it.
+    fn held(&self) -> usize {
+        match self {
+            Self::Own(bytes) => bytes.len(),
+            Self::Shared(frame) => frame.bytes().len() / Rc::strong_count(frame),
+            Self::Heard(message, _) => message.bytes().len() / Rc::strong_count(message),
+        }
+    }
+
     /// The bytes that nobody else holds; what is shared counts itself.
     fn own_len(&self) -> usize {
         match self {
@@ -89,9 +98,20 @@ impl Backlog {
         self.len == 0
     }
 
+    /// Bytes that are held for it. A part is held whole until its last byte is written, so this can be much more
+    /// than [`len`](Self::len); of parts that many peers share, each holds its share.
+    pub(crate) fn held(&self) -> usize {
+        self.chunks.iter().map(Chunk::held).sum::<usize>() + self.tail.len()
+    }
+
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        // A long tail is not made twice as long for a few bytes more.
+        let room = self.tail.capacity() - self.tail.len();
+        if bytes.len() > room && self.tail.capacity() >= CHUNK_LEN / 2 {
+            self.close_tail();
+        }
         self.push_with(|out| append(out, bytes));
     }
 
@@ -242,6 +262,37 @@ mod tests {
         }
         drop(heard);
         assert_eq!(meter.held(), 0);
+    }
+
+    #[test]
+    fn what_is_held_is_more_than_what_waits() {
+        let meter = Meter::default();
+        let heard = SharedMessage::new(OwnedMessage::Binary(vec![7; 10 * SHARE_LEN]), &meter);
+        let shared = SharedFrame::new(vec![8; SHARE_LEN], &meter);
+        let mut backlog = Backlog::new(&meter);
+        backlog.push_heard(heard, 9 * SHARE_LEN);
+        assert_eq!((backlog.len(), backlog.held()), (SHARE_LEN, 10 * SHARE_LEN));
+        backlog.push_shared(&shared);
+        assert_eq!(backlog.held(), 10 * SHARE_LEN + SHARE_LEN / 2, "this test has the other half");
+        backlog.push(b"tail");
+        backlog.take(2 * SHARE_LEN + 3);
+        assert_eq!((backlog.len(), backlog.held()), (1, 4));
+        assert_eq!(meter.held(), SHARE_LEN + 4, "the shared frame is still here");
+    }
+
+    #[test]
+    fn a_long_tail_takes_no_more_memory_than_its_bytes_and_a_few() {
+        let meter = Meter::default();
+        let mut backlog = Backlog::new(&meter);
+        for _ in 0..1000 {
+            backlog.push(&[1; 3900]);
+        }
+        let capacity = backlog.chunks.iter().map(|chunk| match chunk {
+            Chunk::Own(bytes) => bytes.capacity(),
+            _ => 0,
+        });
+        let capacity = capacity.sum::<usize>() + backlog.tail.capacity();
+        assert!(capacity <= backlog.len() + backlog.len() / 4, "{capacity} for {}", backlog.len());
     }
 
     #[test]

@@ -302,12 +302,8 @@ impl<S> Peers<S> {
     pub(crate) fn heaviest(&self) -> Vec<ConnId> {
         let target = self.config.max_buffered_bytes / 8 * 7;
         let mut excess = self.meter.held().saturating_sub(target);
-        let mut holders: Vec<(usize, ConnId)> = self
-            .table
-            .iter()
-            .map(|(id, peer)| (peer.input_held + peer.buffered(), id))
-            .filter(|(held, _)| *held > 0)
-            .collect();
+        let mut holders: Vec<(usize, ConnId)> =
+            self.table.iter().map(|(id, peer)| (peer.held(), id)).filter(|(held, _)| *held > 0).collect();
         holders.sort_unstable_by(|a, b| b.cmp(a));
         let is_needed = |(held, _): &(usize, ConnId)| {
             let is_needed = excess > 0;

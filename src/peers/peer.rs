@@ -107,6 +107,12 @@ pub(crate) struct Waiting {
     pub(crate) until_pong: usize,
 }
 
+impl Waiting {
+    fn held(&self) -> usize {
+        self.backlog.held() + self.pong.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// Empty places to wait in, to be used again: a broadcast needs one for each receiver, turn after turn.
 #[derive(Debug)]
 pub(crate) struct WaitingRoom {
@@ -168,6 +174,11 @@ impl<S> Peer<S> {
     #[inline]
     pub(crate) fn buffered(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.backlog.len())
+    }
+
+    /// Bytes that are held for it, input and output.
+    pub(crate) fn held(&self) -> usize {
+        self.input_held + self.waiting.as_ref().map_or(0, |waiting| waiting.held())
     }
 
     /// When the timer has to look at this connection, if ever.

@@ -161,12 +161,17 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self
     }
 
+    /// Tells batches how long their turn has taken.
+    pub(super) fn set_clock(&mut self, clock: impl Fn() -> Millis + 'static) {
+        self.peers.quota.set_clock(clock);
+    }
+
     /// Turns until the server has drained.
     pub(super) fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(EVENTS);
         let mut end = Duration::ZERO;
         let started = self.started;
-        self.peers.quota.set_clock(move || Millis::from(started.elapsed()));
+        self.set_clock(move || Millis::from(started.elapsed()));
         while !self.is_over() {
             match self.poll.poll(&mut events, self.poll_timeout(Millis::from(end))) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
@@ -728,6 +733,16 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     #[cfg(test)]
     pub(super) fn deadline_count(&self) -> usize {
         self.peers.deadline_count()
+    }
+
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.peers.held()
+    }
+
+    #[cfg(test)]
+    pub(super) const fn is_draining(&self) -> bool {
+        self.drain.is_some()
     }
 
     pub(super) fn is_over(&self) -> bool {

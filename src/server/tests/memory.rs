@@ -162,6 +162,35 @@ fn heads_count_against_the_budget() {
 }
 
 #[test]
+fn shedding_ranks_by_what_is_held_and_not_by_what_waits() {
+    let mut world = World::new(|config| {
+        config.max_buffered_bytes = 16 * MIB;
+        config.limits.max_message_size = 16 * MIB;
+    });
+    // Four have nearly taken a long message, which is held to its last byte.
+    let slow: Vec<_> = (0..4)
+        .map(|_| {
+            let client = world.open();
+            client.script.set_full(true);
+            world.sends(&client, &[frame(0x02, &[1; 600_000]), frame(0x80, &vec![1; 3 * MIB])].concat());
+            let _ = world.takes(&client, 3 * MIB + 500_000);
+            client
+        })
+        .collect();
+    let other = world.open();
+    assert!(world.buffered(&other) > 14 * MIB, "held whole");
+    let honest = world.open();
+    world.sends(&honest, &frame(0x02, &[2; 3 * MIB]));
+    assert!(
+        !honest.script.is_dropped() && honest.script.take_written().is_empty(),
+        "an honest one goes first"
+    );
+    let gone = slow.iter().filter(|it| it.script.is_dropped()).count();
+    assert_eq!(gone, 1, "one of those who hold most is enough");
+    world.finish();
+}
+
+#[test]
 fn who_is_shed_at_the_end_of_a_turn_is_answered_in_it() {
     let mut world = World::new(|config| config.max_buffered_bytes = 100_000);
     let slow = world.open();

@@ -8,6 +8,7 @@
 //! - `doors.rs`: accepts that fail, storms of clients, caps.
 //! - `time.rs`: every deadline, one millisecond before and at it.
 //! - `pressure.rs`: slow peers, and what is held for them.
+//! - `turns.rs`: what one turn does at most.
 //! - `memory.rs`: what peers can make the server hold.
 //! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
 //! - `stages.rs`: every way to send, to a connection in every stage.
@@ -47,6 +48,8 @@ mod several;
 mod stages;
 #[cfg(test)]
 mod time;
+#[cfg(test)]
+mod turns;
 mod watching;
 #[cfg(test)]
 mod wire;
@@ -541,6 +544,11 @@ impl World {
         self.recorder.0.stats.take();
         self.sends(by, &frame(0x8A, b""));
         self.recorder.0.stats.get()
+    }
+
+    /// Bytes that are held for all, without a turn.
+    fn held(&self) -> usize {
+        self.event_loop.held()
     }
 
     fn buffered(&mut self, by: &Client) -> usize {

@@ -1,0 +1,236 @@
+//! What one turn does at most, whatever few bytes, commands, timers and endings ask for.
+
+use std::{cell::Cell, rc::Rc};
+
+use super::*;
+
+/// How many receivers the scenarios have, and how long a message to all is: 20 of them make a batch's quota.
+const RECEIVERS: usize = 25;
+const LEN: usize = 3900;
+/// More than one turn queues for receivers that take nothing.
+const TURN: usize = 12 * 1024 * 1024;
+
+/// Receivers that take nothing.
+fn deaf(world: &mut World) -> Vec<Client> {
+    let receivers: Vec<_> = (0..RECEIVERS).map(|_| world.open()).collect();
+    receivers.iter().for_each(|it| it.script.set_full(true));
+    receivers
+}
+
+/// A world in which each message is sent to all, with much room for each.
+fn room() -> World {
+    let world = World::new(|config| config.max_backpressure = 1 << 30);
+    world.on_message(|ws, _| {
+        ws.broadcast(&[b'x'; LEN]);
+    });
+    world
+}
+
+#[test]
+fn a_batch_that_queues_much_for_others_is_cut() {
+    let mut world = room();
+    let receivers = deaf(&mut world);
+    let speaker = world.open();
+    speaker.script.will_read(&frame(0x81, b"x").repeat(1000));
+    let held = world.held();
+    world.turn(&[ready(speaker.index, true, false, false)]);
+    let first = world.heard();
+    assert!((10..100).contains(&first), "{first} messages in the first turn");
+    assert!(world.held() - held < TURN);
+    let mut turns = 1;
+    while world.poll_timeout() == Some(Duration::ZERO) {
+        let heard = world.heard();
+        world.turn(&[]);
+        turns += 1;
+        assert!(world.heard() - heard < 100, "{} in one turn", world.heard() - heard);
+    }
+    assert_eq!(world.heard(), 1000);
+    assert!(turns > 10, "{turns} turns");
+    assert_eq!(world.takes_all(&receivers[0]).len(), 1000 * (LEN + 4));
+    world.finish();
+}
+
+#[test]
+fn input_that_was_cut_keeps_its_order() {
+    let mut world = World::new(|config| config.max_backpressure = 1 << 30);
+    let receivers = deaf(&mut world);
+    world.on_message(|ws, message| {
+        ws.broadcast(&message.as_bytes().repeat(1000));
+    });
+    let speaker = world.open();
+    let texts: Vec<_> = (0..200).map(|it| format!("{it:04}").into_bytes()).collect();
+    let (early, late) = texts.split_at(150);
+    speaker.script.will_read(&early.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<_>>());
+    world.turn(&[ready(speaker.index, true, false, false)]);
+    assert!(world.heard() < 150);
+    // What comes meanwhile, and the end, wait behind it.
+    speaker.script.will_read(&late.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<_>>());
+    world.half_closes(&speaker);
+    assert_eq!(*world.recorder.0.messages.borrow(), texts);
+    let expected: Vec<u8> = texts.iter().flat_map(|it| served(0x82, &it.repeat(1000))).collect();
+    assert!(world.takes_all(&receivers[3]) == expected);
+    world.finish();
+}
+
+#[test]
+fn costly_connections_wait_for_each_other_and_no_other_waits() {
+    let mut world = room();
+    let _receivers = deaf(&mut world);
+    let speakers: Vec<_> = (0..30).map(|_| world.open()).collect();
+    let other = world.open();
+    for speaker in &speakers {
+        speaker.script.will_read(&frame(0x81, b"x").repeat(50));
+    }
+    let mut events: Vec<_> = speakers.iter().map(|it| ready(it.index, true, false, false)).collect();
+    world.turn(&events);
+    events.push(ready(other.index, true, false, false));
+    for _ in 0..10 {
+        let heard = world.heard();
+        other.script.will_read(&frame(0x89, b"?"));
+        world.turn(&events);
+        let written = other.script.take_written();
+        assert!(written.windows(3).any(|it| it == served(0x8A, b"?")), "the pong is among the messages");
+        assert!((1..400).contains(&(world.heard() - heard)), "{}", world.heard() - heard);
+    }
+    world.settle();
+    assert_eq!(world.heard(), 30 * 50, "each has its turn");
+    world.finish();
+}
+
+#[test]
+fn a_batch_of_slow_hooks_is_cut_by_the_clock() {
+    let mut world = World::new(|_| {});
+    let (speaker, other) = (world.open(), world.open());
+    let now = Rc::new(Cell::new(0));
+    world.event_loop.set_clock({
+        let now = Rc::clone(&now);
+        move || Millis(now.get())
+    });
+    world.on_message(move |_, _| now.set(now.get() + 1));
+    speaker.script.will_read(&frame(0x81, b"x").repeat(1000));
+    world.turn(&[ready(speaker.index, true, false, false)]);
+    assert!((10..100).contains(&world.heard()), "{}", world.heard());
+    other.script.will_read(&frame(0x89, b"?"));
+    world.turn(&[ready(other.index, true, false, false)]);
+    assert_eq!(other.script.take_written(), served(0x8A, b"?"));
+    world.settle();
+    assert_eq!(world.heard(), 1000);
+    world.finish();
+}
+
+#[test]
+fn commands_of_other_threads_are_done_in_shares() {
+    let mut world = World::new(|config| config.max_backpressure = 1 << 30);
+    let receivers = deaf(&mut world);
+    let held = world.held();
+    for number in 0..1000_u32 {
+        world.handle.broadcast(&number.to_be_bytes().repeat(1000)[..]).unwrap();
+    }
+    world.turn(&[ready(WAKER.0, true, false, false)]);
+    assert!(world.held() - held < TURN);
+    world.settle();
+    let expected: Vec<u8> =
+        (0..1000_u32).flat_map(|it| served(0x82, &it.to_be_bytes().repeat(1000))).collect();
+    assert!(world.takes_all(&receivers[7]) == expected);
+    world.finish();
+}
+
+#[test]
+fn a_shutdown_comes_after_what_was_asked_for_before_it() {
+    let mut world = room();
+    let receivers = deaf(&mut world);
+    for _ in 0..1000 {
+        world.handle.broadcast(&[b'y'; LEN][..]).unwrap();
+    }
+    world.handle.shutdown();
+    let (mut turns, mut later) = (0, 0);
+    world.turn(&[ready(WAKER.0, true, false, false)]);
+    while world.endings().is_empty() && world.poll_timeout() == Some(Duration::ZERO) {
+        // A thread that is never silent does not put it off.
+        for _ in 0..5 {
+            later += usize::from(world.handle.broadcast(&[b'z'; LEN][..]).is_ok());
+        }
+        world.turn(&[]);
+        turns += 1;
+        assert!(turns < 1000, "the shutdown never comes");
+        if world.event_loop.is_draining() {
+            break;
+        }
+    }
+    assert!(turns > 10 && later > 0);
+    world.settle();
+    let written = world.takes_all(&receivers[0]);
+    let before = served(0x82, &[b'y'; LEN]).repeat(1000);
+    assert!(written.starts_with(&before), "{}", written.len());
+    assert!(written.ends_with(&served(0x88, b"\x03\xe9server is shutting down")));
+    world.finish();
+}
+
+#[test]
+fn tasks_that_are_due_together_are_run_in_shares() {
+    let mut world = World::new(|config| config.max_backpressure = 1 << 30);
+    let _receivers = deaf(&mut world);
+    let other = world.open();
+    let ran = Rc::new(Cell::new(0));
+    world.on_message({
+        let ran = Rc::clone(&ran);
+        move |ws, _| {
+            for _ in 0..500 {
+                let ran = Rc::clone(&ran);
+                ws.all().after(Duration::from_millis(10), move |all| {
+                    ran.set(ran.get() + 1);
+                    all.broadcast(&[b't'; LEN]);
+                });
+            }
+        }
+    });
+    world.sends(&other, &frame(0x81, b"set them"));
+    world.now += 10;
+    world.turn(&[]);
+    assert!((10..100).contains(&ran.get()), "{}", ran.get());
+    world.settle();
+    assert_eq!(ran.get(), 500);
+    world.finish();
+}
+
+#[test]
+fn the_ends_of_many_are_told_in_shares() {
+    let mut world = World::new(|config| config.max_backpressure = 1 << 30);
+    world.recorder.0.on_close.replace(Some(Box::new(|ws| drop(ws.broadcast(&[b'f'; LEN])))));
+    let _receivers = deaf(&mut world);
+    let guests: Vec<_> = (0..400).map(|_| world.open()).collect();
+    for guest in &guests {
+        guest.script.set_full(true);
+        guest.script.reset();
+    }
+    let events: Vec<_> = guests.iter().map(|it| ready(it.index, true, true, true)).collect();
+    world.turn(&events);
+    let told = world.endings().len();
+    assert!((1..300).contains(&told), "{told}");
+    world.settle();
+    assert_eq!(world.endings().len(), 400);
+    assert!(guests.iter().all(|it| it.script.is_dropped()));
+    world.finish();
+}
+
+#[test]
+fn what_few_bytes_cause_stays_near_the_budget() {
+    const BUDGET: usize = 20 * 1024 * 1024;
+    let mut world = World::new(|config| config.max_buffered_bytes = BUDGET);
+    world.recorder.0.on_close.replace(Some(Box::new(|ws| drop(ws.broadcast(&[b'f'; LEN])))));
+    let (peak, other) = (Rc::new(Cell::new(0)), world.open());
+    let guests: Vec<_> = (0..600).map(|_| world.open()).collect();
+    guests.iter().for_each(|it| it.script.set_full(true));
+    world.on_message({
+        let peak = Rc::clone(&peak);
+        move |ws, _| {
+            ws.broadcast(&[b'x'; LEN]);
+            peak.set(peak.get().max(ws.all().stats().buffered_bytes));
+        }
+    });
+    world.sends(&other, &frame(0x81, b"x").repeat(500));
+    assert_eq!(world.heard(), 500);
+    assert!(peak.get() > BUDGET as u64 / 2, "the budget was never neared: {}", peak.get());
+    assert!(peak.get() < BUDGET as u64 * 12 / 10, "{} of {BUDGET}", peak.get());
+    world.finish();
+}
