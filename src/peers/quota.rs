@@ -10,7 +10,7 @@ use super::deadlines::Millis;
 /// How many bytes one batch may queue before the rest of its input waits.
 const PER_BATCH: u64 = 2 * 1024 * 1024;
 /// How many bytes one turn may queue before costly connections wait for the next turn.
-const PER_TURN: u64 = 8 * 1024 * 1024;
+const PER_TURN: u64 = 4 * 1024 * 1024;
 /// How long a turn may take before a batch is cut.
 const TURN_TIME: Duration = Duration::from_millis(5);
 /// How many steps (frames, commands, tasks) are taken between two looks at the clock.
@@ -169,7 +169,7 @@ mod tests {
     fn a_turn_is_used_up_by_all_its_batches() {
         let mut quota = Quota::default();
         quota.begin_turn(Millis(0));
-        for _ in 0..8 {
+        for _ in 0..4 {
             assert!(!quota.is_turn_used_up());
             quota.begin_batch();
             quota.count_message(1024 * 1024);

@@ -14,9 +14,9 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Echoes; the first message that says so has a thread broadcast 900 bytes 200,000 times.
+/// Echoes; the first message that says so has a thread broadcast 900 bytes 20,000 times, and then answers.
 fn broadcaster() -> io::Result<()> {
-    const BROADCASTS: usize = 200_000;
+    const BROADCASTS: usize = 20_000;
     let mut server = Server::bind("127.0.0.1:0")?;
     server = server.configure(|config| config.max_buffered_bytes = 64 * 1024 * 1024);
     let handle = server.handle();
@@ -26,13 +26,14 @@ fn broadcaster() -> io::Result<()> {
             ws.send(message);
             return;
         }
-        let handle = handle.clone();
+        let (handle, id) = (handle.clone(), ws.id());
         thread::spawn(move || {
             for _ in 0..BROADCASTS {
                 while handle.broadcast(&[b'b'; 900]) == Err(HandleError::Full) {
                     thread::sleep(Duration::from_millis(1));
                 }
             }
+            handle.send(id, "done")
         });
     });
     server.run()
