@@ -196,7 +196,9 @@ fn tasks_that_are_due_together_are_run_in_shares() {
 #[test]
 fn the_ends_of_many_are_told_in_shares() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
-    world.recorder.0.on_close.replace(Some(Box::new(|ws| drop(ws.broadcast(&[b'f'; LEN])))));
+    world.recorder.0.on_close.replace(Some(Box::new(|ws| {
+        ws.broadcast(&[b'f'; LEN]);
+    })));
     let _receivers = deaf(&mut world);
     let guests: Vec<_> = (0..400).map(|_| world.open()).collect();
     for guest in &guests {
@@ -217,7 +219,9 @@ fn the_ends_of_many_are_told_in_shares() {
 fn what_few_bytes_cause_stays_near_the_budget() {
     const BUDGET: usize = 20 * 1024 * 1024;
     let mut world = World::new(|config| config.max_buffered_bytes = BUDGET);
-    world.recorder.0.on_close.replace(Some(Box::new(|ws| drop(ws.broadcast(&[b'f'; LEN])))));
+    world.recorder.0.on_close.replace(Some(Box::new(|ws| {
+        ws.broadcast(&[b'f'; LEN]);
+    })));
     let (peak, other) = (Rc::new(Cell::new(0)), world.open());
     let guests: Vec<_> = (0..600).map(|_| world.open()).collect();
     guests.iter().for_each(|it| it.script.set_full(true));
