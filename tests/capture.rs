@@ -821,6 +821,61 @@ fn a_refusal_with_a_body_is_explained_to_its_end() {
 }
 
 #[test]
+fn each_option_counts_for_each_kind_of_input() {
+    let directory = Directory::new("kinds");
+    fs::create_dir_all(directory.path()).unwrap();
+    let hello = frame(TEXT, b"Hello");
+    let capture = pcap(&[packet(true, 1, ACK, &hello)]);
+    let hex = |bytes: &[u8]| bytes.iter().map(|it| format!("{it:02x}")).collect::<String>();
+    let file = |name: &str, content: &[u8]| {
+        let path = format!("{}/{name}", directory.path());
+        fs::write(&path, content).unwrap();
+        path
+    };
+    let (raw, pcap) = (file("raw", &hello), file("pcap", &capture));
+    let (raw_in_hex, pcap_in_hex) =
+        (file("raw.txt", hex(&hello).as_bytes()), file("pcap.txt", hex(&capture).as_bytes()));
+    let (words, pcap_words) = (hex(&hello), hex(&capture));
+    // How each kind is given, and whether it is a capture.
+    let kinds: [(&str, &str, bool); 9] = [
+        ("\"$1\"", &words, false),
+        ("\"$1\"", &raw, false),
+        ("--file \"$1\"", &raw_in_hex, false),
+        ("- < \"$1\"", &raw, false),
+        ("< \"$1\"", &raw_in_hex, false),
+        ("\"$1\"", &pcap, true),
+        ("--file \"$1\"", &pcap_in_hex, true),
+        ("- < \"$1\"", &pcap, true),
+        ("\"$1\"", &pcap_words, true),
+    ];
+    for (input, given, is_capture) in kinds {
+        let decode = |options: &str| {
+            let line = format!("\"$0\" decode {options} {input}");
+            let mut shell = std::process::Command::new("sh");
+            shell.args(["-c", &line, BINARY_PATH, given]).env_remove("RUST_LOG");
+            let output = shell.output().unwrap();
+            (text(&output.stdout), output.status.code())
+        };
+        let (told, status) = decode("");
+        assert!(status == Some(0) && told.contains("client, byte 0: text, 5 bytes"), "{input}: {told}");
+        let (told, status) = decode("--max-message-size 4");
+        assert!(status == Some(1) && told.contains("a text frame breaks §10.4"), "{input}: {told}");
+        let (told, status) = decode("--json");
+        assert!(status == Some(0) && told.lines().all(|it| it.starts_with('{')), "{input}: {told}");
+        let (told, status) = decode("--json --max-message-size 4");
+        assert!(status == Some(1) && told.contains(r#""section":"§10.4""#), "{input}: {told}");
+        let (told, status) = decode("--client");
+        assert!(status == Some(0) && told.contains("client, byte 0: text, 5 bytes"), "{input}: {told}");
+        let (told, status) = decode("--server");
+        assert!(status == Some(1) && told.contains("a server must not mask its frames"), "{input}: {told}");
+        assert_eq!(decode("--handshake").1, Some(if is_capture { 2 } else { 1 }), "{input}");
+        // Hex is base64 of something else; bytes are none.
+        let is_hex = [&words, &raw_in_hex, &pcap_in_hex, &pcap_words].contains(&&given.to_owned());
+        assert_eq!(decode("--base64").1 == Some(2), !is_hex, "{input}");
+    }
+}
+
+#[test]
 fn a_capture_is_explained_in_little_memory() {
     // 400,000 pings in one segment: over a hundred MiB, if all their explanations are held at once.
     let segment = packet(false, 1, ACK, &[0x89, 0].repeat(400_000));

@@ -332,6 +332,84 @@ fn decode_prints_one_object_a_line_and_knows_the_limit() {
     assert_eq!(lines[1].split(',').next(), Some(r#"{"kind":"end""#));
 }
 
+#[test]
+fn decode_reads_each_spelling_of_a_file_or_names_it() {
+    // §5.7
+    let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
+    let wanted = decode(&["81 85 37 fa 21 3d 7f 9f 4d 51 58"]);
+    let utf16 = |text: &str| -> Vec<u8> {
+        [&[0xFF, 0xFE][..], &text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>()].concat()
+    };
+    let read: [&[u8]; 8] = [
+        hello,
+        b"818537fa213d7f9f4d5158\n",
+        b"\xef\xbb\xbf818537fa 213d7f9f 4d5158\r\n",
+        b"\xef\xbb\xbf\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+        b"00000000: 8185 37fa 213d 7f9f 4d51 58              ..7.!=..MQX\n",
+        b"00000000  81 85 37 fa 21 3d 7f 9f  4d 51 58                 |..7.!=..MQX|\n0000000b\n",
+        &utf16("818537fa213d7f9f4d5158\r\n"),
+        &utf16("00000000: 8185 37fa 213d 7f9f 4d51 58              ..7.!=..MQX\r\n"),
+    ];
+    for content in read {
+        assert_eq!(pipe(&["decode"], content), wanted, "{}", content.escape_ascii());
+        let file = File::new("spelled", content);
+        assert_eq!([&[&*file.0][..], &["--file", &file.0]].map(decode), [wanted.clone(), wanted.clone()]);
+    }
+    let refused: [(&[u8], &str); 9] = [
+        (b"gYU3+iE9f59NUVg=\n", "try --base64"),
+        (b"hello world\n", "this is text"),
+        (b"\xef\xbb\xbfhello", "this is text"),
+        (b"\x1f\x8b\x08\0\0\0\0\0", "compressed by gzip: unpack it first, as in 'gunzip -c FILE"),
+        (b"\x28\xb5\x2f\xfd\0", "compressed by zstd"),
+        (b"PK\x03\x04\0", "compressed by zip"),
+        (b"1f8b0800", "compressed by gzip"),
+        (b"\xff\xfe\0\xd8\0\xd8", "UTF-16"),
+        (b"", "nothing to decode"),
+    ];
+    for (content, told) in refused {
+        let file = File::new("refused", content);
+        let output = run(&["decode", &file.0]);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(told) && text.lines().count() == 1, "{}: {text}", content.escape_ascii());
+        assert!(output.stdout.is_empty());
+    }
+    // Who says whose the bytes are is believed; so is a request.
+    let (text, status) = pipe(&["decode", "--client"], b"hello world\n");
+    assert!(text.contains("a text frame breaks") || text.contains("breaks §5"), "{text}");
+    assert_eq!(status, Some(1));
+    let (text, _) = pipe(&["decode"], b"\xef\xbb\xbfPOST / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(text.contains("answer      HTTP/1.1 405 Method Not Allowed"), "{text}");
+}
+
+#[test]
+fn decode_says_what_is_wrong_with_its_words() {
+    let file = File::new("a", b"8900");
+    let directory = env!("CARGO_TARGET_TMPDIR");
+    let cases: [(&[&str], &str); 9] = [
+        (&["nosuch.pcap"], "there is no file of that name"),
+        (&["--base64", "nosuch.pcap"], "there is no file of that name"),
+        (&[directory], "directory"),
+        (&["--file", directory], "directory"),
+        (&[&file.0, &file.0], "decode takes one file"),
+        (&[&file.0, "8900"], "decode takes one file"),
+        (&["--file", &file.0, "8900"], "either --file or bytes"),
+        (&["--file", "a", "--file", "b"], "--file can be given only once"),
+        (&["--client", "--server", "8900"], "--client or --server can be given only once"),
+    ];
+    for (args, told) in cases {
+        let output = run(&[&["decode"], args].concat());
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.contains(told) && text.lines().count() == 1, "{args:?}: {text}");
+    }
+    let output = run(&["decode", "gYU3+iE9f59NUVg="]);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("it may be base64: try --base64"));
+    // A pipe has a name, too.
+    let output = shell("\"$0\" decode /dev/stdin < \"$1\"", &file.0);
+    assert!(String::from_utf8(output.stdout).unwrap().contains("server, byte 0: ping"));
+}
+
 /// Runs a command line of the shell to its end, with the binary as `$0` and a file as `$1`.
 fn shell(line: &str, file: &str) -> Output {
     let mut shell = Command::new("sh");

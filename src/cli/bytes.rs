@@ -1,4 +1,4 @@
-//! How bytes are written down: hex in its many spellings, and base64.
+//! How bytes are written down: hex in its many spellings, dumps of it, and base64.
 //!
 //! This file knows spellings. It refuses to know what the bytes mean.
 
@@ -14,6 +14,35 @@ pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
         bytes.extend(digits.as_bytes().chunks_exact(2).map(|pair| nibble(pair[0]) << 4 | nibble(pair[1])));
     }
     Ok(bytes)
+}
+
+/// Reads what `xxd`, `hexdump -C`, `od -A x -t x1` and Wireshark print: in each line how many bytes come before it,
+/// then bytes in hex, then perhaps what they look like. `None` if this is no such dump, or if lines are missing.
+pub(super) fn from_dump(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // One blank after the offset could be the next byte's: then only a closing offset tells.
+    let (mut is_sure, mut is_closed) = (false, false);
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (offset, rest) = line.split_at(line.find([':', ' ']).unwrap_or(line.len()));
+        if is_closed || offset.len() < 4 || usize::from_str_radix(offset, 16) != Ok(bytes.len()) {
+            return None;
+        }
+        is_closed = rest.is_empty();
+        is_sure |= rest.starts_with(':') || rest.starts_with("  ");
+        bytes.extend(from_hex(hex_column(rest)).ok()?);
+    }
+    (is_sure || is_closed && !bytes.is_empty()).then_some(bytes)
+}
+
+/// The bytes in a line of a dump behind its offset, without what they look like.
+fn hex_column(rest: &str) -> &str {
+    let (rest, gap) = match rest.strip_prefix(':') {
+        // xxd has groups with one blank between.
+        Some(rest) => (rest, "  "),
+        None => (rest.split('|').next().unwrap_or_default(), "   "),
+    };
+    let rest = rest.trim();
+    rest.split(gap).next().unwrap_or_default()
 }
 
 /// The value of a hex digit, which it is.
@@ -67,6 +96,29 @@ mod tests {
         assert_eq!(from_hex(" "), Ok(vec![]));
         for text in ["8", "81 5", "8g", "hello", "ß1", "0x"] {
             assert_eq!(from_hex(text).is_err(), text != "0x", "{text}");
+        }
+    }
+
+    #[test]
+    fn dumps_are_read_without_what_the_bytes_look_like() {
+        let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58abcdefg";
+        for dump in [
+            "00000000: 8185 37fa 213d 7f9f 4d51 5861 6263 6465  ..7.!=..MQXabcde\n00000010: 6667                                     fg\n",
+            "00000000  81 85 37 fa 21 3d 7f 9f  4d 51 58 61 62 63 64 65  |..7.!=..MQXabcde|\n\
+             00000010  66 67                                             |fg|\n00000012\n",
+            "000000 81 85 37 fa 21 3d 7f 9f 4d 51 58 61 62 63 64 65\n000010 66 67\n000012\n",
+            "0000   81 85 37 fa 21 3d 7f 9f 4d 51 58 61 62 63 64 65   ..7.!=..MQXabcde\r\n0010   66 67   fg\r\n",
+        ] {
+            assert_eq!(from_dump(dump).as_deref(), Some(&hello[..]), "{dump}");
+        }
+        // Letters that could be hex.
+        assert_eq!(from_dump("00000000: 6162 6364  abcd\n").as_deref(), Some(&b"abcd"[..]));
+        // A line is missing or was left out; no offsets; nothing at all.
+        let missing = "00000000: 8185\n00000010: 6667\n";
+        for text in
+            [missing, "00000000  00 00\n*\n00000020\n", "8185 37fa\n213d\n", "0000 8105\n", "0000\n", ""]
+        {
+            assert_eq!(from_dump(text), None, "{text}");
         }
     }
 

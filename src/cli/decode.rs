@@ -1,15 +1,9 @@
 //! The command `decode`: bytes in, and what they mean, as text or as JSON.
 //!
-//! This file knows where the bytes come from and whose they are. What they mean is the library's business, and how
-//! they are written down that of `bytes.rs`.
+//! This file knows whose the bytes are. What they mean is the library's business, and where they come from that of
+//! `decode_input.rs`.
 
-use std::{
-    ffi::OsString,
-    fs,
-    io::{self, IsTerminal, Read},
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use lexopt::{
     Arg::{Long, Short, Value},
@@ -23,7 +17,9 @@ use wirehook::{
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
     args::of_option,
-    bytes, capture, complain, decode_capture,
+    capture::{self, Beginning},
+    complain, decode_capture,
+    decode_input::Input,
     explain::{self, Form},
     stdout::Stdout,
     units::Size,
@@ -35,27 +31,26 @@ Explains frames and handshakes: each byte, each bit, the rule that is kept or br
 Usage: wirehook decode [OPTIONS] [HEX... | FILE | -]
 
 The bytes are given as hex (81 05, 8105, 0x81 0x05, 81:05), or they are read from a file or, for '-', from
-standard input, which have them as they are or as hex. Of a capture (pcapng, pcap) every
-connection is explained, both sides.
+standard input, which have them as they are, as hex, or as xxd and hexdump -C print them. Of a capture
+(pcapng, pcap) every connection is explained, both sides.
 
   --base64                  they are written in base64
   --file PATH               read this file
   --handshake               they begin with a request or a response; found out by itself where they
                             begin with 'GET ' or 'HTTP/1.'
-  --client, --server        who has sent them  [by the MASK bit of the first frame]
+  --client, --server        who has sent them, or in a capture without a SYN has sent the first
+                            [by the MASK bit of the first frame]
   --max-message-size SIZE   the limit of the server that they are sent to  [1M]
   --json                    print one JSON object a line
   -h, --help                this
 
-Exits with 0 if no rule is broken, with 1 if one is, with 2 if the arguments make no sense.
+Exits with 0 if no rule is broken, with 1 if one is, with 2 if there is nothing to explain or the output is lost.
 ";
 
 /// What the arguments ask for.
 #[derive(Debug, Default)]
 pub(super) struct Options {
-    words: Vec<OsString>,
-    file: Option<PathBuf>,
-    is_base64: bool,
+    input: Input,
     is_handshake: bool,
     side: Option<Side>,
     is_json: bool,
@@ -68,25 +63,35 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
     while let Some(arg) = parser.next()? {
         match arg {
             Short('h') | Long("help") => return Ok(None),
-            Long("base64") => options.is_base64 = true,
-            Long("file") => options.file = Some(parser.value()?.into()),
+            Long("base64") => options.input.is_base64 = true,
+            Long("file") => set_once(&mut options.input.file, parser.value()?.into(), "--file")?,
             Long("handshake") => options.is_handshake = true,
-            Long("client") => options.side = Some(Side::Client),
-            Long("server") => options.side = Some(Side::Server),
+            Long("client") => set_once(&mut options.side, Side::Client, "--client or --server")?,
+            Long("server") => set_once(&mut options.side, Side::Server, "--client or --server")?,
             Long("json") => options.is_json = true,
             Long("max-message-size") => {
                 let size = of_option("max-message-size", parser.value()?.parse::<Size>());
                 options.limits.max_message_size = size?.0;
             }
-            Value(word) => options.words.push(word),
+            Value(word) => options.input.words.push(word),
             _ => return Err(arg.unexpected()),
         }
     }
+    options.input.is_sure = options.is_handshake || options.side.is_some();
     Ok(Some(options))
 }
 
+/// Sets what can be said once. To say the same again changes nothing.
+fn set_once<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result<(), String> {
+    if place.as_ref().is_some_and(|it| *it != value) {
+        return Err(format!("{name} can be given only once"));
+    }
+    *place = Some(value);
+    Ok(())
+}
+
 pub(super) fn run(options: &Options) -> ExitCode {
-    match options.bytes() {
+    match options.input.bytes() {
         Ok(bytes) if bytes.is_empty() => complain(&"nothing to decode (try decode --help)", EXIT_USAGE),
         Ok(bytes) if capture::is_capture(&bytes) => options.show_capture(&bytes),
         Ok(bytes) => show(options, &bytes),
@@ -102,51 +107,6 @@ impl Options {
         let form = if self.is_json { Form::Json } else { Form::Text };
         decode_capture::run(bytes, form, &self.limits, self.side)
     }
-
-    /// The bytes, wherever they are.
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        if let Some(path) = &self.file {
-            return self.bytes_of_file(path);
-        }
-        match &self.words[..] {
-            [] if io::stdin().is_terminal() => Ok(Vec::new()),
-            [] => self.bytes_of_stdin(),
-            [word] if word == "-" => self.bytes_of_stdin(),
-            [word] if Path::new(word).is_file() => self.bytes_of_file(Path::new(word)),
-            words => {
-                let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
-                self.bytes_of_text(&words.join(" "))
-            }
-        }
-    }
-
-    fn bytes_of_file(&self, path: &Path) -> Result<Vec<u8>, String> {
-        let content = fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        self.bytes_of_content(content)
-    }
-
-    fn bytes_of_stdin(&self) -> Result<Vec<u8>, String> {
-        let mut content = Vec::new();
-        io::stdin()
-            .read_to_end(&mut content)
-            .map_err(|error| format!("cannot read standard input: {error}"))?;
-        self.bytes_of_content(content)
-    }
-
-    /// Hex and base64 are read; anything else is the bytes themselves. No frame begins with a hex digit: its
-    /// reserved bits would be set.
-    fn bytes_of_content(&self, content: Vec<u8>) -> Result<Vec<u8>, String> {
-        match str::from_utf8(&content) {
-            Ok(text) if self.is_base64 => bytes::from_base64(text),
-            Ok(text) => Ok(bytes::from_hex(text).unwrap_or(content)),
-            Err(_) if self.is_base64 => Err("this is no base64".to_owned()),
-            Err(_) => Ok(content),
-        }
-    }
-
-    fn bytes_of_text(&self, text: &str) -> Result<Vec<u8>, String> {
-        if self.is_base64 { bytes::from_base64(text) } else { bytes::from_hex(text) }
-    }
 }
 
 /// Whose bytes they are, and whether they begin with a head.
@@ -160,8 +120,9 @@ struct Reading {
 
 impl Reading {
     fn of(options: &Options, bytes: &[u8]) -> Self {
-        let is_response = bytes.starts_with(b"HTTP/1.");
-        if options.is_handshake || is_response || bytes.starts_with(b"GET ") {
+        let beginning = Beginning::of(bytes);
+        if options.is_handshake || beginning.is_head() {
+            let is_response = beginning == Beginning::Response;
             let side = if is_response { Side::Server } else { Side::Client };
             return Self { side: options.side.unwrap_or(side), is_handshake: true, is_guessed: false };
         }

@@ -9,6 +9,7 @@ mod bytes;
 mod capture;
 mod decode;
 mod decode_capture;
+mod decode_input;
 mod echo;
 mod explain;
 #[cfg(any(test, fuzzing))]

@@ -240,6 +240,44 @@ fn pcapng_is_read_in_the_byte_order_and_the_units_that_it_names() {
     assert_eq!(time_of_hello(&big_endian_pcapng(0x7F, 1)), Ok(Duration::ZERO));
 }
 
+/// A packet with its time and its link layer.
+type Captured = (Duration, Link, Vec<u8>);
+
+/// The packets of a file, and the notes.
+fn packets_of(file: &[u8]) -> (Vec<Captured>, Vec<String>) {
+    let mut packets = Vec::new();
+    let notes = file::for_each_packet(file, |it| packets.push((it.at, it.link, it.bytes.to_vec())));
+    (packets, notes.unwrap_or_else(|problem| vec![problem]))
+}
+
+#[test]
+fn each_section_has_its_own_byte_order_and_interfaces() {
+    // Little-endian, Ethernet, in microseconds by default.
+    let section =
+        b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\x1c\0\0\0";
+    let interface = b"\x01\0\0\0\x14\0\0\0\x01\0\0\0\0\0\0\0\x14\0\0\0";
+    let packet = |interface: u8| {
+        let mut block =
+            b"\x06\0\0\0\x24\0\0\0\0\0\0\0\0\0\0\0\x40\x42\x0f\0\x04\0\0\0\x04\0\0\0abcd\x24\0\0\0".to_vec();
+        block[8] = interface;
+        block
+    };
+    let ethernet = [&section[..], interface, &packet(0)].concat();
+    let of_ethernet = (Duration::from_secs(1), Link::Ethernet, b"abcd".to_vec());
+    let others = [big_endian_pcapng(9, 3_500_000_000), big_endian_pcapng(3, 3500)];
+    let of_others = (Duration::from_millis(1500), Link::Ip, IPV4.to_vec());
+    let (packets, notes) = packets_of(&[&others[0][..], &ethernet, &others[1], &ethernet].concat());
+    assert_eq!(packets, [&of_others, &of_ethernet, &of_others, &of_ethernet].map(Captured::clone));
+    assert_eq!(notes, [""; 0]);
+    // An interface that only an earlier section has is none, and neither is the first without a description.
+    let without = [&section[..], &packet(0)].concat();
+    for last in [without, [&section[..], interface, &packet(1)].concat()] {
+        let two = [&section[..], interface, interface, &packet(1)].concat();
+        let (packets, notes) = packets_of(&[&two[..], &last].concat());
+        assert_eq!((packets, notes.len()), (vec![of_ethernet.clone()], 1), "{notes:?}");
+    }
+}
+
 #[test]
 fn a_file_that_is_written_begins_as_pcapng_does() {
     let (mut file, at) = (Vec::new(), Duration::new(1, 2));
