@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,6 +13,8 @@ use std::{
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
+
+use rustix::net::{self, AddressFamily, SocketType};
 
 use crate::{
     random::Random,
@@ -50,8 +52,16 @@ impl Client {
         Self::open_with(address, PATIENCE, &request)
     }
 
+    /// Connects from this address and opens.
+    pub(crate) fn open_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<Self> {
+        Self::open_on(connect_from(source, address)?, wire::REQUEST)
+    }
+
     fn open_with(address: SocketAddr, time: Duration, request: &str) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, time)?;
+        Self::open_on(TcpStream::connect_timeout(&address, time)?, request)
+    }
+
+    fn open_on(stream: TcpStream, request: &str) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -107,6 +117,14 @@ impl Client {
         self.say(FIN | CLOSE, &1000u16.to_be_bytes())?;
         self.expect(&Heard::Close(Some(1000)))
     }
+}
+
+/// A connection from an address of the loopback's other than 127.0.0.1.
+pub(crate) fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    net::bind(&socket, &SocketAddr::from((source, 0)))?;
+    net::connect(&socket, &address)?;
+    Ok(socket.into())
 }
 
 /// Fresh clients, one after the other, until it is stopped.

@@ -2,6 +2,7 @@
 //!
 //! This folder knows what an attacker does and how much harm is tolerated. One file per attack.
 
+mod ending_sockets;
 mod fan_out;
 mod stopped_process;
 mod timers;
@@ -15,5 +16,6 @@ pub(crate) const ATTACKS: Group = Group {
         ("broadcasts", fan_out::broadcasting_thread),
         ("stopped", stopped_process::stopped_process),
         ("timers", timers::idle_timer),
+        ("ending", ending_sockets::ending_sockets),
     ],
 };
