@@ -44,6 +44,12 @@ impl Leaving {
         self.finishing.len + self.lingering.len
     }
 
+    /// How many sockets an address has.
+    pub(super) fn len_of(&self, address: SocketAddr) -> usize {
+        let len_in = |sockets: &ByAddress| sockets.addresses.get(&Prefix::of(address)).map_or(0, |it| it.len);
+        len_in(&self.finishing) + len_in(&self.lingering)
+    }
+
     /// Notes that the stage of a socket has changed. `is_in` says whether a socket is in a stage now.
     pub(super) fn change(
         &mut self,

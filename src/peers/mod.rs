@@ -32,7 +32,7 @@ mod stream;
 mod timers;
 mod writing;
 
-use std::{collections::VecDeque, io, mem};
+use std::{collections::VecDeque, io, mem, net::SocketAddr};
 
 use log::debug;
 use mio::Token;
@@ -248,6 +248,11 @@ impl<S> Peers<S> {
     /// How many sockets only wait for their end.
     pub(crate) const fn leaving(&self) -> usize {
         self.leaving.len()
+    }
+
+    /// How many sockets of an address only wait for their end.
+    pub(crate) fn leaving_of(&self, address: SocketAddr) -> usize {
+        self.leaving.len_of(address)
     }
 
     /// Closes a socket that only waits for its end, so that there is room for another; whether there was one. It is one

@@ -586,7 +586,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         debug!("connection {id} from {address} accepted");
         self.peers.watch.tell(|observer| observer.connected(id, address));
         let verdict = self.peers.admit(id);
-        if self.is_crowded(verdict.is_err()) {
+        if self.is_crowded(address, verdict.is_err()) {
             self.peers.evict();
         }
         if let Err(error) = verdict {
@@ -594,11 +594,14 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
     }
 
-    /// Whether too many sockets only wait for their end for one more client, which is refused or not.
-    fn is_crowded(&self, is_refused: bool) -> bool {
-        let (live, leaving) = (self.peers.live(), self.peers.leaving());
-        let most = self.peers.config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
-        live + leaving > most || is_refused && leaving >= FAREWELLS
+    /// Whether too many sockets only wait for their end for one more client from this address, which is refused or not.
+    fn is_crowded(&self, address: SocketAddr, is_refused: bool) -> bool {
+        let (live, leaving, config) = (self.peers.live(), self.peers.leaving(), &self.peers.config);
+        let most = config.max_connections.map_or(usize::MAX, |max| max.saturating_add(FAREWELLS));
+        live + leaving > most
+            || is_refused && leaving >= FAREWELLS
+            // Without a cap it may be the address of a proxy, which has all clients.
+            || config.max_connections_per_address.is_some() && self.peers.leaving_of(address) >= FAREWELLS
     }
 
     /// Takes somebody in who asks for figures. It doesn't count as a client.

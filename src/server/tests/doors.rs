@@ -267,6 +267,15 @@ fn over_its_cap_an_address_is_answered_however_many_stay() {
     world.finish();
 }
 
+#[test]
+fn one_address_has_its_cap_and_256_ending_sockets() {
+    let mut world = World::new(|config| config.max_connections_per_address = Some(10));
+    // Some are let in and end, and most are refused: those who make room for others are of both kinds.
+    let staying: Vec<Client> = (0..1000).map(|_| world.refuse_from(ADDRESS)).collect();
+    assert!(staying.iter().filter(|it| !it.script.is_dropped()).count() <= 266);
+    world.finish();
+}
+
 #[cfg(unix)]
 #[test]
 fn without_a_free_descriptor_a_leaving_socket_makes_room() {
