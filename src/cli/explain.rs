@@ -23,8 +23,9 @@ use super::{
     output::{Notice, escape_controls},
 };
 
-use follow::Follower;
 use printer::Printer;
+
+pub(super) use follow::Follower;
 
 /// Bytes that may wait to be explained.
 const CAPACITY: usize = 4 << 20;

@@ -3,6 +3,8 @@
 //! This file knows where a head and a frame end. It refuses to judge: of bytes that are no frames it says that
 //! nothing can be explained any more.
 
+use std::mem;
+
 use wirehook::protocol::FrameHeader;
 
 /// What ends a head.
@@ -10,7 +12,7 @@ const HEAD_END: [u8; 4] = *b"\r\n\r\n";
 
 /// Follows one side of a connection, and knows what of it is left out.
 #[derive(Debug)]
-pub(super) struct Follower {
+pub(in super::super) struct Follower {
     at: At,
     /// Whether a message has begun and not ended (§5.4).
     in_message: bool,
@@ -18,6 +20,10 @@ pub(super) struct Follower {
     skipped: Option<u64>,
     /// Whether the last bytes began within a head.
     began_in_head: bool,
+    /// Frames that ended in the last bytes that are to be explained.
+    ended: u64,
+    /// Frames that ended in bytes that are left out, since that was last asked for.
+    missed: u64,
 }
 
 /// What the next byte belongs to.
@@ -37,16 +43,19 @@ const NEXT_HEADER: At = At::Header { bytes: [0; FrameHeader::MAX_LEN], len: 0 };
 
 impl Follower {
     /// Begins with a head.
-    pub(super) const fn new() -> Self {
-        Self { at: At::Head(0), in_message: false, skipped: None, began_in_head: true }
+    pub(in super::super) const fn new() -> Self {
+        Self { at: At::Head(0), in_message: false, skipped: None, began_in_head: true, ended: 0, missed: 0 }
     }
 
     /// The part of `bytes`, the next of this side, to explain next, and how many bytes are left out before it;
     /// `None` if no frame begins in them that can be explained after a gap.
-    pub(super) fn next_to_explain<'a>(&mut self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
+    pub(in super::super) fn next_to_explain<'a>(&mut self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
         self.began_in_head = matches!(self.at, At::Head(_));
-        let begins = self.follow(bytes);
+        let (begins, before, after) = self.follow(bytes);
+        self.ended = before + after;
         let Some(skipped) = &mut self.skipped else { return Some((0, bytes)) };
+        self.missed += before;
+        self.ended = after;
         match begins {
             Some(at) if at < bytes.len() => {
                 let before = *skipped + at as u64;
@@ -61,17 +70,29 @@ impl Follower {
     }
 
     /// Notes that the last `len` bytes, which end where this is now, are left out after all.
-    pub(super) fn skip(&mut self, len: u64) {
+    pub(in super::super) fn skip(&mut self, len: u64) {
         // What the two sides have agreed on stands in their heads.
         if self.began_in_head {
             self.at = At::Lost;
         }
         self.skipped = Some(len);
+        self.missed += mem::take(&mut self.ended);
     }
 
-    /// Goes to the end of `bytes`. Returns where the first frame begins that begins a message, or may.
-    fn follow(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut first = None;
+    /// Whether the last bytes began within a head: without it nothing can be explained.
+    pub(in super::super) const fn began_in_head(&self) -> bool {
+        self.began_in_head
+    }
+
+    /// Frames that are left out, since this was last asked for.
+    pub(in super::super) const fn take_missed(&mut self) -> u64 {
+        mem::replace(&mut self.missed, 0)
+    }
+
+    /// Goes to the end of `bytes`. Returns where the first frame begins that begins a message, or may, and how many
+    /// frames end before that place and after it.
+    fn follow(&mut self, bytes: &[u8]) -> (Option<usize>, u64, u64) {
+        let (mut first, mut before, mut after) = (None, 0, 0);
         let mut pos = 0;
         loop {
             if first.is_none() && self.may_begin_message() {
@@ -79,9 +100,12 @@ impl Follower {
             }
             let rest = &bytes[pos..];
             if rest.is_empty() || matches!(self.at, At::Lost) {
-                return first;
+                return (first, before, after);
             }
+            let was_in_head = matches!(self.at, At::Head(_));
             pos += self.step(rest);
+            let has_ended = matches!(self.at, At::Header { len: 0, .. }) && !was_in_head;
+            *if first.is_none() { &mut before } else { &mut after } += u64::from(has_ended);
         }
     }
 
@@ -199,6 +223,31 @@ mod tests {
             for size in [1, 3, 7, frames.len()] {
                 assert_eq!(goes_on_at(&frames, gap, size), expected, "{gap} bytes left out, in {size}s");
             }
+        }
+    }
+
+    #[test]
+    fn frames_that_are_left_out_are_counted() {
+        let ping = b"\x89\x81\0\0\0\0p";
+        for size in [1, 2, 7, 70] {
+            let mut follower = Follower::new();
+            follower.next_to_explain(HEAD);
+            let explained = &ping[..3];
+            follower.next_to_explain(explained);
+            // The rest of that ping, and three more, of which the last is explained in part at the earliest.
+            let rest = [&ping[3..], ping, ping].concat();
+            let mut pieces = rest.chunks(size);
+            follower.next_to_explain(pieces.next().unwrap_or_default());
+            follower.skip(size as u64);
+            let mut told = 0;
+            for piece in pieces {
+                if let Some((skipped, from_here)) = follower.next_to_explain(piece) {
+                    told += 1;
+                    follower.skip(skipped + from_here.len() as u64);
+                }
+            }
+            assert_eq!(follower.take_missed(), 3, "in pieces of {size}, {told} offered");
+            assert_eq!(follower.take_missed(), 0);
         }
     }
 

@@ -131,13 +131,25 @@ impl Traces {
         let Some(trace) = self.by_token.get_mut(token) else { return };
         let Some(number) = trace.sessions.iter().find(|it| it.id == id).map(|it| it.number) else { return };
         if !trace.window.has_room() {
-            trace.window.miss();
+            trace.window.miss(1);
             return;
         }
         trace.tell_missed(&self.handle);
         let (step, time) = (step(), trace.began.elapsed().as_secs_f64());
         let members = step.strip_prefix('{').unwrap_or(&step);
         trace.send(&self.handle, &format!(r#""time":{time:.6},"connection":{number},{members}"#));
+    }
+
+    /// Whether the page of this trace can be told something.
+    pub(super) fn has_room(&self, token: &str) -> bool {
+        self.by_token.get(token).is_some_and(|trace| trace.window.has_room())
+    }
+
+    /// Notes that so many steps are not told to the page of this trace.
+    pub(super) fn miss(&mut self, token: &str, count: u64) {
+        if let Some(trace) = self.by_token.get_mut(token) {
+            trace.window.miss(count);
+        }
     }
 
     /// The page says that it has seen everything up to this number.
@@ -161,7 +173,7 @@ impl Trace {
         let message = format!(r#"{{"n":{},{members}"#, self.window.next_number());
         match handle.send(self.page, &message) {
             Ok(()) => self.window.add(message.len()),
-            Err(_) => self.window.miss(),
+            Err(_) => self.window.miss(1),
         }
     }
 }

@@ -10,7 +10,7 @@ use wirehook::{
     explain::{Explainer, Side, Step},
 };
 
-use super::{token_of, traces::Traces};
+use super::{super::explain::Follower, token_of, traces::Traces};
 
 /// So many bytes are explained at once: a small frame is 2 bytes, and much more than that when it is explained.
 const PIECE_LEN: usize = 4096;
@@ -28,6 +28,8 @@ struct Watched {
     /// Whose it is, once a request has told.
     token: Option<String>,
     explainer: Explainer,
+    client: Follower,
+    server: Follower,
 }
 
 impl Watcher {
@@ -37,18 +39,53 @@ impl Watcher {
 
     fn hear(&mut self, id: ConnId, side: Side, bytes: &[u8]) {
         let Some(watched) = self.connections.get_mut(&id) else { return };
-        for piece in bytes.chunks(PIECE_LEN) {
-            for step in watched.explainer.explain(side, piece) {
-                if !watched.is_shown(id, &step, &self.traces) {
-                    self.connections.remove(&id);
-                    return;
-                }
-            }
+        let is_anybodys = bytes.chunks(PIECE_LEN).all(|piece| watched.hear(id, side, piece, &self.traces));
+        if is_anybodys {
+            watched.tell_missed(side, &mut self.traces.borrow_mut());
+        } else {
+            self.connections.remove(&id);
         }
     }
 }
 
 impl Watched {
+    /// Explains a piece to the page that the connection belongs to; whether it belongs to any. What a page has no
+    /// room for is not explained: it is followed, to where it can be explained again.
+    fn hear(&mut self, id: ConnId, side: Side, piece: &[u8], traces: &RefCell<Traces>) -> bool {
+        let Some((skipped, rest)) = self.follower(side).next_to_explain(piece) else { return true };
+        let is_in_head = self.follower(side).began_in_head();
+        if let Some(token) = self.token.as_deref().filter(|_| !is_in_head)
+            && !traces.borrow().has_room(token)
+        {
+            self.follower(side).skip(skipped + rest.len() as u64);
+        } else {
+            if skipped > 0 {
+                self.explainer.skip(side, skipped);
+            }
+            let mut rest = rest;
+            while let Some(step) = self.explainer.next_step(side, &mut rest) {
+                if !self.is_shown(id, &step, traces) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn tell_missed(&mut self, side: Side, traces: &mut Traces) {
+        let missed = self.follower(side).take_missed();
+        if let Some(token) = &self.token {
+            traces.miss(token, missed);
+        }
+    }
+
+    fn follower(&mut self, side: Side) -> &mut Follower {
+        match side {
+            Side::Client => &mut self.client,
+            Side::Server => &mut self.server,
+        }
+    }
+
     /// Shows a step to the page that the connection belongs to; whether it belongs to any.
     fn is_shown(&mut self, id: ConnId, step: &Step, traces: &RefCell<Traces>) -> bool {
         let mut traces = traces.borrow_mut();
@@ -68,7 +105,9 @@ impl Watched {
 
 impl Observer for Watcher {
     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
-        let watched = Watched { peer, token: None, explainer: Explainer::new(&self.limits) };
+        let explainer = Explainer::new(&self.limits);
+        let watched =
+            Watched { peer, token: None, explainer, client: Follower::new(), server: Follower::new() };
         self.connections.insert(id, watched);
     }
 

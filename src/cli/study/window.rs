@@ -37,8 +37,8 @@ impl Window {
         self.unseen.push_back(len);
     }
 
-    pub(super) fn miss(&mut self) {
-        self.missed += 1;
+    pub(super) fn miss(&mut self, count: u64) {
+        self.missed += count;
     }
 
     /// How many were missed, if that can be said now.
@@ -71,8 +71,8 @@ mod tests {
             told += 1;
         }
         assert_eq!(told, 4, "the last one may reach over");
-        window.miss();
-        window.miss();
+        window.miss(1);
+        window.miss(1);
         assert_eq!(window.take_missed(), None, "there is no room to say it");
         window.seen(1);
         assert_eq!((window.take_missed(), window.take_missed()), (Some(2), None));
