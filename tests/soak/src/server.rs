@@ -8,7 +8,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -69,6 +69,36 @@ impl Server {
             Ok(address) => Ok(Self { child, address, figures: None }),
             Err(error) => Err(give_up(child, error)),
         }
+    }
+
+    /// Starts `wirehook echo` with standard output and standard error in pipes that nothing reads but for the first
+    /// line. The standard output that remains can be [taken](Self::take_output).
+    pub(crate) fn start_unread(binary: &Path, options: &[&str]) -> io::Result<Self> {
+        let mut child = Command::new(binary)
+            .args(["echo", "--listen", "127.0.0.1:0"])
+            .args(options)
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        match Self::address_byte_by_byte(&mut child) {
+            Ok(address) => Ok(Self { child, address, figures: None }),
+            Err(error) => Err(give_up(child, error)),
+        }
+    }
+
+    /// What it says on its first line; the bytes after it stay in the pipe.
+    fn address_byte_by_byte(child: &mut Child) -> io::Result<SocketAddr> {
+        let out = child.stdout.as_mut().ok_or_else(|| io::Error::other("no output"))?;
+        let mut line = String::new();
+        BufReader::with_capacity(1, out).read_line(&mut line)?;
+        after(&line, "ws://").ok_or_else(|| io::Error::other(format!("it says {line:?}")))
+    }
+
+    /// The standard output of a server that was started unread.
+    pub(crate) fn take_output(&mut self) -> Option<ChildStdout> {
+        self.child.stdout.take()
     }
 
     /// What it says where it listens: on standard output, and in its log.

@@ -6,6 +6,7 @@ mod ending_sockets;
 mod fan_out;
 mod stopped_process;
 mod timers;
+mod unread_output;
 
 use crate::scenario::Group;
 
@@ -17,5 +18,7 @@ pub(crate) const ATTACKS: Group = Group {
         ("stopped", stopped_process::stopped_process),
         ("timers", timers::idle_timer),
         ("ending", ending_sockets::ending_sockets),
+        ("unread", unread_output::unread_log),
+        ("explained", unread_output::explained_flood),
     ],
 };

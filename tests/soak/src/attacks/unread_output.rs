@@ -1,0 +1,158 @@
+//! A server that tells more than anybody reads: its log into a full pipe, and the explanations of a flood.
+//!
+//! Neither may make a client wait, or the end.
+
+use std::{
+    io::{self, Read, Write},
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::nice;
+
+use crate::{
+    probe::{Client, Probe, percentile},
+    random::Random,
+    scenario::{Stage, has_lived, kib},
+    server::Server,
+    table::Table,
+    vitals,
+    wire::{FIN, Heard, PING, put_frame},
+};
+
+const CLIENTS: u64 = 2000;
+/// How long a client may wait for its echo beside 2,000 that come, and beside a flood whose pings are explained.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// From SIGTERM to the end: the Close of one client, and a second for the last words of each pipe.
+const END: Duration = Duration::from_secs(3);
+/// How long the flood lasts.
+const TIME: Duration = Duration::from_secs(5);
+/// What all explanations together may take, in KiB: two queues of bytes, and messages under way.
+const MAX_GROWTH: u64 = 64 * 1024;
+
+/// Clients come while nothing reads the log; each is served, and SIGTERM ends the server.
+pub(super) fn unread_log(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = Server::start_unread(stage.binary, &[])?;
+    let count = CLIENTS.min(stage.descriptors.saturating_sub(100));
+    let (mut waits, mut failures) = (Vec::new(), Vec::new());
+    let mut clients = Vec::new();
+    for _ in 0..count {
+        match visit(server.address) {
+            Ok((client, wait)) => {
+                clients.push(client);
+                waits.push(wait);
+            }
+            Err(error) => failures.push(error),
+        }
+        // Each failure takes its time, and a few tell as much as all.
+        if failures.len() == 3 {
+            break;
+        }
+    }
+    table.tell("2,000 clients, and nothing reads the log", "");
+    table.tell("  clients served", waits.len().to_string());
+    table.check("  clients not served", failures.len().to_string(), "0", failures.is_empty());
+    check_p90(table, &waits, PATIENCE);
+    let last = clients.pop();
+    drop(clients);
+    check_end(table, &mut server, last)
+}
+
+/// One client floods with pings, each of which is explained, beside one that echoes.
+pub(super) fn explained_flood(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+    for is_read in [true, false] {
+        let mut server = Server::start_unread(stage.binary, &["-q", "--explain"])?;
+        let output = server.take_output();
+        let reader = output.map(|mut output| {
+            thread::spawn(move || if is_read { drain(&mut output) } else { hold(&mut output) })
+        });
+        let before = vitals::resident(server.pid())?;
+        let address = server.address;
+        let flood = thread::spawn(move || flood_with_pings(address));
+        let probe = Probe::start(address);
+        thread::sleep(TIME);
+        let latencies = probe.stop();
+        let growth = vitals::most_resident(server.pid())?.saturating_sub(before);
+        let sent = flood.join().map_err(|_| io::Error::other("the flood has panicked"))??;
+        let how = if is_read { "read" } else { "not read" };
+        table.tell(&format!("a flood of pings, explained, and the explanations are {how}"), "");
+        table.tell("  pings sent", sent.to_string());
+        let failures = latencies.failures.len();
+        table.check("  clients not served beside it", failures.to_string(), "0", failures == 0);
+        check_p90(table, &latencies.echoes, PATIENCE);
+        let limit = format!("<= {}", kib(MAX_GROWTH));
+        table.check("  growth of RSS, most", kib(growth), limit, growth <= MAX_GROWTH);
+        has_lived(table, &mut server)?;
+        // Its end is the end of what the reader reads.
+        drop(server);
+        if let Some(reader) = reader {
+            reader.join().map_err(|_| io::Error::other("the reader has panicked"))?;
+        }
+    }
+    Ok(())
+}
+
+fn visit(address: SocketAddr) -> io::Result<(Client, Duration)> {
+    let mut client = Client::open(address)?;
+    let wait = client.round_trip(b"still served")?;
+    Ok((client, wait))
+}
+
+/// Pings as fast as they are taken, on a thread that lets others go first. Returns how many.
+fn flood_with_pings(address: SocketAddr) -> io::Result<usize> {
+    const BATCH: usize = 10_000;
+
+    nice(10)?;
+    let mut client = Client::open(address)?;
+    let mut random = Random::new(1);
+    let mut pings = Vec::new();
+    (0..BATCH).for_each(|_| put_frame(&mut pings, &mut random, FIN | PING, b""));
+    // Its pongs are thrown away, so that the server goes on reading.
+    let mut pongs = client.stream.try_clone()?;
+    thread::spawn(move || drain(&mut pongs));
+    let (began, mut sent) = (Instant::now(), 0);
+    while began.elapsed() < TIME {
+        client.stream.write_all(&pings)?;
+        sent += BATCH;
+    }
+    client.stream.shutdown(std::net::Shutdown::Both)?;
+    Ok(sent)
+}
+
+/// Reads to the end.
+fn drain(input: &mut impl Read) {
+    let _ = io::copy(input, &mut io::sink());
+}
+
+/// Reads nothing for as long as the flood lasts.
+fn hold(input: &mut impl Read) {
+    thread::sleep(TIME + Duration::from_secs(1));
+    drain(input);
+}
+
+fn check_p90(table: &mut Table, waits: &[Duration], limit: Duration) {
+    let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
+    let p90 = percentile(waits, 0.9);
+    table.check("  echo, p90", millis(p90), format!("<= {}", millis(limit)), p90 <= limit);
+    table.tell("  slowest echo", millis(percentile(waits, 1.0)));
+}
+
+/// SIGTERM closes what is open and ends the server in order.
+fn check_end(table: &mut Table, server: &mut Server, last: Option<Client>) -> io::Result<()> {
+    let began = Instant::now();
+    server.terminate()?;
+    let heard = last.map(|mut client| client.expect(&Heard::Close(Some(1001))));
+    let is_told = matches!(heard, Some(Ok(())));
+    table.check("  told 1001 on SIGTERM", is_told.to_string(), "true", is_told);
+    let mut status = None;
+    while status.is_none() && began.elapsed() < 2 * END {
+        status = server.ended()?;
+        thread::sleep(Duration::from_millis(10));
+    }
+    let took = began.elapsed();
+    let value = status.map_or_else(|| "never".to_owned(), |it| format!("{it}, {:.2} s", took.as_secs_f64()));
+    let ok = status.is_some_and(|it| it.success()) && took <= END;
+    table.check("  exit", value, format!("0 in {} s", END.as_secs()), ok);
+    Ok(())
+}
