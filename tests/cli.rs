@@ -88,7 +88,7 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--explain=xml"], "text or json"),
         (&["--explain", "json"], "--explain=json"),
         (&["echo", "--explain", "text"], "--explain=text"),
-        (&["accept"], "no key"),
+        (&["accept"], "KEY"),
         (&["accept", "a", "b"], "b"),
         (&["decode"], "nothing to decode"),
         (&["decode", "8g"], "8g"),
