@@ -33,6 +33,7 @@ fn help_and_version_are_printed() {
         assert!(text.contains("Usage: wirehook [MODE] [OPTIONS]"), "{text}");
         let options = [
             "--listen",
+            "--host",
             "--origin",
             "--subprotocol",
             "--max-connections",
@@ -67,7 +68,7 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn arguments_that_make_no_sense_are_told_in_one_line() {
-    let cases: [(&[&str], &str); 28] = [
+    let cases: [(&[&str], &str); 44] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
         (&["dance"], "echo, greet and study"),
@@ -85,6 +86,22 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--backpressure", "wait"], "drop or close"),
         (&["--nodelay", "perhaps"], "on or off"),
         (&["--subprotocol", "two words"], "two words"),
+        (&["--origin", "https://example.com/"], "without a slash"),
+        (&["--origin", "foo"], "like https://example.com"),
+        (&["--origin", ""], "like https://example.com"),
+        (&["--origin", "https://a.example,https://b.example"], "several times"),
+        (&["--origin", "https://a.example:443"], "default port"),
+        (&["--host", "http://example.com"], "no scheme"),
+        (&["--host", "*.example.com"], "wildcards"),
+        (&["--max-connections", "0"], "from 1"),
+        (&["--max-connections-per-address", "0"], "from 1"),
+        (&["--max-handshakes-per-address", "0"], "from 1"),
+        (&["--max-header-size", "10"], "the shortest request has 135 bytes"),
+        (&["--max-headers", "4"], "at least 5 header lines"),
+        (&["--max-buffered-bytes", "0"], "hold nothing"),
+        (&["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"], "--listen is given twice"),
+        (&["--metrics", "127.0.0.1:0", "--metrics", "127.0.0.1:0"], "--metrics is given twice"),
+        (&["--max-headers=9", "--max-headers=8"], "--max-headers is given twice"),
         (&["--explain=xml"], "text or json"),
         (&["--explain", "json"], "--explain=json"),
         (&["echo", "--explain", "text"], "--explain=text"),
@@ -774,6 +791,41 @@ fn origins_and_subprotocols_can_be_repeated() {
         assert_eq!(header(&client.expect_open(), "Sec-WebSocket-Protocol"), Some(chosen));
     }
     assert_eq!(status_of(address, &request("/", "Origin: https://c.example\r\n")), 403);
+}
+
+#[test]
+fn hosts_can_be_repeated_and_a_refusal_names_what_came() {
+    // §4.2.1, item 2; §10.2
+    let hosts = ["--host", "localhost", "--host", "example.com:8080"];
+    let (process, address) = Process::start(&[&hosts[..], &["--origin", "https://a.example"]].concat());
+    Client::open(address);
+    let for_host = |host: &str| REQUEST.replace("Host: localhost", &format!("Host: {host}"));
+    let mut client = Client::connect(address);
+    client.write(for_host("Example.com:8080").as_bytes());
+    client.expect_open();
+    assert_eq!(status_of(address, &for_host("evil.example")), 421);
+    assert!(process.expect_logged("host").contains("\"evil.example\""));
+    assert_eq!(status_of(address, &request("/", "Origin: https://a.example/\r\n")), 403);
+    assert!(process.expect_logged("Origin").contains("\"https://a.example/\""));
+}
+
+#[test]
+fn a_tls_client_is_named_in_the_log() {
+    // RFC 8446 §5.1
+    let (process, address) = Process::start(&[]);
+    assert_eq!(status_of(address, "\x16\x03\x01\x02\0\x01\0\x01"), 400);
+    assert!(process.expect_logged("refused").contains("this looks like TLS"));
+}
+
+#[test]
+fn limits_as_low_as_a_request_allows_are_taken() {
+    // §4.2.1: the shortest request there is.
+    let (_process, address) = Process::start(&["--max-header-size", "135", "--max-headers", "5"]);
+    let mut client = Client::connect(address);
+    let request = "GET / HTTP/1.1\r\nHost:a\r\nUpgrade:websocket\r\nConnection:upgrade\r\n\
+        Sec-WebSocket-Key:dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version:13\r\n\r\n";
+    client.write(request.as_bytes());
+    client.expect_open();
 }
 
 #[test]

@@ -5,7 +5,7 @@
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{collections::HashSet, ffi::OsString, path::PathBuf, str::FromStr, time::Duration};
 
 use lexopt::{
     Arg::{Long, Short, Value},
@@ -16,8 +16,8 @@ use wirehook::{Backpressure, Config};
 use super::{
     accept, decode,
     explain::Form,
-    replay,
-    units::{self, Limit, Seconds, Size},
+    names, replay,
+    units::{self, Limit, Positive, Seconds, Size},
 };
 
 pub(super) const HELP: &str = "\
@@ -41,6 +41,7 @@ Where:
   --public                  let study listen where other machines can reach it
 
 Who may connect:
+  --host HOST[:PORT]        serve only requests for this host, 421 to others; repeatable  [any]
   --origin ORIGIN           let only pages of this origin connect; repeatable  [any]
   --subprotocol NAME        speak this subprotocol; repeatable, preferred first  [none]
   --max-connections N       open connections at once; more are answered with 503  [none]
@@ -83,6 +84,13 @@ Ctrl-C, SIGTERM or SIGHUP closes every connection with 1001 and exits with 0; on
 /// Recordings are for looking at a session; they shall not fill the disk of a server that is forgotten.
 const MAX_RECORDED_BYTES: usize = 1 << 30;
 
+/// The options that may be given several times.
+const REPEATABLE: [&str; 3] = ["host", "origin", "subprotocol"];
+
+/// §4.2.1: the least that a client can send. A limit below it would refuse everybody.
+const SHORTEST_REQUEST: &str = "GET / HTTP/1.1\r\nHost:a\r\nUpgrade:websocket\r\nConnection:upgrade\r\n\
+    Sec-WebSocket-Key:AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version:13\r\n\r\n";
+
 /// What the arguments ask for.
 #[derive(Debug)]
 pub(super) enum Command {
@@ -122,6 +130,7 @@ pub(super) struct Options {
 
 pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     let mut mode = None;
+    let mut given = HashSet::new();
     let mut options = Options {
         mode: Mode::Echo,
         listen: "127.0.0.1:9501".to_owned(),
@@ -134,6 +143,12 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
         verbosity: None,
     };
     while let Some(arg) = parser.next()? {
+        if let Long(name) = arg {
+            // The last one would win without a word.
+            if !REPEATABLE.contains(&name) && !given.insert(name.to_owned()) {
+                return Err(format!("--{name} is given twice, and can be given once").into());
+            }
+        }
         match arg {
             Short('h') | Long("help") => return Ok(Command::Help),
             Short('V') | Long("version") => return Ok(Command::Version),
@@ -233,23 +248,22 @@ pub(super) fn of_option<T>(name: &str, parsed: Result<T, lexopt::Error>) -> Resu
 /// Sets the part of the configuration that an option stands for.
 fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
     match name {
-        "origin" => config.origins.push(parser.value()?.string()?),
+        "host" => config.hosts.push(parser.value()?.parse_with(names::host)?),
+        "origin" => config.origins.push(parser.value()?.parse_with(names::origin)?),
         "subprotocol" => config.subprotocols.push(parser.value()?.parse_with(units::token)?),
-        "max-connections" => config.max_connections = parser.value()?.parse::<Limit<usize>>()?.0,
-        "max-connections-per-address" => {
-            config.max_connections_per_address = parser.value()?.parse::<Limit<usize>>()?.0;
+        "max-connections" => config.max_connections = parse_count(parser)?,
+        "max-connections-per-address" => config.max_connections_per_address = parse_count(parser)?,
+        "max-handshakes-per-address" => config.max_handshakes_per_address = parse_count(parser)?,
+        "max-buffered-bytes" => {
+            config.max_buffered_bytes = parser.value()?.parse_with(parse_buffered_bytes)?;
         }
-        "max-handshakes-per-address" => {
-            config.max_handshakes_per_address = parser.value()?.parse::<Limit<u32>>()?.0;
-        }
-        "max-buffered-bytes" => config.max_buffered_bytes = parser.value()?.parse::<Size>()?.0,
         "drain-spread" => {
             let spread = parser.value()?.parse::<Limit<Seconds>>()?.0;
             config.drain_spread = spread.map_or(Duration::ZERO, |it| it.0);
         }
         "max-message-size" => config.limits.max_message_size = parser.value()?.parse::<Size>()?.0,
-        "max-header-size" => config.limits.max_header_size = parser.value()?.parse::<Size>()?.0,
-        "max-headers" => config.limits.max_headers = parser.value()?.parse()?,
+        "max-header-size" => config.limits.max_header_size = parser.value()?.parse_with(parse_header_size)?,
+        "max-headers" => config.limits.max_headers = parser.value()?.parse_with(parse_headers)?,
         "handshake-timeout" => config.handshake_timeout = parser.value()?.parse::<Seconds>()?.0,
         "ping-interval" => {
             config.ping_interval = parser.value()?.parse::<Limit<Seconds>>()?.0.map(|it| it.0);
@@ -267,6 +281,28 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
 /// An empty path would be the directory that the server happens to be started in.
 fn parse_directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
     if path.is_empty() { Err("--record: expected a directory".into()) } else { Ok(path.into()) }
+}
+
+/// A limit on a number of clients.
+fn parse_count<T: FromStr + PartialOrd + Default>(parser: &mut Parser) -> Result<Option<T>, lexopt::Error> {
+    Ok(parser.value()?.parse::<Limit<Positive<T>>>()?.0.map(|it| it.0))
+}
+
+fn parse_header_size(text: &str) -> Result<usize, String> {
+    let Size(size) = text.parse()?;
+    let least = SHORTEST_REQUEST.len();
+    if size >= least { Ok(size) } else { Err(format!("the shortest request has {least} bytes")) }
+}
+
+fn parse_headers(text: &str) -> Result<usize, String> {
+    let count = text.parse().map_err(|_| "expected a number of header lines")?;
+    let least = SHORTEST_REQUEST.trim_end().lines().count() - 1;
+    if count >= least { Ok(count) } else { Err(format!("every request has at least {least} header lines")) }
+}
+
+fn parse_buffered_bytes(text: &str) -> Result<usize, &'static str> {
+    let Size(size) = text.parse()?;
+    if size > 0 { Ok(size) } else { Err("a server that may hold nothing can't serve anybody") }
 }
 
 fn parse_mode(name: &str) -> Result<Mode, &'static str> {

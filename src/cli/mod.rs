@@ -17,6 +17,7 @@ pub(crate) mod fuzz;
 mod greet;
 mod log;
 mod lossy;
+mod names;
 mod observers;
 mod output;
 mod record;

@@ -16,6 +16,19 @@ pub(super) struct Seconds(pub(super) Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit<T>(pub(super) Option<T>);
 
+/// A number from 1. With 0 nobody could connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Positive<T>(pub(super) T);
+
+impl<T: FromStr + PartialOrd + Default> FromStr for Positive<T> {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().ok().filter(|number| *number > T::default());
+        number.map(Self).ok_or("expected a number from 1, or none for no limit")
+    }
+}
+
 impl FromStr for Size {
     type Err = &'static str;
 
@@ -103,6 +116,15 @@ mod tests {
         }
         for text in ["", "s", "0", "0ms", "-1s", "1.5s", "1d", "99999999999999999h"] {
             assert!(text.parse::<Seconds>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_positive_number_begins_with_one() {
+        assert_eq!("1".parse(), Ok(Positive(1_u32)));
+        assert_eq!("none".parse(), Ok(Limit::<Positive<usize>>(None)));
+        for text in ["0", "-1", "00", "", "many", "4294967296"] {
+            assert!(text.parse::<Positive<u32>>().is_err(), "{text}");
         }
     }
 
