@@ -159,9 +159,9 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             Value(value) if mode.is_none() && value == "replay" => return parse_replay(&mut parser),
             Value(value) if mode.is_none() && value == "help" => return parse_help(&mut parser),
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
-            Long("listen") => options.listen = parser.value()?.string()?,
+            Long("listen") => options.listen = of_option("listen", parser.value()?.string())?,
             Long("public") => options.is_public = true,
-            Long("metrics") => options.metrics = Some(parser.value()?.string()?),
+            Long("metrics") => options.metrics = Some(of_option("metrics", parser.value()?.string())?),
             Long("record") => options.record = Some(parse_directory(parser.value()?)?),
             Long("max-recorded-bytes") => {
                 let limit = of_option("max-recorded-bytes", parser.value()?.parse::<Limit<Size>>());
@@ -210,8 +210,11 @@ fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
 
 /// Returns an error in one line that steers no terminal: an argument may have come from anybody.
 pub(super) fn told(error: &lexopt::Error) -> String {
+    harmless(&error.to_string())
+}
+
+fn harmless(text: &str) -> String {
     let is_harmful = |it: char| it.is_control() || it.escape_debug().len() > 2;
-    let text = error.to_string();
     text.chars().map(|it| if is_harmful(it) { it.escape_debug().to_string() } else { it.into() }).collect()
 }
 

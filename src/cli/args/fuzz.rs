@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
-use super::{Command, parse, told};
+use super::{Command, harmless, parse, told};
 
 /// What may be missing altogether, by the words in which it is told.
 const MISSING: [&str; 4] = ["--to", "--extract", "FILE", "KEY"];
@@ -46,12 +46,18 @@ fn check_error(told: &str, arguments: &[OsString]) {
 /// What an argument may be called in an error: an option by its name, a word as it is.
 fn names_of(argument: &OsString) -> Vec<String> {
     let text = argument.to_string_lossy();
+    let mut names = vec![format!("{argument:?}")];
     if let Some(long) = text.strip_prefix("--") {
         let name = long.split('=').next().unwrap_or_default();
-        return vec![format!("--{name}"), format!("--{}", name.escape_debug())];
+        names.extend([harmless(&format!("--{name}")), format!("--{}", name.escape_debug())]);
+        return names;
     }
-    match text.strip_prefix('-') {
-        Some(letters) => letters.chars().map(|it| format!("-{}", it.escape_debug())).collect(),
-        None => vec![text.escape_debug().to_string(), format!("{argument:?}"), text.into_owned()],
-    }
+    names.extend(match text.strip_prefix('-') {
+        Some(letters) if !letters.is_empty() => letters
+            .chars()
+            .flat_map(|it| [harmless(&format!("-{it}")), format!("-{}", it.escape_debug())])
+            .collect(),
+        _ => vec![text.escape_debug().to_string(), harmless(&text)],
+    });
+    names
 }

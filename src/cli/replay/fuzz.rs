@@ -207,7 +207,7 @@ fn without_pings(answer: &[u8]) -> Vec<u8> {
             len => 2 + usize::from(len),
         };
         let (frame, behind) = rest.split_at(len.min(rest.len()));
-        if first != 0x89 {
+        if first != 0x89 || second > 125 {
             kept.extend_from_slice(frame);
         }
         rest = behind;

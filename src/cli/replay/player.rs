@@ -9,12 +9,12 @@
 
 use std::{fmt, time::Duration};
 
-use wirehook::protocol::{FrameHeader, OpCode};
+use wirehook::protocol::FrameHeader;
 
 use super::{
     difference::{Difference, SHOWN},
     line::{Heard, Line, Transport},
-    script::{END_OF_HEAD, Kind, Part, Script, frame_len, head_len},
+    script::{END_OF_HEAD, Kind, Part, Script, begins_ping, frame_len, head_len},
 };
 
 /// The longest response head that is waited for.
@@ -100,7 +100,7 @@ impl<T: Transport> Player<'_, T> {
                 Kind::Head => self.hear_head(part)?,
                 Kind::Frame => self.hear_frame(part)?,
                 Kind::Ping => self.summary.pings[0] += 1,
-                Kind::Rest => self.hear_exactly(part)?,
+                Kind::Rest => self.hear_rest(part)?,
             }
             self.summary.bytes += part.end - part.start;
             self.next += 1;
@@ -162,6 +162,14 @@ impl<T: Transport> Player<'_, T> {
         Ok(())
     }
 
+    /// Hears what is no frame. Before it, but not in the body of a refusal, there may be pings.
+    fn hear_rest(&mut self, part: Part) -> Result<(), Box<Difference>> {
+        if self.script.has_frames() {
+            self.skip_pings();
+        }
+        self.hear_exactly(part)
+    }
+
     /// Hears a part that has to be the same byte for byte, and stops at the first that isn't: what was announced with
     /// another length is not waited for.
     fn hear_exactly(&mut self, part: Part) -> Result<(), Box<Difference>> {
@@ -187,19 +195,22 @@ impl<T: Transport> Player<'_, T> {
         Ok(())
     }
 
-    /// Drops pings that come before what is waited for. Returns whether anything else has come: two bytes of it,
-    /// for no frame is shorter.
+    /// Drops pings that come before what is waited for. Returns whether anything else has come.
     fn skip_pings(&mut self) -> Heard {
         loop {
-            let heard = self.line.wait_for(2);
-            let Ok(Some((header, header_len))) = FrameHeader::decode(self.line.heard()) else { return heard };
-            // §5.5: it has a short payload.
-            let Some(len) = frame_len(&header, header_len).filter(|_| header.opcode == OpCode::Ping) else {
+            let heard = self.line.wait_for(1);
+            if heard != Heard::Enough || !begins_ping(self.line.heard()) {
                 return heard;
-            };
+            }
+            let heard = self.line.wait_for(2);
+            // §5.5: its length stands in the second byte.
+            let &[_, len, ..] = self.line.heard() else { return heard };
+            if !begins_ping(self.line.heard()) {
+                return heard;
+            }
             // Of a ping that doesn't end nothing is taken, and nothing follows it.
-            match self.line.wait_for(len) {
-                Heard::Enough => self.line.take(len),
+            match self.line.wait_for(2 + usize::from(len)) {
+                Heard::Enough => self.line.take(2 + usize::from(len)),
                 cut => return cut,
             }
             self.summary.pings[1] += 1;
@@ -237,11 +248,6 @@ impl<T: Transport> Player<'_, T> {
     fn differs(&self, what: &str, recorded: &[u8]) -> Box<Difference> {
         Box::new(Difference::of_bytes(what, recorded, self.line.heard()))
     }
-}
-
-fn begins_ping(bytes: &[u8]) -> bool {
-    bytes.first().is_some_and(|first| first & 0x0F == OpCode::Ping as u8)
-        && FrameHeader::decode(bytes).is_ok()
 }
 
 impl fmt::Display for Summary {

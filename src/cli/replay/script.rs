@@ -5,10 +5,7 @@
 
 use std::time::Duration;
 
-use wirehook::{
-    explain::Side,
-    protocol::{FrameHeader, OpCode},
-};
+use wirehook::{explain::Side, protocol::FrameHeader};
 
 use super::super::capture::Recording;
 
@@ -72,6 +69,11 @@ impl Script {
         Ok(Self { cues, answer, parts })
     }
 
+    /// Whether frames follow the head of the answer.
+    pub(super) fn has_frames(&self) -> bool {
+        is_upgrade(&self.answer)
+    }
+
     /// How many bytes at the end of the answer are no whole part.
     pub(super) fn unfinished(&self) -> usize {
         self.answer.len() - self.parts.last().map_or(0, |part| part.end)
@@ -95,7 +97,7 @@ fn parts_of(answer: &[u8]) -> Vec<Part> {
             _ => match FrameHeader::decode(rest) {
                 Ok(None) => break,
                 Ok(Some((header, len))) => {
-                    let kind = if header.opcode == OpCode::Ping { Kind::Ping } else { Kind::Frame };
+                    let kind = if begins_ping(rest) { Kind::Ping } else { Kind::Frame };
                     let Some(len) = frame_len(&header, len).filter(|&len| len <= rest.len()) else { break };
                     (kind, len)
                 }
@@ -111,6 +113,12 @@ fn parts_of(answer: &[u8]) -> Vec<Part> {
 /// The length of a frame with its header; none if it is more than there can be.
 pub(super) fn frame_len(header: &FrameHeader, header_len: usize) -> Option<usize> {
     usize::try_from(header.payload_len).ok()?.checked_add(header_len)
+}
+
+/// Whether these bytes are a server's ping, or the beginning of one: whole, without reserved bits, short and not masked
+/// (§5.1, §5.2, §5.5).
+pub(super) const fn begins_ping(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x89] | [0x89, 0..=125, ..])
 }
 
 /// The length of the head that `bytes` begin with, its empty line included.

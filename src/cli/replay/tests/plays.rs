@@ -112,6 +112,19 @@ fn pings_between_frames_are_skipped_and_counted() {
     assert!(told.is_err());
 }
 
+#[test]
+fn pings_before_bytes_that_are_no_frame_are_skipped() {
+    // A reserved opcode: no frame is found from there on.
+    let recorded = [RESPONSE, PING, b"\x83\x00"].concat();
+    for came in [[RESPONSE, PING, b"\x83\x00"].concat(), [RESPONSE, b"\x83\x00"].concat()] {
+        assert!(play(&recorded, Scripted::new([came], Forever::End)).is_ok());
+    }
+    // The body of a refusal is no frame, whatever it looks like.
+    let refused = |body: &[u8]| [b"HTTP/1.1 400 Bad Request\r\n\r\n", body].concat();
+    let told = play(&refused(b"\x89\x00ab"), Scripted::new([refused(b"ab")], Forever::End));
+    assert!(told.is_err());
+}
+
 /// How long a play takes, and how it ends.
 fn time_of(recorded: &[u8], server: Scripted) -> (Duration, String) {
     let figures = server.figures.clone();
