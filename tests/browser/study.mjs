@@ -177,6 +177,28 @@ async function useTheKeyboardOnly(page) {
   await page.waitForFunction(() => document.getElementById("announcement").textContent.includes("by keyboard"));
 }
 
+/** Opens URLs with the characters that the URL standard leaves as they are: no browser may be refused for them. */
+async function openUnencodedUrls(page) {
+  const found = await page.evaluate(async () => {
+    const query = "a[]={b|c}^`\\&d=%zz&e=100%";
+    const statusOf = async (target) => (await fetch(target)).status;
+    const opens = (target) =>
+      new Promise((done) => {
+        const socket = new WebSocket(`ws://${location.host}${target}`);
+        socket.onopen = () => done(true) || socket.close();
+        socket.onerror = () => done(false);
+      });
+    return {
+      search: new URL(`/?${query}`, location.href).search,
+      pageWithQuery: await statusOf(`/?${query}`),
+      socketWithQuery: await opens(`/trace?${query}`),
+    };
+  });
+  same("the browser leaves a query as it is", found.search, "?a[]={b|c}^`\\&d=%zz&e=100%");
+  same("a page with such a query", found.pageWithQuery, 200);
+  same("a WebSocket with such a query opens", found.socketWithQuery, true);
+}
+
 async function seeTheHandshake(page, accepted) {
   await connect(page, "echo.v2");
   const request = await detail(page, 0);
@@ -486,6 +508,7 @@ try {
     const name = Object.keys(response.headers).find((it) => it.toLowerCase() === "sec-websocket-accept");
     accepted.push(response.headers[name]);
   });
+  await openUnencodedUrls(second);
   await seeTheHandshake(second, accepted);
   await sendMessages(second);
   await haveTheServerAct(second);
