@@ -247,6 +247,7 @@ impl<S> Peers<S> {
                 return Ok(());
             }
         }
+        self.stats.dropped_messages += 1;
         match self.config.backpressure {
             Backpressure::Close => {
                 debug!("connection {id}: too slow for what others send it");
@@ -255,7 +256,6 @@ impl<S> Peers<S> {
             }
             Backpressure::Drop => {
                 trace!("connection {id}: too slow, dropped");
-                self.stats.dropped_messages += 1;
             }
         }
         Err(SendStatus::Dropped)

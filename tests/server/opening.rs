@@ -92,6 +92,9 @@ fn the_subprotocol_is_chosen_in_the_servers_order() {
         ("/own", "Sec-WebSocket-Protocol: v2, v3\r\n", Some("v3")),
         // §4.2.2: no subprotocol goes out that was not offered, whoever chose it.
         ("/own", "Sec-WebSocket-Protocol: v2\r\n", None),
+        // One that only begins or ends like it, or is written in another case, is another one.
+        ("/own", "Sec-WebSocket-Protocol: v3.1, v, V3, av3\r\n", None),
+        ("/", "Sec-WebSocket-Protocol: v2.1, v, V1, av1\r\n", None),
     ];
     for (target, offer, chosen) in cases {
         let mut client = Client::connect(server.address);

@@ -29,10 +29,10 @@ fn the_first_of_two_shutdowns_counts_whether_the_loop_has_seen_it_or_not() {
 
 #[test]
 fn a_busy_handle_does_not_move_the_end_of_a_shutdown() {
-    let mut world = World::new(|_| {});
+    let mut world = World::new(|config| config.close_timeout = Duration::from_secs(60));
     let client = world.open();
     let id = world.last_id();
-    world.handle.shutdown();
+    world.handle.shutdown_within(Duration::from_secs(5));
     for _ in 0..4 {
         world.handle.send(id, "x").unwrap();
         world.handle.shutdown();
@@ -128,8 +128,9 @@ fn a_hook_after_a_timer_has_no_timer_to_stop() {
         let it = Rc::clone(&count);
         by_hook(&mut world, &client, move |ws| {
             let it = Rc::clone(&it);
-            ws.all().every(Duration::from_millis(10), move |_| it.set(it.get() + 1));
+            // The one that goes on runs last.
             ws.all().after(Duration::from_millis(10), move |_| assert!(!panics, "a task that panics"));
+            ws.all().every(Duration::from_millis(10), move |_| it.set(it.get() + 1));
         });
         world.pass(10);
         by_hook(&mut world, &client, |ws| assert!(!ws.all().stop_timer(), "none runs"));

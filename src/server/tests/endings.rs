@@ -367,6 +367,19 @@ const WAYS: &[Way] = &[
     )
     .with(|config| config.max_buffered_bytes = 100),
     way(
+        "too much is held, and ours was sent",
+        |world, client| {
+            world.sends(client, &frame(0x02, &[1; 90]));
+            by_another(world, |ws, id| ws.close_to(id, CloseCode::NORMAL, ""));
+            overload(world);
+        },
+        1013,
+        OVERLOADED,
+        Cause::Overload,
+        false,
+    )
+    .with(|config| config.max_buffered_bytes = 100),
+    way(
         "a panic of on_message",
         |world, client| {
             panic_in(world, "on_message");

@@ -17,6 +17,7 @@
 //! - `several.rs`: what one connection causes for others, and several of which the first one is bad.
 //! - `figures.rs`: the figures agree with what was done, at the end of every scenario; the metrics listener.
 //! - `watching.rs`: what an observer is told.
+//! - `logs.rs`: what a log says.
 //! - `random.rs`: everything at once, by fixed seeds.
 //! - `wire.rs`: what the RFC asks for, from a client's bytes to the end of TCP.
 //! - `fuzz.rs`: one client by a script of bytes, which the fuzz target `server` writes.
@@ -36,6 +37,8 @@ pub(crate) mod fuzz;
 mod hooks;
 #[cfg(test)]
 mod io;
+#[cfg(test)]
+mod logs;
 #[cfg(test)]
 mod memory;
 #[cfg(test)]

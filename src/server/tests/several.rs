@@ -2,7 +2,7 @@
 //! and two limits at once.
 
 use super::*;
-use crate::SendStatus;
+use crate::{Backpressure, SendStatus};
 
 /// A client that takes nothing, with an echo waiting.
 fn full(world: &mut World) -> (Client, ConnId) {
@@ -81,6 +81,23 @@ fn on_drain_of_one_that_is_ended_by_another_on_drain_does_not_come() {
 }
 
 #[test]
+fn what_on_drain_sends_to_its_own_is_never_dropped() {
+    let mut world = World::new(|config| config.max_backpressure = 100);
+    let (slow, _) = full(&mut world);
+    world.on_drain(|ws| {
+        for number in 0..5 {
+            assert!(!matches!(ws.send(&[number; 60]), SendStatus::Dropped | SendStatus::Gone));
+        }
+    });
+    slow.script.will_take(100);
+    world.writable(&slow);
+    world.recorder.0.on_drain.take();
+    let expected: Vec<u8> = (0..5).flat_map(|number| served(0x82, &[number; 60])).collect();
+    assert_eq!(world.takes_all(&slow), [echo(b"waits"), expected].concat());
+    world.finish();
+}
+
+#[test]
 fn what_on_drain_fills_again_drains_again() {
     let mut world = World::new(|_| {});
     let (slow, _) = full(&mut world);
@@ -96,6 +113,24 @@ fn what_on_drain_fills_again_drains_again() {
         assert_eq!(slow.script.take_written(), expected, "round {round}");
     }
     world.recorder.0.on_drain.take();
+    world.finish();
+}
+
+#[test]
+fn what_others_send_to_one_that_keeps_up_is_never_dropped() {
+    let mut world = World::new(|config| config.max_backpressure = 100);
+    let client = world.open();
+    let id = world.last_id();
+    let speaker = world.open();
+    world.on_message(move |ws, _| {
+        for _ in 0..10 {
+            assert_eq!(ws.send_to(id, &[1; 60]), SendStatus::Sent);
+            assert_eq!(ws.broadcast(&[2; 60]).dropped, 0);
+        }
+    });
+    world.sends(&speaker, &frame(0x81, b"go"));
+    let expected = [served(0x82, &[1; 60]), served(0x82, &[2; 60])].concat().repeat(10);
+    assert_eq!(client.script.take_written(), expected);
     world.finish();
 }
 
@@ -372,5 +407,82 @@ fn those_who_linger_take_no_place_of_max_connections() {
     }
     let (_first, _second) = (world.open(), world.open());
     assert_eq!(refusal(&world.connect()).map(|it| it.0), Some("503".to_owned()));
+    world.finish();
+}
+
+/// The address number `number` of many.
+fn one_of_many(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from_bits(0x0A00_0000 + number))
+}
+
+#[test]
+fn an_address_is_remembered_while_it_has_a_connection_or_owes_time_however_many_come() {
+    for owes_time in [false, true] {
+        let mut world = World::new(|config| {
+            config.max_connections_per_address = Some(1);
+            config.max_handshakes_per_address = owes_time.then_some(1);
+        });
+        let first = world.connect();
+        if owes_time {
+            world.resets(&first);
+        }
+        for number in 0..1100 {
+            let client = world.connect_from(one_of_many(number));
+            assert_eq!(refusal(&client), None, "{number}");
+            world.resets(&client);
+        }
+        assert_eq!(refusal(&world.connect()), refused("429", if owes_time { "1" } else { "5" }));
+        world.finish();
+    }
+}
+
+#[test]
+fn a_message_is_counted_as_sent_or_as_dropped_and_never_as_both() {
+    for policy in [Backpressure::Drop, Backpressure::Close] {
+        let mut world = World::new(|config| (config.max_backpressure, config.backpressure) = (20, policy));
+        let (_slow, id) = full(&mut world);
+        let speaker = world.open();
+        let before = world.stats(&speaker).sent_messages;
+        world.on_message(move |ws, _| {
+            assert_eq!(ws.send_to(id, "0123"), SendStatus::Queued(13));
+            assert_eq!(ws.send_to(id, "0123456789"), SendStatus::Dropped);
+            ws.send("to itself");
+            let all = ws.broadcast("to all");
+            assert_eq!(
+                (all.sent, all.queued, all.dropped),
+                if policy == Backpressure::Drop { (1, 0, 1) } else { (1, 0, 0) }
+            );
+        });
+        world.sends(&speaker, &frame(0x81, b"go"));
+        let stats = world.stats(&speaker);
+        let dropped = if policy == Backpressure::Drop { 2 } else { 1 };
+        assert_eq!((stats.sent_messages - before, stats.dropped_messages), (3, dropped), "{policy:?}");
+        world.recorder.0.action.take();
+        world.finish();
+    }
+}
+
+#[test]
+fn each_that_is_shed_is_counted_once_in_whatever_stage() {
+    let mut world = World::new(|config| config.max_buffered_bytes = 1000);
+    let witness = world.open();
+    // One that has not finished its head, one that reads, and one that does not.
+    let head = world.connect();
+    world.sends(&head, &[b"GET / HTTP/1.1\r\nX: ", &[b'x'; 400][..]].concat());
+    let reads = world.open();
+    world.sends(&reads, &frame(0x02, &[1; 300]));
+    let (reads_not, _) = full(&mut world);
+    world.sends(&reads_not, &frame(0x02, &[1; 200]));
+    for shed in 1..=3 {
+        let heavy = world.open();
+        world.sends(&heavy, &frame(0x02, &vec![1; 90 + 100 * shed]));
+        if shed == 1 {
+            assert!(head.script.take_written().starts_with(b"HTTP/1.1 503 "));
+        }
+    }
+    let stats = world.stats(&witness);
+    let overloads = world.endings().iter().filter(|it| it.1 == Cause::Overload).count() as u64;
+    assert_eq!((stats.shed, stats.handshakes(503)), (overloads + 1, 1));
+    assert!(overloads >= 1, "{overloads}");
     world.finish();
 }
