@@ -45,6 +45,13 @@ pub struct Config {
     ///
     /// Neighbours: sockudo-ws 5 s, python websockets 10 s, uWebSockets 4 to 16 s, ws for Node 30 s.
     pub close_timeout: Duration,
+    /// How long all that may take while the peer still takes what waits for it. Default: 30 s.
+    ///
+    /// What was sent before a Close goes out before it, so a slow peer may need longer than `close_timeout`. Whenever
+    /// it takes some, `close_timeout` begins anew; this is the end of it, counted from when the closing begins with
+    /// something waiting, and never less than `close_timeout`. A message may be cut there, and at the end of a
+    /// shutdown, which waits for nobody. Neighbours: nginx 30 s (`lingering_time`).
+    pub max_close_time: Duration,
     /// How many bytes may wait for one peer, in bytes. Default: 1 MiB.
     ///
     /// A message that another connection's hook sends is refused when it would wait behind others and take
@@ -126,6 +133,7 @@ impl Default for Config {
             ping_interval: Some(Duration::from_secs(20)),
             pong_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
+            max_close_time: Duration::from_secs(30),
             max_backpressure: 1024 * 1024,
             backpressure: Backpressure::Drop,
             max_connections: None,

@@ -113,6 +113,9 @@ pub trait Handler {
     }
 
     /// The connection has ended. Its state is still there; nothing can be sent to it any more.
+    ///
+    /// After the peer's Close it comes when our answer has left, for only then the end is known to be clean: with a
+    /// slow peer up to [`max_close_time`](crate::Config::max_close_time) later.
     fn on_close(&mut self, ws: &mut WebSocket<'_, Self::State>, close: &Closed<'_>) {
         let _ = (ws, close);
     }
@@ -145,7 +148,8 @@ pub struct Closed<'a> {
     pub reason: &'a str,
     /// Who or what began the end.
     pub cause: Cause,
-    /// Whether both sides have sent their Close (§7.1.4: closed _cleanly_).
+    /// Whether both sides have sent their Close (§7.1.4: closed _cleanly_): the peer's has come, and ours has left,
+    /// with all that was sent before it.
     pub clean: bool,
 }
 

@@ -44,6 +44,7 @@ fn help_and_version_are_printed() {
             "--ping-interval",
             "--pong-timeout",
             "--close-timeout",
+            "--max-close-time",
             "--max-backpressure",
             "--backpressure",
             "--nodelay",
@@ -68,7 +69,7 @@ fn help_and_version_are_printed() {
 
 #[test]
 fn arguments_that_make_no_sense_are_told_in_one_line() {
-    let cases: [(&[&str], &str); 44] = [
+    let cases: [(&[&str], &str); 45] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
         (&["dance"], "echo, greet and study"),
@@ -83,6 +84,7 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--ping-interval", "soon"], "soon"),
         (&["--pong-timeout", "none"], "none"),
         (&["--close-timeout", "10x"], "10x"),
+        (&["--max-close-time", "none"], "none"),
         (&["--backpressure", "wait"], "drop or close"),
         (&["--nodelay", "perhaps"], "on or off"),
         (&["--subprotocol", "two words"], "two words"),

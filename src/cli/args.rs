@@ -60,6 +60,7 @@ How long things may take (times like 500ms, 10s, 2m):
   --ping-interval TIME      silence before a ping; 'none' never pings  [20s]
   --pong-timeout TIME       silence after a ping before the peer is given up  [20s]
   --close-timeout TIME      wait for a peer's Close, also when shutting down  [5s]
+  --max-close-time TIME     wait for a closing peer that still takes what waits  [30s]
   --drain-spread TIME       time over which the Closes of a shutdown are spread  [none]
 
 What is kept for clients:
@@ -273,6 +274,7 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
         }
         "pong-timeout" => config.pong_timeout = parser.value()?.parse::<Seconds>()?.0,
         "close-timeout" => config.close_timeout = parser.value()?.parse::<Seconds>()?.0,
+        "max-close-time" => config.max_close_time = parser.value()?.parse::<Seconds>()?.0,
         "max-backpressure" => config.max_backpressure = parser.value()?.parse::<Size>()?.0,
         "backpressure" => config.backpressure = parser.value()?.parse_with(parse_backpressure)?,
         "nodelay" => config.nodelay = parser.value()?.parse_with(parse_switch)?,

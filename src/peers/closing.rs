@@ -32,6 +32,7 @@ impl<S> Peers<S> {
         if self.is_open(id) {
             self.push_close(id, |sender, out| sender.close(code, reason, out));
             self.set_stage(id, Stage::Closing);
+            self.fill_socket(id);
         }
     }
 
@@ -49,6 +50,7 @@ impl<S> Peers<S> {
         let reason = frame.map_or("", |frame| frame.reason).to_owned();
         self.end(id, Ending { code, reason, cause, clean: true });
         self.finish(id);
+        self.fill_socket(id);
     }
 
     /// _Fail the WebSocket Connection_ (§7.1.7) for a broken rule.
@@ -97,6 +99,7 @@ impl<S> Peers<S> {
         self.push_close(id, |sender, out| sender.close(code, reason, out));
         self.end(id, Ending { code, reason: reason.to_owned(), cause, clean: false });
         self.finish(id);
+        self.fill_socket(id);
     }
 
     /// Queues our Close. A pong that is owed goes before it (§5.5.2): after a Close nothing may follow.
@@ -136,9 +139,43 @@ impl<S> Peers<S> {
     }
 
     /// Notes how a connection ended, the first time that it does; one that never opened has no hook to tell.
+    ///
+    /// A clean end is told when our Close has left, for until then it may turn out otherwise (§7.1.4). Any other
+    /// is told at once.
     pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
-        if self.get(id).is_some_and(|peer| matches!(peer.stage, Stage::Open | Stage::Closing)) {
+        if !self.get(id).is_some_and(|peer| matches!(peer.stage, Stage::Open | Stage::Closing)) {
+            return;
+        }
+        if ending.clean {
+            self.unproven.insert(id, ending);
+        } else {
             self.endings.push_back((id, ending));
+        }
+    }
+
+    /// Tells the clean end of a connection whose last byte has left, or that it was not clean after all.
+    fn tell_unproven(&mut self, id: ConnId, is_clean: bool) {
+        if let Some(ending) = self.unproven.remove(&id) {
+            self.endings.push_back((id, Ending { clean: is_clean, ..ending }));
+        }
+    }
+
+    /// Tries to write to a full socket when its closing begins: from here on room in it means that the peer reads,
+    /// and not that the systems between had some.
+    fn fill_socket(&mut self, id: ConnId) {
+        if self.get(id).is_some_and(|peer| peer.blocked) {
+            self.flush(id);
+        }
+    }
+
+    /// Sets the time at which a closing peer is given up although it still takes what waits.
+    pub(super) fn limit_closing(&mut self, id: ConnId) {
+        let give_up_at = self.now + self.config.max_close_time.max(self.config.close_timeout);
+        if let Some(peer) = self.table.get_mut(id)
+            && matches!(peer.stage, Stage::Closing | Stage::Finishing)
+            && let Some(waiting) = &mut peer.waiting
+        {
+            waiting.give_up_at.get_or_insert(give_up_at);
         }
     }
 
@@ -152,9 +189,13 @@ impl<S> Peers<S> {
             Stage::Lingering | Stage::Doomed => {}
             Stage::Finishing if !is_flushed => {}
             _ if !is_flushed => self.set_stage(id, Stage::Finishing),
-            _ if peer.read_closed => self.set_stage(id, Stage::Doomed),
+            _ if peer.read_closed => {
+                self.tell_unproven(id, true);
+                self.set_stage(id, Stage::Doomed);
+            }
             _ => {
                 peer.stream.shutdown_write();
+                self.tell_unproven(id, true);
                 self.set_stage(id, Stage::Lingering);
             }
         }
@@ -179,6 +220,10 @@ impl<S> Peers<S> {
         if !peer.watching {
             self.count_change(id, before, stage);
         }
+        if stage == Stage::Doomed {
+            self.tell_unproven(id, false);
+        }
+        self.limit_closing(id);
         self.look_at_owner();
         self.schedule(id);
     }

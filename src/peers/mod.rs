@@ -32,7 +32,11 @@ mod stream;
 mod timers;
 mod writing;
 
-use std::{collections::VecDeque, io, mem, net::SocketAddr};
+use std::{
+    collections::{HashMap, VecDeque},
+    io, mem,
+    net::SocketAddr,
+};
 
 use log::debug;
 use mio::Token;
@@ -100,6 +104,8 @@ pub(crate) struct Peers<S> {
     unflushed: usize,
     /// Connections that have ended and whose hook must be told.
     endings: VecDeque<(ConnId, Ending)>,
+    /// Ends that are clean once our Close has left.
+    unproven: HashMap<ConnId, Ending>,
     /// Connections whose backlog was refused once and has gone out since.
     drained: VecDeque<ConnId>,
     /// Paused connections that have taken enough to be read from again.
@@ -139,6 +145,7 @@ impl<S> Peers<S> {
             cork: Cork::default(),
             dirty: Vec::new(),
             endings: VecDeque::new(),
+            unproven: HashMap::new(),
             drained: VecDeque::new(),
             resumable: VecDeque::new(),
             unflushed: 0,

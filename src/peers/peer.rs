@@ -88,7 +88,8 @@ pub(crate) struct Peer<S> {
     /// What waits to be written; nearly always nothing.
     pub(crate) waiting: Option<Box<Waiting>>,
     pub(crate) subprotocol: Option<Box<str>>,
-    /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began.
+    /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or when
+    /// the peer last took some of what waits.
     pub(crate) since: Millis,
     /// The earliest time at which the timer looks at this connection.
     pub(crate) scheduled: Millis,
@@ -105,6 +106,8 @@ pub(crate) struct Waiting {
     pub(crate) pong: Option<Vec<u8>>,
     /// How many bytes go out before the last pong that was queued has left.
     pub(crate) until_pong: usize,
+    /// When the peer is given up although it still takes what waits; set once its closing has begun.
+    pub(crate) give_up_at: Option<Millis>,
 }
 
 impl Waiting {
@@ -131,14 +134,19 @@ impl WaitingRoom {
 
     pub(crate) fn take(&mut self) -> Box<Waiting> {
         self.empty.pop().unwrap_or_else(|| {
-            Box::new(Waiting { backlog: Backlog::new(&self.meter), pong: None, until_pong: 0 })
+            Box::new(Waiting {
+                backlog: Backlog::new(&self.meter),
+                pong: None,
+                until_pong: 0,
+                give_up_at: None,
+            })
         })
     }
 
     /// Takes a place back from which everything has gone out.
     pub(crate) fn give_back(&mut self, mut waiting: Box<Waiting>) {
         if self.empty.len() < Self::KEPT && waiting.backlog.is_small() {
-            (waiting.pong, waiting.until_pong) = (None, 0);
+            (waiting.pong, waiting.until_pong, waiting.give_up_at) = (None, 0, None);
             self.empty.push(waiting);
         }
     }
@@ -187,7 +195,10 @@ impl<S> Peer<S> {
             Stage::Connecting => self.since + config.handshake_timeout,
             Stage::Open if self.pinged => self.since + config.pong_timeout,
             Stage::Open => self.since + config.ping_interval?,
-            Stage::Closing | Stage::Finishing | Stage::Lingering => self.since + config.close_timeout,
+            Stage::Closing | Stage::Finishing | Stage::Lingering => {
+                let due = self.since + config.close_timeout;
+                self.waiting.as_ref().and_then(|it| it.give_up_at).map_or(due, |at| at.min(due))
+            }
             Stage::Doomed => return None,
         })
     }

@@ -292,8 +292,9 @@ impl<S> Peers<S> {
     fn taken(&mut self, id: ConnId, len: usize) {
         self.stats.sent_bytes += len as u64;
         let Some(peer) = self.table.get_mut(id) else { return };
-        // Room in a full socket means that the peer has taken something: a sign of life.
-        if peer.blocked && peer.stage == Stage::Open {
+        // Room in a full socket means that the peer has taken something: a sign of life, and while it closes a
+        // reason to wait on.
+        if peer.blocked {
             (peer.since, peer.pinged) = (self.now, false);
         }
         let Some(waiting) = &mut peer.waiting else { return };
@@ -360,6 +361,7 @@ impl<S> Peers<S> {
         let Some(peer) = self.table.get_mut(id) else { return };
         peer.blocked = true;
         self.look_at_owner();
+        self.limit_closing(id);
         self.pause_if_too_much_waits(id);
         let Some(peer) = self.table.get_mut(id) else { return };
         if !mem::replace(&mut peer.write_interest, true)

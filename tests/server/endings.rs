@@ -2,8 +2,9 @@
 
 use std::{
     cell::Cell,
-    io::{ErrorKind, Write},
+    io::{ErrorKind, Read, Write},
     sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -134,12 +135,42 @@ fn what_waits_for_a_peer_goes_out_before_the_answer_to_its_close() {
     let mut client = Client::open(server.address);
     client.send_text("go");
     client.send_close(1000, "");
-    // The server knows of the Close before the client reads a byte.
-    server.expect_closed(&End::clean(1000, "", Cause::Peer));
     assert!(client.frame().payload == vec![b'x'; LEN]);
     client.expect_text("and this");
     client.expect_close(1000, "");
     client.expect_end();
+    server.expect_closed(&End::clean(1000, "", Cause::Peer));
+}
+
+#[test]
+fn a_steady_reader_gets_a_long_answer_whole_before_the_close() {
+    // §5.5.1: a frame that has begun is finished, though that takes longer than close_timeout.
+    const LEN: usize = 48 * 1024 * 1024;
+    // So long that systems with large buffers show progress within it.
+    let timeout = Duration::from_secs(3);
+    let server = serve(move |server, _| {
+        server
+            .configure(move |config| (config.max_backpressure, config.close_timeout) = (3 * LEN, timeout))
+            .on_message(|ws, _| {
+                ws.send(&vec![b'x'; LEN]);
+            })
+    });
+    let mut client = Client::open(server.address);
+    let began = Instant::now();
+    client.send_text("go");
+    client.send_close(1000, "");
+    let mut stream = client.writer();
+    let (mut left, mut buffer) = (10 + LEN, vec![0; LEN / 64]);
+    while left > 0 {
+        let len = left.min(buffer.len());
+        stream.read_exact(&mut buffer[..len]).unwrap();
+        left -= len;
+        thread::sleep(timeout / 40);
+    }
+    assert!(began.elapsed() > timeout * 3 / 2, "that took longer than close_timeout");
+    client.expect_close(1000, "");
+    client.expect_end();
+    server.expect_closed(&End::clean(1000, "", Cause::Peer));
 }
 
 // --- Without one -----------------------------------------------------------------------------------------

@@ -303,6 +303,8 @@ fn a_client_that_is_too_slow_for_others_is_still_heard() {
     slow.send_text("I'm still here");
     assert_eq!(server.note(), "I'm still here");
     slow.send_close(1000, "");
+    // What waits for it, and the answer to its Close.
+    while slow.frame().first == BINARY {}
     server.expect_closed(&End::clean(1000, "", Cause::Peer));
 }
 

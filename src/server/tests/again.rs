@@ -241,7 +241,10 @@ fn each_silence_has_its_own_ping_and_its_own_time_to_answer() {
 
 #[test]
 fn a_slow_reader_that_takes_a_byte_after_a_ping_has_its_time_anew_while_it_is_open() {
-    let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
+    let mut world = World::new(|config| {
+        config.pong_timeout = Duration::from_secs(7);
+        config.max_close_time = config.close_timeout;
+    });
     let client = world.open();
     client.script.set_full(true);
     world.sends(&client, &frame(0x82, &[1; 100]));
@@ -251,7 +254,7 @@ fn a_slow_reader_that_takes_a_byte_after_a_ping_has_its_time_anew_while_it_is_op
         assert_eq!(world.takes(&client, 1).len(), 1, "round {round}");
     }
     assert!(world.endings().is_empty(), "each byte is a sign of life");
-    // After its Close it is none.
+    // After its Close it gives no time beyond max_close_time.
     world.sends(&client, &frame(0x88, &[3, 232]));
     for _ in 0..4 {
         world.pass(1000);

@@ -119,7 +119,7 @@ const WAYS: &[Way] = &[
         NORMAL,
         "",
         Cause::Peer,
-        true,
+        false,
     ),
     way(
         "ours is answered",

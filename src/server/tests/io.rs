@@ -253,7 +253,8 @@ pub(super) const STAGES: &[Life] = &[
             world.sends(&client, &frame(0x88, &[3, 232]));
             client
         },
-        true,
+        // Whether its end is clean isn't known until our Close has left.
+        false,
     ),
     (
         "lingering",
@@ -294,8 +295,8 @@ fn the_end_of_input_ends_every_stage_once() {
         let mut world = World::new(|_| {});
         let client = prepare(&mut world);
         world.half_closes(&client);
-        assert_eq!(world.endings().len(), world.recorder.0.opened.borrow().len(), "{stage}");
         world.takes_all(&client);
+        assert_eq!(world.endings().len(), world.recorder.0.opened.borrow().len(), "{stage}");
         assert!(client.script.is_dropped(), "{stage}");
         world.finish();
     }
@@ -338,6 +339,55 @@ fn what_waits_for_a_client_that_has_closed_its_side_goes_out_and_then_its_socket
     assert_eq!(world.endings(), [(CloseCode::ABNORMAL, cause, false)]);
     assert!(!client.script.is_dropped());
     assert_eq!(world.takes_all(&client), echo(b"last words"));
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn an_end_is_clean_only_if_our_close_has_left() {
+    // §7.1.4: "if the TCP connection is closed after the WebSocket closing handshake was completed, the WebSocket
+    // connection is said to have been closed _cleanly_."
+    let close = frame(0x88, &[3, 232]);
+    let clean =
+        |world: &World| world.endings().iter().map(|(code, _, clean)| (code.0, *clean)).collect::<Vec<_>>();
+    // The write fails in the turn in which the peer's Close came,
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.write_will_fail(ErrorKind::BrokenPipe);
+    world.sends(&client, &close);
+    assert_eq!(clean(&world), [(1000, false)]);
+    world.finish();
+    // … or later, with all or a part of our Close still here,
+    for taken in 0..4 {
+        let mut world = World::new(|_| {});
+        let client = world.open();
+        client.script.set_full(true);
+        world.sends(&client, &close);
+        if taken > 0 {
+            world.takes(&client, taken);
+        }
+        assert_eq!(clean(&world), [], "not known yet");
+        client.script.write_will_fail(ErrorKind::BrokenPipe);
+        world.writable(&client);
+        assert_eq!(clean(&world), [(1000, false)], "{taken} bytes had left");
+        world.finish();
+    }
+    // … or it leaves, and what follows does not matter,
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &close);
+    world.takes_all(&client);
+    assert_eq!(clean(&world), [(1000, true)]);
+    world.finish();
+    // … or the peer closes its side at once after its Close.
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    client.script.will_read(&close);
+    world.half_closes(&client);
+    world.takes_all(&client);
+    assert_eq!(clean(&world), [(1000, true)]);
     assert!(client.script.is_dropped());
     world.finish();
 }

@@ -104,16 +104,102 @@ fn a_full_socket_keeps_what_waits_for_close_timeout_and_no_longer() {
     let client = world.open();
     client.script.set_full(true);
     world.sends(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
-    assert_eq!(world.endings(), [(CloseCode::NORMAL, Cause::Peer, true)]);
-    // Taking a little gives no more time.
-    for _ in 0..4 {
-        world.pass(1000);
-        assert_eq!(world.takes(&client, 1).len(), 1);
-    }
-    world.pass(999);
+    world.pass(4_999);
     assert!(!client.script.is_dropped());
+    assert_eq!(world.endings(), [], "it may yet be clean");
     world.pass(1);
     assert!(client.script.is_dropped());
+    // §7.1.4: the peer's Close has come, but ours never left.
+    assert_eq!(world.endings(), [(CloseCode::NORMAL, Cause::Peer, false)]);
+    world.finish();
+}
+
+/// Who closes a connection that has bytes waiting, and the code of the Close that follows them.
+type Closer = (&'static str, u16, fn(&mut World, &Client));
+
+const CLOSERS: [Closer; 3] = [
+    ("the peer", 1000, |world, client| world.sends(client, &frame(0x88, &[3, 232]))),
+    ("a hook", 1000, |world, client| {
+        world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
+        world.sends(client, &frame(0x81, b"close"));
+    }),
+    ("a broken rule", 1002, |world, client| world.sends(client, &frame(0x83, b""))),
+];
+
+#[test]
+fn a_peer_that_takes_what_waits_gets_all_of_it_and_then_the_close() {
+    for (closer, code, close) in CLOSERS {
+        let mut world = World::new(|_| {});
+        let client = world.open();
+        client.script.set_full(true);
+        world.sends(&client, &frame(0x82, &[1; 5000]));
+        close(&mut world, &client);
+        // 24 s, far beyond close_timeout; each pause is shorter than it.
+        let mut taken = Vec::new();
+        for _ in 0..6 {
+            world.pass(4_000);
+            taken.extend(world.takes(&client, 700));
+        }
+        assert_eq!(taken.len(), 4200, "{closer}");
+        taken.extend(world.takes_all(&client));
+        assert_eq!(taken[..5004], served(0x82, &[1; 5000]), "{closer}");
+        assert!(is_close(&taken[5004..], code), "{closer}");
+        world.finish();
+    }
+}
+
+#[test]
+fn a_peer_that_takes_a_little_again_and_again_is_given_up_at_max_close_time() {
+    for (closer, _, close) in CLOSERS {
+        let mut world = World::new(|config| config.max_close_time = Duration::from_secs(20));
+        let client = world.open();
+        client.script.set_full(true);
+        world.sends(&client, &frame(0x82, &[1; 5000]));
+        world.pass(1_000);
+        close(&mut world, &client);
+        for _ in 0..19 {
+            world.pass(1_000);
+            assert_eq!(world.takes(&client, 1).len(), 1, "{closer}");
+        }
+        world.pass(999);
+        assert!(!client.script.is_dropped(), "{closer}");
+        world.pass(1);
+        assert!(client.script.is_dropped(), "{closer}");
+        assert!(world.endings().iter().all(|(_, _, clean)| !clean), "{closer}");
+        world.finish();
+    }
+}
+
+#[test]
+fn what_a_closing_peer_sends_gives_it_no_time_to_take() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
+    for _ in 0..4 {
+        world.pass(1_000);
+        world.sends(&client, &frame(0x81, b"more"));
+    }
+    world.pass(1_000);
+    assert!(client.script.is_dropped());
+    world.finish();
+}
+
+#[test]
+fn a_shutdown_waits_for_no_slow_reader_beyond_its_own_deadline() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x82, &[1; 5000]));
+    world.handle.shutdown();
+    world.wake();
+    for _ in 0..4 {
+        world.pass(1_000);
+        world.takes(&client, 100);
+    }
+    assert!(!world.event_loop.is_over());
+    world.pass(1_000);
+    assert!(world.event_loop.is_over());
     world.finish();
 }
 
