@@ -186,6 +186,10 @@ const fn why(error: ProtocolError) -> &'static str {
             "The header alone says that the message, with its fragments so far, is over the limit that this side \
              has set for itself. So it ends here, before a byte of the payload is kept."
         }
+        ProtocolError::NoMemory => {
+            "The message is within the limit, but no memory was to be had for it. It is not the peer's fault: 1013 \
+             asks it to try again later."
+        }
     }
 }
 
@@ -205,6 +209,6 @@ const fn row(error: ProtocolError) -> Option<&'static str> {
         ProtocolError::ForbiddenCloseCode(1015) => "s7.4.1-6",
         ProtocolError::ForbiddenCloseCode(_) => "s7.4.2",
         ProtocolError::TextNotUtf8 | ProtocolError::CloseReasonNotUtf8 => "s8.1-1",
-        ProtocolError::MessageTooBig => "s10.4-2",
+        ProtocolError::MessageTooBig | ProtocolError::NoMemory => "s10.4-2",
     })
 }

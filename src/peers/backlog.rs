@@ -30,6 +30,8 @@ pub(crate) struct Backlog {
     taken: usize,
     /// Is told how many bytes of our own are held.
     meter: Meter,
+    /// No memory was to be had for bytes that are missing now.
+    is_torn: bool,
 }
 
 /// The front of a backlog, to be written.
@@ -87,7 +89,7 @@ impl Drop for Backlog {
 
 impl Backlog {
     pub(crate) fn new(meter: &Meter) -> Self {
-        Self { chunks: VecDeque::new(), tail: Vec::new(), len: 0, taken: 0, meter: meter.clone() }
+        Self { chunks: VecDeque::new(), tail: Vec::new(), len: 0, taken: 0, meter: meter.clone(), is_torn: false }
     }
 
     pub(crate) const fn len(&self) -> usize {
@@ -112,7 +114,17 @@ impl Backlog {
         if bytes.len() > room && self.tail.capacity() >= CHUNK_LEN / 2 {
             self.close_tail();
         }
+        if self.tail.try_reserve(bytes.len()).is_err() {
+            self.is_torn = true;
+            return;
+        }
         self.push_with(|out| append(out, bytes));
+    }
+
+    /// Whether bytes are missing because no memory was to be had: what comes after them must not be written.
+    #[inline]
+    pub(crate) const fn is_torn(&self) -> bool {
+        self.is_torn
     }
 
     /// Appends what `write` appends to the buffer that it is given.

@@ -56,7 +56,14 @@ impl<S> Peers<S> {
     /// _Fail the WebSocket Connection_ (§7.1.7) for a broken rule.
     pub(crate) fn fail_protocol(&mut self, id: ConnId, error: ProtocolError) {
         debug!("connection {id} failed: {error}");
-        self.fail(id, error.close_code(), &error.to_string(), Cause::Protocol(error));
+        let cause = match error {
+            ProtocolError::NoMemory => {
+                self.is_short_of_memory = true;
+                Cause::Overload
+            }
+            _ => Cause::Protocol(error),
+        };
+        self.fail(id, error.close_code(), &error.to_string(), cause);
     }
 
     /// Too much is held for all connections together, and this one holds much: it goes, and gives that back.
@@ -79,6 +86,15 @@ impl<S> Peers<S> {
             Stage::Finishing | Stage::Lingering => self.set_stage(id, Stage::Doomed),
             Stage::Doomed => {}
         }
+    }
+
+    /// No memory was to be had for what waits for this connection, and bytes of it are lost: it can't go on.
+    #[cold]
+    pub(super) fn lose_torn(&mut self, id: ConnId) {
+        self.is_short_of_memory = true;
+        let code = CloseCode::TRY_AGAIN_LATER;
+        self.end(id, Ending { code, ..Ending::abnormal(Cause::Overload) });
+        self.set_stage(id, Stage::Doomed);
     }
 
     /// A hook has panicked: the connection can't go on as if it had not.

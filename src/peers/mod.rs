@@ -93,6 +93,8 @@ pub(crate) struct Peers<S> {
     pub(crate) quota: Quota,
     /// Bytes that are held for all of them.
     meter: Meter,
+    /// An allocation was refused, and nothing was given back since.
+    pub(crate) is_short_of_memory: bool,
     waiting_room: WaitingRoom,
     admission: Admission,
     /// The sockets that only wait for their end.
@@ -138,6 +140,7 @@ impl<S> Peers<S> {
             watch: Watch::default(),
             now: Millis::default(),
             quota: Quota::default(),
+            is_short_of_memory: false,
             waiting_room: WaitingRoom::new(meter.clone()),
             meter,
             admission: Admission::default(),
@@ -312,8 +315,9 @@ impl<S> Peers<S> {
 
     /// The connections that hold most, as many as must go so that an eighth of what may be held is free again.
     pub(crate) fn heaviest(&self) -> Vec<ConnId> {
-        let target = self.config.max_buffered_bytes / 8 * 7;
-        let mut excess = self.meter.held().saturating_sub(target);
+        // Where an allocation was refused, what is held now is too much.
+        let most = self.config.max_buffered_bytes.min(self.held());
+        let mut excess = self.held().saturating_sub(most / 8 * 7);
         let mut holders: Vec<(usize, ConnId)> =
             self.table.iter().map(|(id, peer)| (peer.held(), id)).filter(|(held, _)| *held > 0).collect();
         holders.sort_unstable_by(|a, b| b.cmp(a));

@@ -199,6 +199,9 @@ impl<S> Peers<S> {
                 Some(message) => waiting.backlog.push_heard(message, from),
                 None => waiting.backlog.push(&second[from..]),
             }
+            if waiting.backlog.is_torn() {
+                self.lose_torn(id);
+            }
         }
     }
 
@@ -208,6 +211,10 @@ impl<S> Peers<S> {
         self.quota.count_message(len);
         let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
         push(&mut waiting.backlog);
+        if waiting.backlog.is_torn() {
+            self.lose_torn(id);
+            return SendStatus::Gone;
+        }
         if peer.blocked {
             let buffered = waiting.backlog.len();
             self.pause_if_too_much_waits(id);

@@ -52,14 +52,17 @@ pub enum ProtocolError {
     TextNotUtf8,
     /// §10.4: a message over the receiver's limit, noticed in the header that would exceed it.
     MessageTooBig,
+    /// §10.4: no memory was to be had for a message within the limit. It is not the peer's fault.
+    NoMemory,
 }
 
 impl ProtocolError {
-    /// The close code that answers this error (§7.4.1): 1002, 1007 or 1009.
+    /// The close code that answers this error (§7.4.1): 1002, 1007, 1009 or 1013.
     pub const fn close_code(self) -> CloseCode {
         match self {
             Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
+            Self::NoMemory => CloseCode::TRY_AGAIN_LATER,
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
@@ -77,7 +80,7 @@ impl ProtocolError {
             Self::CloseBodyOfOneByte | Self::CloseReasonNotUtf8 => "§5.5.1",
             Self::ForbiddenCloseCode(_) => "§7.4",
             Self::TextNotUtf8 => "§8.1",
-            Self::MessageTooBig => "§10.4",
+            Self::MessageTooBig | Self::NoMemory => "§10.4",
         }
     }
 }
@@ -101,6 +104,7 @@ impl fmt::Display for ProtocolError {
             Self::ForbiddenCloseCode(code) => write!(f, "close code {code} must not be sent"),
             Self::TextNotUtf8 => f.write_str("text is not UTF-8"),
             Self::MessageTooBig => f.write_str("message over the size limit"),
+            Self::NoMemory => f.write_str("no memory for the message"),
         }
     }
 }

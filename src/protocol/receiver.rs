@@ -8,7 +8,7 @@
 //! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived, and takes
 //! at most four times as many: the length that a header declares only makes it smaller.
 
-use std::mem;
+use std::{collections::TryReserveError, mem};
 
 use super::{
     close::{self, CloseFrame},
@@ -418,10 +418,7 @@ impl Receiver {
     fn append(&mut self, kind: Kind, piece: MaskedPiece<'_>, to_come: ToCome) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
-                // §8.1: the connection fails as soon as the text can't become valid any more.
-                Some(message) => message
-                    .append(piece, to_come, self.max_message_size)
-                    .map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
+                Some(message) => message.append(piece, to_come, self.max_message_size),
                 None => Err(ProtocolError::NothingToContinue),
             },
             Kind::Close => close::check_prefix(self.control().append(piece.unmask())),
@@ -531,7 +528,7 @@ impl Body {
         piece: MaskedPiece<'_>,
         to_come: ToCome,
         max_message_size: usize,
-    ) -> Result<(), InvalidUtf8> {
+    ) -> Result<(), ProtocolError> {
         let arrived = self.len() + piece.bytes.len();
         if self.capacity() < arrived {
             let most = arrived.saturating_mul(GROWTH);
@@ -541,10 +538,11 @@ impl Body {
                 ToCome::Frames(rest) if self.len() == 0 => most.min(arrived + rest),
                 ToCome::Frames(rest) => most.min((arrived + rest).max(arrived.saturating_mul(BLIND_GROWTH))),
             };
-            self.grow_to(room.min(max_message_size));
+            self.grow_to(room.min(max_message_size)).map_err(|_| ProtocolError::NoMemory)?;
         }
         match self {
-            Self::Text(text) => text.push(piece.unmask()),
+            // §8.1: the connection fails as soon as the text can't become valid any more.
+            Self::Text(text) => text.push(piece.unmask()).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
             Self::Binary(bytes) => {
                 piece.append_to(bytes);
                 Ok(())
@@ -553,10 +551,10 @@ impl Body {
     }
 
     /// Takes memory for so many bytes in all.
-    fn grow_to(&mut self, capacity: usize) {
+    fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
         match self {
             Self::Text(text) => text.grow_to(capacity),
-            Self::Binary(bytes) => bytes.reserve_exact(capacity - bytes.len()),
+            Self::Binary(bytes) => bytes.try_reserve_exact(capacity - bytes.len()),
         }
     }
 

@@ -5,7 +5,7 @@
 //! limits. Each byte is validated once: what is complete is pushed as checked `str`, and at most three bytes of
 //! a character that is still open wait beside it.
 
-use std::str;
+use std::{collections::TryReserveError, str};
 
 use super::copy::append_text;
 
@@ -94,8 +94,8 @@ impl TextBuffer {
     }
 
     /// Takes memory for so many bytes in all.
-    pub(super) fn grow_to(&mut self, capacity: usize) {
-        self.text.reserve_exact(capacity - self.text.len());
+    pub(super) fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
+        self.text.try_reserve_exact(capacity - self.text.len())
     }
 
     /// Whether nothing was pushed yet.

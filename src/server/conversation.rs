@@ -3,7 +3,7 @@
 //! This file knows the order of things: head, verdict, hooks, frames. It refuses to know sockets: bytes are
 //! handed in, and everything that goes out is handed to `peers`.
 
-use std::{mem, rc::Rc};
+use std::{collections::TryReserveError, mem, rc::Rc};
 
 use log::{debug, error, info};
 
@@ -13,7 +13,7 @@ use crate::{
     handler::{Decision, Handler, Upgrade},
     panics,
     peers::{ConnId, Peers, SHARE_LEN, SharedMessage, Stage},
-    protocol::{Event, HandshakeError, Receiver, Request, RequestReader, Response},
+    protocol::{Event, HandshakeError, ProtocolError, Receiver, Request, RequestReader, Response, append},
     trace::{self, Cut},
 };
 
@@ -130,7 +130,10 @@ impl Conversation {
             let is_used_up = peers.quota.step() && peers.quota.is_used_up();
             if is_used_up || !is_unhindered && peers.is_paused(id) {
                 receiver.release();
-                self.stash = (!input.is_empty()).then(|| mem::take(&mut input).to_vec().into());
+                match set_aside(input) {
+                    Ok(stash) => self.stash = stash,
+                    Err(_) => peers.fail_protocol(id, ProtocolError::NoMemory),
+                }
                 return;
             }
             let mut event = receiver.next_event(&mut input);
@@ -283,6 +286,17 @@ pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>)
         info!("connection {id} from {} refused: {} {error}", peer.address, error.status());
     }
     peers.respond(id, &Response::refusal(error));
+}
+
+/// Copies input that waits.
+fn set_aside(input: &[u8]) -> Result<Option<Box<[u8]>>, TryReserveError> {
+    if input.is_empty() {
+        return Ok(None);
+    }
+    let mut stash = Vec::new();
+    stash.try_reserve_exact(input.len())?;
+    append(&mut stash, input);
+    Ok(Some(stash.into_boxed_slice()))
 }
 
 /// Takes the message that was put together, so that what waits of it when it is sent on need not be copied.

@@ -517,7 +517,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Closes the connections that hold most, if too much is held.
     #[inline]
     fn shed(&mut self) {
-        if self.peers.is_over_budget() {
+        if self.peers.is_over_budget() || self.peers.is_short_of_memory {
             self.shed_heaviest();
         }
     }
@@ -527,7 +527,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         // What leaves at once is held by nobody.
         self.peers.flush_dirty();
         // More than once, for those that share a large frame give nothing back until the last of them goes.
-        while self.peers.is_over_budget() {
+        while self.peers.is_over_budget() || mem::take(&mut self.peers.is_short_of_memory) {
             let heaviest = self.peers.heaviest();
             if heaviest.is_empty() {
                 break;
