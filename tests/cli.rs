@@ -1098,3 +1098,39 @@ fn probes_are_answered_though_the_descriptor_table_is_full() {
     }
     clients[0].expect_open();
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_refused_allocation_costs_connections_and_not_the_server() {
+    // 12 clients send 24 MiB each of messages that are within the limit, to a process that may have half of that.
+    const MIB: usize = 1024 * 1024;
+    let script = "ulimit -v 200000; exec \"$0\" --listen 127.0.0.1:0 --max-message-size 32M -q";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script, BINARY_PATH]).env_remove("RUST_LOG");
+    let (process, address) = Process::spawn(&mut shell);
+    let begun = [&b"\x82\xff\0\0\0\0\x02\0\0\0\0\0\0\0"[..], &vec![7; 24 * MIB]].concat();
+    let mut clients: Vec<Client> = (0..12).map(|_| Client::open(address)).collect();
+    let mut refused = 0;
+    for client in &mut clients {
+        // One that is shed while it sends gets no Close if its socket was full.
+        let _ = client.writer().write_all(&begun);
+    }
+    for client in &mut clients {
+        client.socket().set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        match client.try_frame() {
+            Ok(Some(frame)) => {
+                assert!(frame.payload.starts_with(&1013u16.to_be_bytes()), "{frame:?}");
+                refused += 1;
+            }
+            Ok(None) => refused += 1,
+            Err(error) => refused += usize::from(error.kind() != std::io::ErrorKind::WouldBlock),
+        }
+    }
+    assert!((1..12).contains(&refused), "{refused} of 12 were ended");
+    let mut fresh = Client::open(address);
+    fresh.send_text("still here?");
+    fresh.expect_text("still here?");
+    drop(clients);
+    process.signal("TERM");
+    assert_eq!(process.wait().0.code(), Some(0));
+}
