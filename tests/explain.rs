@@ -427,7 +427,8 @@ fn every_rule_of_the_codec_is_among_the_cases() {
         .map(str::trim)
         .filter(|line| !line.starts_with("//"))
         .map(|line| line.split(['(', ',']).next().unwrap())
-        .filter(|name| !name.is_empty())
+        // This one is no rule: memory was short.
+        .filter(|name| !name.is_empty() && *name != "NoMemory")
         .collect();
     let sins = sins();
     let names: Vec<String> = sins.iter().map(|(error, ..)| format!("{error:?}")).collect();

@@ -25,8 +25,8 @@ fn seeds_and_past_findings_find_nothing() {
     if !fuzz.exists() {
         return;
     }
-    let targets: [(&str, fn(&[u8])); 3] =
-        [("capture", capture), ("replay_peer", replay_peer), ("arguments", arguments)];
+    type Body = fn(&[u8]);
+    let targets = [("capture", capture as Body), ("replay_peer", replay_peer), ("arguments", arguments)];
     for (target, body) in targets {
         let mut count = 0;
         for folder in ["corpus", "crashes"] {
