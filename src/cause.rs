@@ -1,6 +1,6 @@
 //! Who or what ended a connection.
 //!
-//! This file knows the causes. It refuses to know how each of them comes about: `peers/closing.rs` does that.
+//! This file knows the causes. It refuses to know how each of them comes about: `hub/closing.rs` does that.
 
 use std::io::ErrorKind;
 

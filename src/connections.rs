@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::{
-    peers::{BroadcastStatus, ConnId, Peers, SendStatus, TimerId},
+    hub::{BroadcastStatus, ConnId, Hub, SendStatus, TimerId},
     protocol::{CloseCode, Message, SendError},
     stats::Stats,
 };
@@ -32,27 +32,27 @@ use crate::{
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Connections<'a, S = ()> {
-    peers: &'a mut Peers<S>,
+    hub: &'a mut Hub<S>,
 }
 
 impl<'a, S> Connections<'a, S> {
-    pub(crate) const fn new(peers: &'a mut Peers<S>) -> Self {
-        Self { peers }
+    pub(crate) const fn new(hub: &'a mut Hub<S>) -> Self {
+        Self { hub }
     }
 
     /// The connections that are open. Collect them first to do something to each.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
-        self.peers.open().map(|(id, _)| id)
+        self.hub.open().map(|(id, _)| id)
     }
 
     /// What is kept for a connection.
     pub fn state(&mut self, id: ConnId) -> Option<&mut S> {
-        self.peers.get_mut(id).map(|peer| &mut peer.state)
+        self.hub.get_mut(id).map(|outbound| &mut outbound.state)
     }
 
     /// Bytes that wait to be written to a connection; 0 for one that has gone.
     pub fn buffered_amount(&self, id: ConnId) -> usize {
-        self.peers.get(id).map_or(0, |peer| peer.buffered())
+        self.hub.get(id).map_or(0, |outbound| outbound.buffered())
     }
 
     /// Sends a message to a connection.
@@ -60,7 +60,7 @@ impl<'a, S> Connections<'a, S> {
     /// It is dropped if more than [`max_backpressure`](crate::Config::max_backpressure) would wait there, unless
     /// the connection is the one whose hook runs.
     pub fn send<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
-        self.peers.send(id, message.into())
+        self.hub.send(id, message.into())
     }
 
     /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A receiver
@@ -82,7 +82,7 @@ impl<'a, S> Connections<'a, S> {
         message: impl Into<Message<'m>>,
         fragment_len: usize,
     ) -> SendStatus {
-        self.peers.send_fragments(id, message.into(), fragment_len)
+        self.hub.send_fragments(id, message.into(), fragment_len)
     }
 
     /// Sends a ping to a connection. Example: [`WebSocket::ping`](crate::WebSocket::ping).
@@ -91,12 +91,12 @@ impl<'a, S> Connections<'a, S> {
     ///
     /// The payload is too long, or the connection is closing or has gone.
     pub fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
-        self.peers.ping(id, payload)
+        self.hub.ping(id, payload)
     }
 
     /// Sends a message to every open connection. It is encoded once. Example: [`BroadcastStatus`].
     pub fn broadcast<'m>(&mut self, message: impl Into<Message<'m>>) -> BroadcastStatus {
-        self.peers.broadcast(message.into(), |_, _| true)
+        self.hub.broadcast(message.into(), |_, _| true)
     }
 
     /// Sends a message to every open connection that `filter` picks by its id and state. Example:
@@ -106,18 +106,18 @@ impl<'a, S> Connections<'a, S> {
         message: impl Into<Message<'m>>,
         filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.peers.broadcast(message.into(), filter)
+        self.hub.broadcast(message.into(), filter)
     }
 
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
     pub fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
-        self.peers.close(id, code, reason);
+        self.hub.close(id, code, reason);
     }
 
     /// Drops a connection without a closing handshake. Example:
     /// [`WebSocket::terminate`](crate::WebSocket::terminate).
     pub fn terminate(&mut self, id: ConnId) {
-        self.peers.terminate(id);
+        self.hub.terminate(id);
     }
 
     /// Runs a task once, `delay` from now, on the loop.
@@ -140,8 +140,8 @@ impl<'a, S> Connections<'a, S> {
         delay: Duration,
         mut task: impl FnMut(&mut Connections<'_, S>) + 'static,
     ) -> TimerId {
-        let now = self.peers.now;
-        self.peers.timers.after(delay, Box::new(move |peers| task(&mut Connections::new(peers))), now)
+        let now = self.hub.now;
+        self.hub.timers.after(delay, Box::new(move |hub| task(&mut Connections::new(hub))), now)
     }
 
     /// Runs a task every `period`, on the loop, for the first time one period from now. Runs that the loop is
@@ -169,8 +169,8 @@ impl<'a, S> Connections<'a, S> {
         period: Duration,
         mut task: impl FnMut(&mut Connections<'_, S>) + 'static,
     ) -> TimerId {
-        let now = self.peers.now;
-        self.peers.timers.every(period, Box::new(move |peers| task(&mut Connections::new(peers))), now)
+        let now = self.hub.now;
+        self.hub.timers.every(period, Box::new(move |hub| task(&mut Connections::new(hub))), now)
     }
 
     /// Stops a timer; whether there was one.
@@ -188,16 +188,16 @@ impl<'a, S> Connections<'a, S> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn cancel(&mut self, timer: TimerId) -> bool {
-        self.peers.timers.cancel(timer)
+        self.hub.timers.cancel(timer)
     }
 
     /// Stops the timer whose task runs now; whether one does. Example: [`every`](Self::every).
     pub fn stop_timer(&mut self) -> bool {
-        self.peers.running_timer.is_some_and(|timer| self.peers.timers.cancel(timer))
+        self.hub.running_timer.is_some_and(|timer| self.hub.timers.cancel(timer))
     }
 
     /// The server's figures as of now. Example: [`Stats`].
     pub fn stats(&self) -> Stats {
-        self.peers.current_stats()
+        self.hub.current_stats()
     }
 }

@@ -51,7 +51,7 @@
 //! # The source, in thirty minutes
 //!
 //! `protocol/frame.rs`, `protocol/receiver.rs`, `Request::check` in `protocol/handshake.rs`,
-//! `server/conversation.rs`, `turn`, `read` and `settle` in `server/event_loop.rs`, `peers/writing.rs`: the way of
+//! `server/inbound.rs`, `turn`, `read` and `settle` in `server/event_loop.rs`, `hub/writing.rs`: the way of
 //! a byte from the wire to the hook and back. The README says what to notice in each, and `docs/exercises.md` what
 //! to change first.
 //!
@@ -83,8 +83,8 @@ pub mod explain;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handler;
+mod hub;
 mod panics;
-mod peers;
 pub mod protocol;
 mod server;
 mod stats;
@@ -95,7 +95,7 @@ pub use cause::Cause;
 pub use config::{Backpressure, Config};
 pub use connections::Connections;
 pub use handler::{Closed, Handler, Hooks, Upgrade};
-pub use peers::{BroadcastStatus, ConnId, Observer, SendStatus, TimerId};
+pub use hub::{BroadcastStatus, ConnId, Observer, SendStatus, TimerId};
 pub use protocol::{CloseCode, Limits, Message};
 pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use crate::{
     connections::Connections,
-    peers::{BroadcastStatus, ConnId, Peers, SendStatus},
+    hub::{BroadcastStatus, ConnId, Hub, SendStatus},
     protocol::{CloseCode, Message, SendError},
 };
 
@@ -37,13 +37,13 @@ const STAYS: &str = "a connection stays in the table until its last hook has ret
 /// ```
 pub struct WebSocket<'a, S = ()> {
     id: ConnId,
-    peers: &'a mut Peers<S>,
+    hub: &'a mut Hub<S>,
 }
 
 impl<'a, S> WebSocket<'a, S> {
     #[inline]
-    pub(crate) const fn new(id: ConnId, peers: &'a mut Peers<S>) -> Self {
-        Self { id, peers }
+    pub(crate) const fn new(id: ConnId, hub: &'a mut Hub<S>) -> Self {
+        Self { id, hub }
     }
 
     /// The connection's id: valid as long as the connection, and never given to another one.
@@ -53,21 +53,21 @@ impl<'a, S> WebSocket<'a, S> {
 
     /// Where the peer connected from.
     pub fn peer_addr(&self) -> SocketAddr {
-        match self.peers.get(self.id) {
-            Some(peer) => peer.address,
+        match self.hub.get(self.id) {
+            Some(outbound) => outbound.address,
             None => unreachable!("{STAYS}"),
         }
     }
 
     /// The subprotocol that the opening handshake agreed on (§1.9).
     pub fn subprotocol(&self) -> Option<&str> {
-        self.peers.get(self.id)?.subprotocol.as_deref()
+        self.hub.get(self.id)?.subprotocol.as_deref()
     }
 
     /// What is kept for this connection: what `on_upgrade` gave, or the type's default.
     pub fn state(&mut self) -> &mut S {
-        match self.peers.get_mut(self.id) {
-            Some(peer) => &mut peer.state,
+        match self.hub.get_mut(self.id) {
+            Some(outbound) => &mut outbound.state,
             None => unreachable!("{STAYS}"),
         }
     }
@@ -75,7 +75,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// Bytes that wait to be written, because the peer is slow or because they were sent in this turn by others.
     /// What this connection's own hook has just sent doesn't count yet.
     pub fn buffered_amount(&self) -> usize {
-        self.peers.get(self.id).map_or(0, |peer| peer.buffered())
+        self.hub.get(self.id).map_or(0, |outbound| outbound.buffered())
     }
 
     /// All connections, this one included: their ids and states, timers, figures.
@@ -93,7 +93,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn all(&mut self) -> Connections<'_, S> {
-        Connections::new(self.peers)
+        Connections::new(self.hub)
     }
 
     // --- To this connection ----------------------------------------------------------------------------
@@ -116,7 +116,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// ```
     #[inline]
     pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> SendStatus {
-        self.peers.send(self.id, message.into())
+        self.hub.send(self.id, message.into())
     }
 
     /// Sends a ping (§5.5.2) with up to 125 bytes, which the pong will repeat.
@@ -138,7 +138,7 @@ impl<'a, S> WebSocket<'a, S> {
     ///
     /// The payload is too long, or the connection is closing.
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.peers.ping(self.id, payload)
+        self.hub.ping(self.id, payload)
     }
 
     /// Begins the closing handshake (§7.1.2) with a reason of at most 123 bytes; what is longer is cut.
@@ -160,7 +160,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn close(&mut self, code: CloseCode, reason: &str) {
-        self.peers.close(self.id, code, reason);
+        self.hub.close(self.id, code, reason);
     }
 
     /// Drops the connection without a closing handshake; what was sent in the same batch may be lost. `on_close`
@@ -174,7 +174,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn terminate(&mut self) {
-        self.peers.terminate(self.id);
+        self.hub.terminate(self.id);
     }
 
     // --- To others, in short for `all()` ---------------------------------------------------------------

@@ -622,7 +622,7 @@ fn a_declared_length_makes_nothing_larger() {
     assert!(steps[0].to_string().contains("… and 1048512 bytes more"));
 }
 
-// --- Peers that try to steer the terminal ----------------------------------------------------------------
+// --- Hub that try to steer the terminal ----------------------------------------------------------------
 
 #[test]
 fn nothing_that_a_peer_sends_can_steer_a_terminal() {

@@ -159,7 +159,7 @@ fn lines_beyond_protocol(source: &str) -> Vec<usize> {
 
 #[test]
 fn mio_is_named_only_by_the_loop() {
-    check_only_in(&["src/server/", "src/peers/"], &["mio"]);
+    check_only_in(&["src/server/", "src/hub/"], &["mio"]);
 }
 
 #[test]
@@ -312,7 +312,7 @@ fn what_is_forbidden_is_found() {
     ] {
         assert_eq!(lines_with(good, &OUTSIDE_WORLD), [] as [usize; 0], "{good}");
     }
-    let beyond = "use crate::{peers, protocol};\nuse crate::protocol::Limits;\nuse crate::peers::ConnId;\n";
+    let beyond = "use crate::{hub, protocol};\nuse crate::protocol::Limits;\nuse crate::hub::ConnId;\n";
     assert_eq!(lines_beyond_protocol(beyond), [1, 3]);
     let panics = [".unwrap()", ".expect(", "panic!"];
     assert_eq!(lines_with("a.unwrap();\nb.expect(\"b\");\npanic!();\n", &panics), [1, 2, 3]);

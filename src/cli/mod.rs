@@ -142,7 +142,7 @@ fn run<H: Handler>(
     begin: impl FnOnce(SocketAddr),
 ) -> Result<(), String> {
     if let Some(address) = metrics {
-        let watched = server.watched_on(address);
+        let watched = server.metrics_on(address);
         server = watched.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     }
     let outcome = server.local_addr().and_then(|address| {

@@ -1,6 +1,6 @@
 //! The way into a running loop from other threads.
 //!
-//! This file knows a queue of wishes and how to wake the loop. It refuses to know how the loop fulfils them.
+//! This file knows a queue of commands and how to wake the loop. It refuses to know how the loop runs them.
 
 use std::{
     collections::VecDeque,
@@ -13,20 +13,20 @@ use log::error;
 use mio::Waker;
 
 use crate::{
-    peers::ConnId,
+    hub::ConnId,
     protocol::{CloseCode, FrameHeader, Message, append},
     stats::Stats,
 };
 
-/// How many wishes may wait for the loop.
-const MAX_WISHES: usize = 65_536;
+/// How many commands may wait for the loop.
+const MAX_COMMANDS: usize = 65_536;
 /// How many bytes of messages may wait for the loop.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Reaches a running server from any thread, also from its own hooks; clones reach the same one.
 ///
-/// Every call leaves a wish and returns at once; the loop fulfils them in the order in which they came, so the
-/// messages of one thread stay in order. At most 65,536 wishes and 64 MiB of messages wait: beyond that a call
+/// Every call leaves a command and returns at once; the loop runs them in the order in which they came, so the
+/// messages of one thread stay in order. At most 65,536 commands and 64 MiB of messages wait: beyond that a call
 /// is refused with [`HandleError::Full`], and it is up to the caller to wait, to drop or to complain. Nothing
 /// ever blocks, so nothing can deadlock.
 ///
@@ -53,7 +53,7 @@ pub struct Handle {
     shared: Arc<Shared>,
 }
 
-/// Why a wish was refused. Example: [`Handle`].
+/// Why a command was refused. Example: [`Handle`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandleError {
@@ -83,20 +83,20 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    wishes: VecDeque<Wish>,
-    /// Bytes of the messages in `wishes`.
+    commands: VecDeque<Command>,
+    /// Bytes of the messages in `commands`.
     bytes: usize,
-    /// How many wishes have come, and how many of them the loop has taken.
+    /// How many commands have come, and how many of them the loop has taken.
     come: u64,
     taken: u64,
-    /// The wish to end, and how many wishes came before it.
-    shutdown: Option<(Shutdown, u64)>,
+    /// The command to end, and how many commands came before it.
+    shutdown: Option<(ShutdownRequest, u64)>,
     stopped: bool,
 }
 
 /// What another thread wants. Messages are encoded where they come from, which spares the loop the work.
 #[derive(Debug)]
-pub(super) enum Wish {
+pub(super) enum Command {
     Send { id: ConnId, frame: Vec<u8> },
     Broadcast { frame: Vec<u8> },
     Close { id: ConnId, code: CloseCode, reason: String },
@@ -105,7 +105,7 @@ pub(super) enum Wish {
 
 /// That the server is to end, and how soon; `None` leaves that to the configuration.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Shutdown {
+pub(super) struct ShutdownRequest {
     pub(super) within: Option<Duration>,
 }
 
@@ -132,18 +132,18 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// The wish was refused; nothing is sent.
+    /// The command was refused; nothing is sent.
     pub fn send<'m>(&self, id: ConnId, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
-        self.wish(Wish::Send { id, frame: encode(message.into()) })
+        self.command(Command::Send { id, frame: encode(message.into()) })
     }
 
     /// Sends a message to every connection that is open when the loop comes to it. Example: [`Handle`].
     ///
     /// # Errors
     ///
-    /// The wish was refused; nothing is sent.
+    /// The command was refused; nothing is sent.
     pub fn broadcast<'m>(&self, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
-        self.wish(Wish::Broadcast { frame: encode(message.into()) })
+        self.command(Command::Broadcast { frame: encode(message.into()) })
     }
 
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
@@ -153,7 +153,7 @@ impl Handle {
     /// # use wirehook::{CloseCode, Server};
     /// let server = Server::bind("127.0.0.1:0")?;
     /// let handle = server.handle();
-    /// // The loop fulfils the wish in its next turn: until then messages still reach their hook.
+    /// // The loop runs the command in its next turn: until then messages still reach their hook.
     /// let server = server.on_open(move |ws, _| {
     ///     assert_eq!(handle.close(ws.id(), CloseCode::NORMAL, "bye"), Ok(()));
     /// });
@@ -163,9 +163,9 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// The wish was refused.
+    /// The command was refused.
     pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), HandleError> {
-        self.wish(Wish::Close { id, code, reason: reason.to_owned() })
+        self.command(Command::Close { id, code, reason: reason.to_owned() })
     }
 
     /// Drops a connection without a closing handshake; used like [`close`](Self::close). Example:
@@ -173,9 +173,9 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// The wish was refused.
+    /// The command was refused.
     pub fn terminate(&self, id: ConnId) -> Result<(), HandleError> {
-        self.wish(Wish::Terminate { id })
+        self.command(Command::Terminate { id })
     }
 
     /// Drains the server: stops accepting, closes every connection with 1001 (§7.4.1), spread over
@@ -185,7 +185,7 @@ impl Handle {
     /// What waits in the queue before it is still done. It is never refused, and calling it again changes
     /// nothing. Example: [`Server`](crate::Server).
     pub fn shutdown(&self) {
-        self.ask_for(Shutdown { within: None });
+        self.ask_for(ShutdownRequest { within: None });
     }
 
     /// [`shutdown`](Self::shutdown) with a time after which whoever has not answered is dropped.
@@ -198,7 +198,7 @@ impl Handle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn shutdown_within(&self, deadline: Duration) {
-        self.ask_for(Shutdown { within: Some(deadline) });
+        self.ask_for(ShutdownRequest { within: Some(deadline) });
     }
 
     /// The server's figures as of the end of the loop's last turn. Example: [`Stats`].
@@ -206,7 +206,7 @@ impl Handle {
         *lock(&self.shared.stats)
     }
 
-    fn ask_for(&self, shutdown: Shutdown) {
+    fn ask_for(&self, shutdown: ShutdownRequest) {
         let mut queue = lock(&self.shared.queue);
         let come = queue.come;
         queue.shutdown.get_or_insert((shutdown, come));
@@ -214,17 +214,17 @@ impl Handle {
         self.wake();
     }
 
-    fn wish(&self, wish: Wish) -> Result<(), HandleError> {
-        let len = wish.len();
+    fn command(&self, command: Command) -> Result<(), HandleError> {
+        let len = command.len();
         let mut queue = lock(&self.shared.queue);
         if queue.stopped {
             return Err(HandleError::Stopped);
         }
-        if queue.wishes.len() >= MAX_WISHES || queue.bytes.saturating_add(len) > MAX_BYTES {
+        if queue.commands.len() >= MAX_COMMANDS || queue.bytes.saturating_add(len) > MAX_BYTES {
             return Err(HandleError::Full);
         }
-        let was_empty = queue.wishes.is_empty();
-        queue.wishes.push_back(wish);
+        let was_empty = queue.commands.is_empty();
+        queue.commands.push_back(command);
         queue.bytes += len;
         queue.come += 1;
         drop(queue);
@@ -243,33 +243,33 @@ impl Handle {
 
     // --- The loop's side -------------------------------------------------------------------------------
 
-    /// Takes up to `count` of the wishes, the earliest first.
-    pub(super) fn take(&self, count: usize) -> VecDeque<Wish> {
+    /// Takes up to `count` of the commands, the earliest first.
+    pub(super) fn take(&self, count: usize) -> VecDeque<Command> {
         let mut queue = lock(&self.shared.queue);
-        let count = count.min(queue.wishes.len());
-        let wishes: VecDeque<_> = queue.wishes.drain(..count).collect();
-        queue.bytes -= wishes.iter().map(Wish::len).sum::<usize>();
-        queue.taken += wishes.len() as u64;
-        wishes
+        let count = count.min(queue.commands.len());
+        let commands: VecDeque<_> = queue.commands.drain(..count).collect();
+        queue.bytes -= commands.iter().map(Command::len).sum::<usize>();
+        queue.taken += commands.len() as u64;
+        commands
     }
 
-    /// Puts wishes back to the front that the loop has taken and has no time for now.
-    pub(super) fn put_back(&self, wishes: VecDeque<Wish>) {
+    /// Puts commands back to the front that the loop has taken and has no time for now.
+    pub(super) fn put_back(&self, commands: VecDeque<Command>) {
         let mut queue = lock(&self.shared.queue);
-        queue.bytes += wishes.iter().map(Wish::len).sum::<usize>();
-        queue.taken -= wishes.len() as u64;
-        for wish in wishes.into_iter().rev() {
-            queue.wishes.push_front(wish);
+        queue.bytes += commands.iter().map(Command::len).sum::<usize>();
+        queue.taken -= commands.len() as u64;
+        for command in commands.into_iter().rev() {
+            queue.commands.push_front(command);
         }
     }
 
-    /// The wish to end, once all that came before it was taken.
-    pub(super) fn take_shutdown(&self) -> Option<Shutdown> {
+    /// The command to end, once all that came before it was taken.
+    pub(super) fn take_shutdown(&self) -> Option<ShutdownRequest> {
         let queue = lock(&self.shared.queue);
         queue.shutdown.filter(|(_, after)| queue.taken >= *after).map(|(shutdown, _)| shutdown)
     }
 
-    /// Refuses all wishes from now on.
+    /// Refuses all commands from now on.
     pub(super) fn stop(&self) {
         let mut queue = lock(&self.shared.queue);
         *queue = Queue { stopped: true, ..Queue::default() };
@@ -286,7 +286,7 @@ impl Handle {
     }
 }
 
-impl Wish {
+impl Command {
     /// Bytes that it makes the queue hold.
     fn len(&self) -> usize {
         match self {

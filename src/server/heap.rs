@@ -13,7 +13,7 @@
 
 use std::{hint::black_box, time::Duration};
 
-use crate::peers::Millis;
+use crate::hub::LoopTime;
 
 const MIB: usize = 1024 * 1024;
 /// The block that glibc learns from. It keeps twice as much; it would learn nothing from one over 32 MiB.
@@ -43,8 +43,8 @@ pub(super) struct Heap {
     most: usize,
     /// The most that was held in this period.
     lately: usize,
-    /// When the period ends; [`Millis::NEVER`] if nothing is kept.
-    look_at: Millis,
+    /// When the period ends; [`LoopTime::NEVER`] if nothing is kept.
+    look_at: LoopTime,
 }
 
 impl Heap {
@@ -55,12 +55,12 @@ impl Heap {
         // Too large for any hole that there may be below the gap.
         let floor = untouched(GAP);
         drop(gap);
-        Self { _floor: floor, ceiling: Vec::new(), most: LITTLE, lately: 0, look_at: Millis::NEVER }
+        Self { _floor: floor, ceiling: Vec::new(), most: LITTLE, lately: 0, look_at: LoopTime::NEVER }
     }
 
     /// Takes note of how much is held after a turn, and gives back what was kept if it is needed no more.
     #[inline]
-    pub(super) fn look_after(&mut self, held: usize, now: Millis) {
+    pub(super) fn look_after(&mut self, held: usize, now: LoopTime) {
         if (held > LITTLE || self.look_at <= now) && self.is_time(held, now) {
             self.give_back();
         }
@@ -68,7 +68,7 @@ impl Heap {
 
     /// Whether what is kept is needed no more: that is what a whole period has shown in which less than half was held.
     #[inline(never)]
-    fn is_time(&mut self, held: usize, now: Millis) -> bool {
+    fn is_time(&mut self, held: usize, now: LoopTime) -> bool {
         if held > self.most + STEP {
             self.most = held;
             // The old one goes when the new one lies: it is not to take its place.
@@ -82,7 +82,7 @@ impl Heap {
         }
         let is_needed = self.lately > LITTLE.max(self.most / 2);
         self.lately = held;
-        self.look_at = if is_needed { now + PERIOD } else { Millis::NEVER };
+        self.look_at = if is_needed { now + PERIOD } else { LoopTime::NEVER };
         !is_needed
     }
 
@@ -94,8 +94,8 @@ impl Heap {
         drop(Vec::from_iter((0..count).map(|_| untouched(len))));
     }
 
-    /// When to look next, whatever happens until then; [`Millis::NEVER`] if that makes no difference.
-    pub(super) const fn wake_at(&self) -> Millis {
+    /// When to look next, whatever happens until then; [`LoopTime::NEVER`] if that makes no difference.
+    pub(super) const fn wake_at(&self) -> LoopTime {
         self.look_at
     }
 }
@@ -114,7 +114,7 @@ mod tests {
 
     /// Whether it is time, with so many MiB held at that second.
     fn is_time(heap: &mut Heap, mib: usize, seconds: u64) -> bool {
-        let is_time = heap.is_time(mib * MIB, Millis(1000 * seconds));
+        let is_time = heap.is_time(mib * MIB, LoopTime(1000 * seconds));
         if is_time {
             heap.give_back();
         }
@@ -124,33 +124,33 @@ mod tests {
     #[test]
     fn it_is_time_once_less_than_half_was_held_for_a_whole_period() {
         let mut heap = Heap::prepare();
-        assert_eq!(heap.wake_at(), Millis::NEVER);
+        assert_eq!(heap.wake_at(), LoopTime::NEVER);
         assert!(!is_time(&mut heap, 100, 1));
-        assert_eq!(heap.wake_at(), Millis(2000));
+        assert_eq!(heap.wake_at(), LoopTime(2000));
         // In the first period 100 was held, in the next one 51, in the third one 50.
         assert!(!is_time(&mut heap, 50, 2));
-        assert!(!heap.is_time(51 * MIB, Millis(2999)));
+        assert!(!heap.is_time(51 * MIB, LoopTime(2999)));
         assert!(!is_time(&mut heap, 50, 3));
-        assert!(!heap.is_time(0, Millis(3999)));
+        assert!(!heap.is_time(0, LoopTime(3999)));
         assert!(is_time(&mut heap, 0, 4));
-        assert_eq!(heap.wake_at(), Millis::NEVER);
+        assert_eq!(heap.wake_at(), LoopTime::NEVER);
         // From here on that is much.
         assert!(!is_time(&mut heap, 50, 5));
         assert!(!is_time(&mut heap, 50, 6));
         assert!(!is_time(&mut heap, 50, 7));
-        assert_eq!(heap.wake_at(), Millis(8000));
+        assert_eq!(heap.wake_at(), LoopTime(8000));
     }
 
     #[test]
     fn where_little_is_held_there_is_nothing_to_look_after() {
         let mut heap = Heap::prepare();
-        heap.look_after(LITTLE, Millis(5));
-        assert_eq!((heap.wake_at(), heap.lately), (Millis::NEVER, 0));
-        heap.look_after(LITTLE + 1, Millis(7));
-        assert_eq!(heap.wake_at(), Millis(1007));
-        heap.look_after(LITTLE, Millis(1007));
-        heap.look_after(LITTLE, Millis(2007));
-        assert_eq!((heap.wake_at(), heap.most), (Millis::NEVER, LITTLE));
+        heap.look_after(LITTLE, LoopTime(5));
+        assert_eq!((heap.wake_at(), heap.lately), (LoopTime::NEVER, 0));
+        heap.look_after(LITTLE + 1, LoopTime(7));
+        assert_eq!(heap.wake_at(), LoopTime(1007));
+        heap.look_after(LITTLE, LoopTime(1007));
+        heap.look_after(LITTLE, LoopTime(2007));
+        assert_eq!((heap.wake_at(), heap.most), (LoopTime::NEVER, LITTLE));
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! The server: where it listens, how it is set up, and the loop that runs it.
 //!
 //! This file knows what is decided before the loop turns. It refuses to know what happens in a turn:
-//! `event_loop.rs` has the order of things, `conversation.rs` what one connection's input leads to.
+//! `event_loop.rs` has the order of things, `inbound.rs` what one connection's input leads to.
 
-mod conversation;
-mod door;
-mod drain;
+mod acceptor;
+mod dispatch;
 mod event_loop;
-mod figures;
-mod guard;
 mod handle;
 mod heap;
+mod inbound;
+mod metrics;
 mod read_buffer;
+mod shutdown;
 mod stop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
@@ -30,13 +30,13 @@ use crate::{
     config::Config,
     connections::Connections,
     handler::{Closed, Handler, Hooks, Upgrade},
-    peers::{Millis, Observer, Peers, Task, Timers, Watch},
+    hub::{Hub, LoopTime, Observer, ObserverSlot, Task, Timers},
     protocol::{Message, Request, Response},
     websocket::WebSocket,
 };
 #[cfg(unix)]
 use event_loop::STOP;
-use event_loop::{EventLoop, LISTENER, WAKER, WATCHERS};
+use event_loop::{EventLoop, LISTENER, METRICS, WAKER};
 use stop::Stop;
 
 /// A WebSocket server on one address, on one thread.
@@ -87,12 +87,12 @@ use stop::Stop;
 pub struct Server<H: Handler = Hooks<()>> {
     poll: Poll,
     listener: TcpListener,
-    watchers: Option<TcpListener>,
+    metrics_listener: Option<TcpListener>,
     stop: Option<Stop>,
     timers: Timers<Task<H::State>>,
     handle: Handle,
     config: Config,
-    watch: Watch,
+    observer: ObserverSlot,
     handler: H,
 }
 
@@ -120,12 +120,12 @@ impl Server {
         Ok(Self {
             poll,
             listener,
-            watchers: None,
+            metrics_listener: None,
             stop: None,
             timers: Timers::default(),
             handle,
             config: Config::default(),
-            watch: Watch::default(),
+            observer: ObserverSlot::default(),
             handler: Hooks::default(),
         })
     }
@@ -305,8 +305,19 @@ impl<H: Handler> Server<H> {
     /// dropped: they are those of another state. Example: [`Handler`].
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
-        let Self { poll, listener, watchers, stop, timers: _, handle, config, watch, handler: _ } = self;
-        Server { poll, listener, watchers, stop, timers: Timers::default(), handle, config, watch, handler }
+        let Self { poll, listener, metrics_listener, stop, timers: _, handle, config, observer, handler: _ } =
+            self;
+        Server {
+            poll,
+            listener,
+            metrics_listener,
+            stop,
+            timers: Timers::default(),
+            handle,
+            config,
+            observer,
+            handler,
+        }
     }
 
     /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.
@@ -327,8 +338,8 @@ impl<H: Handler> Server<H> {
         delay: Duration,
         mut task: impl FnMut(&mut Connections<'_, H::State>) + 'static,
     ) -> Self {
-        let task = Box::new(move |peers: &mut Peers<H::State>| task(&mut Connections::new(peers)));
-        self.timers.after(delay, task, Millis::default());
+        let task = Box::new(move |hub: &mut Hub<H::State>| task(&mut Connections::new(hub)));
+        self.timers.after(delay, task, LoopTime::default());
         self
     }
 
@@ -340,8 +351,8 @@ impl<H: Handler> Server<H> {
         period: Duration,
         mut task: impl FnMut(&mut Connections<'_, H::State>) + 'static,
     ) -> Self {
-        let task = Box::new(move |peers: &mut Peers<H::State>| task(&mut Connections::new(peers)));
-        self.timers.every(period, task, Millis::default());
+        let task = Box::new(move |hub: &mut Hub<H::State>| task(&mut Connections::new(hub)));
+        self.timers.every(period, task, LoopTime::default());
         self
     }
 
@@ -352,7 +363,7 @@ impl<H: Handler> Server<H> {
     ///
     /// ```
     /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?.watched_on("127.0.0.1:0")?;
+    /// let server = Server::bind("127.0.0.1:0")?.metrics_on("127.0.0.1:0")?;
     /// if let Some(address) = server.watchers_addr() {
     ///     println!("figures on http://{address}/metrics");
     /// }
@@ -362,16 +373,16 @@ impl<H: Handler> Server<H> {
     /// # Errors
     ///
     /// No address, or none that is free.
-    pub fn watched_on(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
+    pub fn metrics_on(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
         let mut listener = bind_first(address)?;
-        self.poll.registry().register(&mut listener, WATCHERS, Interest::READABLE)?;
-        self.watchers = Some(listener);
+        self.poll.registry().register(&mut listener, METRICS, Interest::READABLE)?;
+        self.metrics_listener = Some(listener);
         Ok(self)
     }
 
     /// Where the figures are shown, with the real port if 0 was asked for.
     pub fn watchers_addr(&self) -> Option<SocketAddr> {
-        self.watchers.as_ref().and_then(|listener| listener.local_addr().ok())
+        self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
     /// Shuts down, as [`Handle::shutdown`] does, once something can be read from `pipe` or its other end is closed;
@@ -403,7 +414,7 @@ impl<H: Handler> Server<H> {
     /// [`Observer`].
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
-        self.watch = Watch::by(observer);
+        self.observer = ObserverSlot::by(observer);
         self
     }
 
@@ -449,9 +460,9 @@ impl<H: Handler> Server<H> {
     ///
     /// The operating system refuses to poll. Nothing that a client does ends the server.
     pub fn run(self) -> io::Result<()> {
-        let Self { poll, listener, watchers, stop, timers, handle, config, watch, handler } = self;
-        let event_loop = EventLoop::new(poll, listener, watchers, handle, config, handler, timers)?;
-        event_loop.watched_by(watch).stopped_by(stop).run()
+        let Self { poll, listener, metrics_listener, stop, timers, handle, config, observer, handler } = self;
+        let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, handler, timers)?;
+        event_loop.observed_by(observer).stopped_by(stop).run()
     }
 
     /// [`run`](Self::run) under the name that Swoole gives it. Example: [`Server`].

@@ -12,7 +12,7 @@ use crate::{
 /// A server that echoes, and the address where its figures are shown.
 fn watched() -> (Running, SocketAddr) {
     let server = serve(|server, log| {
-        let server = server.watched_on("127.0.0.1:0").unwrap();
+        let server = server.metrics_on("127.0.0.1:0").unwrap();
         log.note(server.watchers_addr().unwrap());
         server.on_message(|ws, message| {
             ws.send(message);

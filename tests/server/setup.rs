@@ -45,7 +45,7 @@ fn set_up<H: Handler>(server: Server<H>, pipe: UnixStream, log: &Log) -> Server<
     let server = server
         .configure(|config| config.limits.max_message_size = 4)
         .observe(Doorman(log.clone(), "somebody"))
-        .watched_on("127.0.0.1:0")
+        .metrics_on("127.0.0.1:0")
         .unwrap()
         .stopped_by(pipe)
         .unwrap();
@@ -102,10 +102,10 @@ fn of_two_observers_metrics_listeners_or_hooks_the_later_counts() {
         let server = server
             .observe(Doorman(log.clone(), "the first"))
             .observe(Doorman(log.clone(), "the second"))
-            .watched_on("127.0.0.1:0")
+            .metrics_on("127.0.0.1:0")
             .unwrap();
         let first = server.watchers_addr().unwrap();
-        let server = server.watched_on("127.0.0.1:0").unwrap();
+        let server = server.metrics_on("127.0.0.1:0").unwrap();
         let second = server.watchers_addr().unwrap();
         assert_ne!(first, second);
         log.note(first);
@@ -172,5 +172,5 @@ fn of_several_addresses_the_first_that_is_free_is_listened_on() {
     let server = Server::bind(&addresses[..]).unwrap();
     assert_eq!(server.local_addr().unwrap(), free);
     assert!(Server::bind(&addresses[..]).is_err(), "both are taken");
-    assert!(server.watched_on(&addresses[..]).is_err());
+    assert!(server.metrics_on(&addresses[..]).is_err());
 }

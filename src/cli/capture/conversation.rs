@@ -22,7 +22,7 @@ use super::{
 /// All TCP connections of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Conversations<'a> {
-    all: Vec<Conversation<'a>>,
+    all: Vec<Inbound<'a>>,
     /// The one that goes on between two addresses, which stand in their order.
     current: HashMap<(SocketAddr, SocketAddr), usize>,
 }
@@ -36,7 +36,7 @@ impl<'a> Conversations<'a> {
         match known {
             Some(conversation) if !conversation.is_followed_by(segment) => conversation.take(at, segment),
             _ => {
-                let mut conversation = Conversation::new(from, to, at);
+                let mut conversation = Inbound::new(from, to, at);
                 conversation.take(at, segment);
                 self.current.insert(between, self.all.len());
                 self.all.push(conversation);
@@ -53,7 +53,7 @@ impl<'a> Conversations<'a> {
 
 /// One TCP connection. Its two ends are 0, which was captured first, and 1.
 #[derive(Debug)]
-struct Conversation<'a> {
+struct Inbound<'a> {
     ends: [SocketAddr; 2],
     began: Duration,
     streams: [Stream<'a>; 2],
@@ -64,7 +64,7 @@ struct Conversation<'a> {
     was_reset: bool,
 }
 
-impl<'a> Conversation<'a> {
+impl<'a> Inbound<'a> {
     fn new(first: SocketAddr, second: SocketAddr, began: Duration) -> Self {
         let streams = [Stream::default(), Stream::default()];
         Self { ends: [first, second], began, streams, client: None, pieces: Vec::new(), was_reset: false }

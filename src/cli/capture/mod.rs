@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! file ─▶ packets ─▶ TCP segments ─▶ conversations ─▶ pieces
-//!        file.rs     packet.rs       conversation.rs
+//!        file.rs     packet.rs       inbound.rs
 //!
 //! pieces ─▶ TCP segments ─▶ packets ─▶ file
 //!           write.rs        packet.rs  write.rs

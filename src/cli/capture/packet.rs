@@ -1,7 +1,7 @@
 //! One packet of a TCP connection: the headers of TCP, of IP, and of what lies below in a capture.
 //!
 //! This file knows where each field stands, in both directions: segments become packets, packets segments. It
-//! refuses to know an earlier packet: order, repetition and loss are the business of `conversation.rs`.
+//! refuses to know an earlier packet: order, repetition and loss are the business of `inbound.rs`.
 //!
 //! What is read may be anything. Checksums are made but not judged: a machine that captures its own packets often
 //! sees them before its network card has filled those in.

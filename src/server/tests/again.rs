@@ -288,7 +288,7 @@ fn sixteen_scrapers_at_once_and_any_number_one_after_another() {
     let connect = |world: &mut World| {
         let script = Script::default();
         world.metrics.push(&script, ADDRESS);
-        world.turn(&[ready(WATCHERS.0, true, false, false)]);
+        world.turn(&[ready(METRICS.0, true, false, false)]);
         world.find(script)
     };
     for _ in 0..40 {

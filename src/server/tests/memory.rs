@@ -1,13 +1,13 @@
 //! What peers can make the server hold, alone and together.
 
 use super::*;
-use crate::{peers::Peers, server::conversation::Conversation};
+use crate::{hub::Hub, server::inbound::Inbound};
 
 const MIB: usize = 1024 * 1024;
 
 #[test]
 fn a_connection_without_traffic_costs_its_places_in_two_tables() {
-    let (peer, conversation) = (Peers::<()>::PLACE_LEN, size_of::<Conversation>());
+    let (peer, conversation) = (Hub::<()>::PLACE_LEN, size_of::<Inbound>());
     println!("peer {peer} bytes, conversation {conversation} bytes");
     assert!(peer <= 136 && conversation <= 80, "{peer} and {conversation} bytes");
 }

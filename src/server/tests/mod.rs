@@ -5,7 +5,7 @@
 //! hold after every scenario ([`World::finish`]). It refuses to know what is tested; that stands by subject:
 //!
 //! - `io.rs`: writes, reads and registrations that fail or do half of what they should.
-//! - `doors.rs`: accepts that fail, storms of clients, caps.
+//! - `accepting.rs`: accepts that fail, storms of clients, caps.
 //! - `time.rs`: every deadline, one millisecond before and at it.
 //! - `pressure.rs`: slow peers, and what is held for them.
 //! - `turns.rs`: what one turn does at most.
@@ -16,7 +16,7 @@
 //! - `again.rs`: what happens for the second time.
 //! - `several.rs`: what one connection causes for others, and several of which the first one is bad.
 //! - `figures.rs`: the figures agree with what was done, at the end of every scenario; the metrics listener.
-//! - `watching.rs`: what an observer is told.
+//! - `observing.rs`: what an observer is told.
 //! - `logs.rs`: what a log says.
 //! - `random.rs`: everything at once, by fixed seeds.
 //! - `wire.rs`: what the RFC asks for, from a client's bytes to the end of TCP.
@@ -26,9 +26,9 @@
 #![cfg_attr(not(test), allow(dead_code, unused_imports))]
 
 #[cfg(test)]
-mod again;
+mod accepting;
 #[cfg(test)]
-mod doors;
+mod again;
 #[cfg(test)]
 mod endings;
 mod figures;
@@ -41,6 +41,7 @@ mod io;
 mod logs;
 #[cfg(test)]
 mod memory;
+mod observing;
 #[cfg(test)]
 mod pressure;
 #[cfg(test)]
@@ -53,7 +54,6 @@ mod stages;
 mod time;
 #[cfg(test)]
 mod turns;
-mod watching;
 #[cfg(test)]
 mod wire;
 
@@ -71,12 +71,12 @@ use mio::{Poll, Token, Waker};
 
 use super::{
     Handle,
-    door::Listener,
-    event_loop::{EventLoop, LISTENER, Ready, WAKER, WATCHERS},
+    acceptor::Listener,
+    event_loop::{EventLoop, LISTENER, METRICS, Ready, WAKER},
 };
 use crate::{
     Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Observer, Stats, Upgrade, WebSocket,
-    peers::{Millis, Stream, Timers, Watch, script::Script},
+    hub::{LoopTime, ObserverSlot, Stream, Timers, script::Script},
     protocol::Request,
 };
 
@@ -130,10 +130,10 @@ impl Observer for Told {
 
 /// Clients that wait to be accepted, and accepts that fail.
 #[derive(Clone, Default)]
-struct Queue(Rc<Waiting>);
+struct Queue(Rc<PendingClients>);
 
 #[derive(Default)]
-struct Waiting {
+struct PendingClients {
     clients: RefCell<VecDeque<Result<(Script, IpAddr), ErrorKind>>>,
     /// While this is set every accept fails with it.
     failure: Cell<Option<ErrorKind>>,
@@ -217,7 +217,7 @@ impl Listener for Queue {
 // --- What the hooks do -------------------------------------------------------------------------------------
 
 type Action = Box<dyn FnMut(&mut WebSocket<'_>, Message<'_>)>;
-type Deed = Box<dyn FnMut(&mut WebSocket<'_>)>;
+type HookAction = Box<dyn FnMut(&mut WebSocket<'_>)>;
 
 /// Echoes, or does what a test says, and writes down what its hooks were told.
 #[derive(Clone, Default)]
@@ -238,9 +238,9 @@ struct Notes {
     /// What `on_message` does instead of an echo.
     action: RefCell<Option<Action>>,
     /// What `on_drain` does.
-    on_drain: RefCell<Option<Deed>>,
+    on_drain: RefCell<Option<HookAction>>,
     /// What `on_close` does.
-    on_close: RefCell<Option<Deed>>,
+    on_close: RefCell<Option<HookAction>>,
     /// The hook that panics when it is called next.
     panics_in: Cell<Option<&'static str>>,
 }
@@ -349,26 +349,26 @@ impl World {
         let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
         let (queue, recorder) = (Queue::default(), Recorder::default());
         let descriptors = Rc::clone(&queue.0.descriptors);
-        let metrics = Queue(Rc::new(Waiting { descriptors, ..Waiting::default() }));
+        let metrics = Queue(Rc::new(PendingClients { descriptors, ..PendingClients::default() }));
         let (listener, handler, timers) = (queue.clone(), recorder.clone(), Timers::default());
         let observer = Told::default();
         let metrics_listener = Some(metrics.clone());
         let event_loop =
             EventLoop::new(poll, listener, metrics_listener, handle.clone(), config, handler, timers)
                 .unwrap()
-                .watched_by(Watch::by(observer.clone()));
+                .observed_by(ObserverSlot::by(observer.clone()));
         Self { event_loop, queue, metrics, recorder, observer, handle, now: 0, clients: Vec::new() }
     }
 
     // --- Turns and time --------------------------------------------------------------------------------
 
     fn turn(&mut self, ready: &[Ready]) {
-        let now = Millis(self.now);
+        let now = LoopTime(self.now);
         self.event_loop.turn(now, || now, ready.iter().copied());
     }
 
     fn poll_timeout(&self) -> Option<Duration> {
-        self.event_loop.poll_timeout(Millis(self.now))
+        self.event_loop.poll_timeout(LoopTime(self.now))
     }
 
     /// Turns until nothing is left to do at once.
@@ -499,7 +499,7 @@ impl World {
     fn scrape(&mut self, path: &str) -> String {
         let script = Script::default();
         self.metrics.push(&script, ADDRESS);
-        self.turn(&[ready(WATCHERS.0, true, false, false)]);
+        self.turn(&[ready(METRICS.0, true, false, false)]);
         let scraper = self.find(script);
         self.sends(&scraper, format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n").as_bytes());
         let page = scraper.script.take_written();

@@ -391,8 +391,8 @@ fn a_client_that_is_refused_for_all_counts_not_for_its_address() {
 fn a_limit_of_none_at_all_lets_nobody_in_and_no_limit_everybody() {
     for (limit, count) in [(Some(0), 0), (Some(1), 1), (None, 20)] {
         let mut world = World::new(|config| config.max_handshakes_per_address = limit);
-        let let_in = (0..20).filter(|_| refusal(&world.connect()).is_none()).count();
-        assert_eq!(let_in, count, "{limit:?}");
+        let accept_pending = (0..20).filter(|_| refusal(&world.connect()).is_none()).count();
+        assert_eq!(accept_pending, count, "{limit:?}");
         world.finish();
     }
 }

@@ -344,8 +344,8 @@ fn a_client_that_comes_late_in_a_long_turn_has_its_full_time_all_the_same() {
         world.queue.push(&script, ADDRESS);
         // The turn begins at 1,000; what others have sent takes 500 ms, and then the client is let in.
         world.now = 1_500;
-        let late = || Millis(1_500);
-        world.event_loop.turn(Millis(1_000), late, [ready(LISTENER.0, true, false, false)].into_iter());
+        let late = || LoopTime(1_500);
+        world.event_loop.turn(LoopTime(1_000), late, [ready(LISTENER.0, true, false, false)].into_iter());
         world.settle();
         world.pass(3_999);
         assert_eq!(script.take_written(), b"", "its time is not over");

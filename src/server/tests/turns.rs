@@ -104,7 +104,7 @@ fn a_batch_of_slow_hooks_is_cut_by_the_clock() {
     let now = Rc::new(Cell::new(0));
     world.event_loop.set_clock({
         let now = Rc::clone(&now);
-        move || Millis(now.get())
+        move || LoopTime(now.get())
     });
     world.on_message(move |_, _| now.set(now.get() + 1));
     speaker.script.will_read(&frame(0x81, b"x").repeat(1000));
@@ -153,7 +153,7 @@ fn a_shutdown_comes_after_what_was_asked_for_before_it() {
         world.turn(&[]);
         turns += 1;
         assert!(turns < 1000, "the shutdown never comes");
-        if world.event_loop.is_draining() {
+        if world.event_loop.is_shutting_down() {
             break;
         }
     }

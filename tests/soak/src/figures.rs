@@ -218,7 +218,7 @@ fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     let mut server = stage.server(&[], None)?;
     let before = vitals::resident(server.pid())?;
     let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
-    let open = let_in(&mut swarm, COUNT, None)?;
+    let open = accept_pending(&mut swarm, COUNT, None)?;
     let cpu = cpu_at_rest(server.pid())?;
     let per_client = (vitals::resident(server.pid())? - before) as f64 / COUNT as f64;
     // Pings are due 20 s after the last word, so none falls into this time.
@@ -231,7 +231,7 @@ fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
 }
 
 /// Connects so many guests, and returns how many were let in within a while.
-fn let_in(swarm: &mut Swarm, count: usize, pause: Option<usize>) -> io::Result<usize> {
+fn accept_pending(swarm: &mut Swarm, count: usize, pause: Option<usize>) -> io::Result<usize> {
     let opened = |swarm: &Swarm| swarm.world.tally.get("guests let in").kept as usize;
     for begun in 0..count {
         swarm.add("guest", Box::new(Guest::new(true, pause)));
@@ -260,7 +260,7 @@ fn descent_under_load(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     let count = 5000.min(stage.descriptors.saturating_sub(200)) as usize;
     let mut server = stage.server(&[], None)?;
     let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
-    let open = let_in(&mut swarm, count, Some(1000))?;
+    let open = accept_pending(&mut swarm, count, Some(1000))?;
     turn_for(&mut swarm, Duration::from_secs(2))?;
     table.tell("SIGTERM while so many talk", open.to_string());
     check_descent(table, &mut server, &mut swarm, count, TIMING.close)?;

@@ -346,9 +346,9 @@ fn go_down(table: &mut Table, server: &mut Server, swarm: &mut Swarm) -> io::Res
     for index in 0..GUESTS {
         swarm.add("guest", Box::new(Guest::new(index >= RUDE_GUESTS, Some(200))));
     }
-    let let_in = |swarm: &Swarm| swarm.world.tally.get("guests let in").kept as usize;
+    let accept_pending = |swarm: &Swarm| swarm.world.tally.get("guests let in").kept as usize;
     let end = Instant::now() + TIMING.handshake;
-    while let_in(swarm) < GUESTS && Instant::now() < end {
+    while accept_pending(swarm) < GUESTS && Instant::now() < end {
         swarm.turn(Duration::from_millis(10))?;
     }
     check_descent(table, server, swarm, GUESTS, TIMING.close)

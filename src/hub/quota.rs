@@ -5,7 +5,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::deadlines::Millis;
+use super::deadlines::LoopTime;
 
 /// How many bytes one batch may queue before the rest of its input waits.
 const PER_BATCH: u64 = 2 * 1024 * 1024;
@@ -30,9 +30,9 @@ pub(crate) struct Quota {
     queued: u64,
     queued_before: u64,
     /// When this turn began.
-    began: Millis,
+    began: LoopTime,
     is_late: bool,
-    clock: Box<dyn Fn() -> Millis>,
+    clock: Box<dyn Fn() -> LoopTime>,
 }
 
 impl Default for Quota {
@@ -42,9 +42,9 @@ impl Default for Quota {
             left: 0,
             queued: 0,
             queued_before: 0,
-            began: Millis::AT_ONCE,
+            began: LoopTime::AT_ONCE,
             is_late: false,
-            clock: Box::new(|| Millis::AT_ONCE),
+            clock: Box::new(|| LoopTime::AT_ONCE),
         }
     }
 }
@@ -56,12 +56,12 @@ impl fmt::Debug for Quota {
 }
 
 impl Quota {
-    pub(crate) fn set_clock(&mut self, clock: impl Fn() -> Millis + 'static) {
+    pub(crate) fn set_clock(&mut self, clock: impl Fn() -> LoopTime + 'static) {
         self.clock = Box::new(clock);
     }
 
     #[inline]
-    pub(crate) const fn begin_turn(&mut self, now: Millis) {
+    pub(crate) const fn begin_turn(&mut self, now: LoopTime) {
         (self.began, self.queued, self.is_late) = (now, 0, false);
     }
 
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn a_batch_ends_after_the_bytes_that_it_may_queue() {
         let mut quota = Quota::default();
-        quota.begin_turn(Millis(0));
+        quota.begin_turn(LoopTime(0));
         let limit = PER_BATCH as usize;
         assert_eq!(steps(&mut quota, limit), 1);
         assert_eq!(steps(&mut quota, limit / 2), 2);
@@ -152,23 +152,23 @@ mod tests {
         let mut quota = Quota::default();
         quota.set_clock({
             let now = Rc::clone(&now);
-            move || Millis(now.get())
+            move || LoopTime(now.get())
         });
-        quota.begin_turn(Millis(7));
+        quota.begin_turn(LoopTime(7));
         now.set(12);
         assert!(steps(&mut quota, 0) > STEPS as usize + 1);
-        quota.begin_turn(Millis(7));
+        quota.begin_turn(LoopTime(7));
         now.set(13);
         assert!(steps(&mut quota, 0) <= STEPS as usize + 1);
         assert!(quota.is_turn_used_up());
-        quota.begin_turn(Millis(20));
+        quota.begin_turn(LoopTime(20));
         assert!(!quota.is_turn_used_up());
     }
 
     #[test]
     fn a_turn_is_used_up_by_all_its_batches() {
         let mut quota = Quota::default();
-        quota.begin_turn(Millis(0));
+        quota.begin_turn(LoopTime(0));
         for _ in 0..4 {
             assert!(!quota.is_turn_used_up());
             quota.begin_batch();

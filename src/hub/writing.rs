@@ -21,7 +21,7 @@ use std::{
 use mio::Token;
 
 use super::{
-    ConnId, Peer, Peers, Stage,
+    ConnId, Hub, Outbound, Stage,
     backlog::{Backlog, SHARE_LEN},
     meter::SharedMessage,
     sending::SendStatus,
@@ -45,71 +45,71 @@ const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
 pub(super) struct Cork {
     pub(super) owner: Option<ConnId>,
     /// The owner, while it is open and its socket has refused nothing: a message to it needs no other look at it.
-    unhindered: Option<ConnId>,
+    fast_path_owner: Option<ConnId>,
     /// What is heard now is the last of the batch.
     at_end: bool,
     pub(super) bytes: Vec<u8>,
     /// A message of the batch that can be kept for who has to wait for it.
-    kept: Option<Rc<SharedMessage>>,
+    retained: Option<Rc<SharedMessage>>,
 }
 
 impl Cork {
     /// The message that is kept, if these are its bytes and at least half of them are to wait.
-    pub(super) fn kept_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
+    pub(super) fn retained_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
         let is_worth_it = bytes.len() - from >= SHARE_LEN.max(bytes.len() / 2);
         // The same by where they lie, not by what they are.
-        self.kept.clone().filter(|kept| is_worth_it && ptr::eq(kept.bytes(), bytes))
+        self.retained.clone().filter(|retained| is_worth_it && ptr::eq(retained.bytes(), bytes))
     }
 }
 
-impl<S> Peers<S> {
+impl<S> Hub<S> {
     /// From here on what is sent to `id` is collected.
     #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
         self.cork.owner = Some(id);
         self.cork.at_end = false;
-        self.look_at_owner();
+        self.refresh_fast_path();
     }
 
     /// Has a message at hand that is heard next, until the batch ends.
-    pub(crate) fn keep(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
+    pub(crate) fn retain(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
         // Of a message whose length nobody knew, as much again may be free.
         match &mut message {
             OwnedMessage::Text(text) => text.shrink_to_fit(),
             OwnedMessage::Binary(bytes) => bytes.shrink_to_fit(),
         }
         let message = SharedMessage::new(message, &self.meter);
-        self.cork.kept = Some(Rc::clone(&message));
+        self.cork.retained = Some(Rc::clone(&message));
         message
     }
 
     /// Notes whether what is heard next is the last of the batch.
     #[inline]
-    pub(crate) fn note_end_of_batch(&mut self, at_end: bool) {
+    pub(crate) fn set_last_in_batch(&mut self, at_end: bool) {
         self.cork.at_end = at_end;
     }
 
     /// Whether the connection has the cork, and nothing stands in the way of what it is sent: it is open then.
     #[inline]
-    pub(crate) fn is_unhindered(&self, id: ConnId) -> bool {
+    pub(crate) fn has_fast_path(&self, id: ConnId) -> bool {
         debug_assert_eq!(
-            self.cork.unhindered,
-            self.unhindered_owner(),
+            self.cork.fast_path_owner,
+            self.find_fast_path_owner(),
             "who changes a connection looks at the owner"
         );
-        self.cork.unhindered == Some(id)
+        self.cork.fast_path_owner == Some(id)
     }
 
     /// To be called after every change to a connection's stage, and to whether it is blocked.
     #[inline]
-    pub(super) fn look_at_owner(&mut self) {
-        self.cork.unhindered = self.unhindered_owner();
+    pub(super) fn refresh_fast_path(&mut self) {
+        self.cork.fast_path_owner = self.find_fast_path_owner();
     }
 
     #[inline]
-    fn unhindered_owner(&self) -> Option<ConnId> {
-        let is_unhindered = |peer: &Peer<S>| peer.stage == Stage::Open && !peer.blocked;
-        self.cork.owner.filter(|&id| self.get(id).is_some_and(is_unhindered))
+    fn find_fast_path_owner(&self) -> Option<ConnId> {
+        let has_fast_path = |outbound: &Outbound<S>| outbound.stage == Stage::Open && !outbound.blocked;
+        self.cork.owner.filter(|&id| self.get(id).is_some_and(has_fast_path))
     }
 
     /// Writes what was collected.
@@ -119,10 +119,10 @@ impl<S> Peers<S> {
         if !self.cork.bytes.is_empty() {
             self.write_cork(id, &[]);
         }
-        let is_unhindered = self.is_unhindered(id);
-        (self.cork.owner, self.cork.unhindered, self.cork.kept) = (None, None, None);
+        let has_fast_path = self.has_fast_path(id);
+        (self.cork.owner, self.cork.fast_path_owner, self.cork.retained) = (None, None, None);
         // Who is open doesn't linger.
-        if !is_unhindered {
+        if !has_fast_path {
             self.linger_if_flushed(id);
         }
     }
@@ -138,8 +138,8 @@ impl<S> Peers<S> {
         }
         self.write_cork(id, bytes);
         match self.get(id) {
-            Some(peer) if peer.blocked => SendStatus::Queued(peer.buffered()),
-            Some(peer) if peer.stage == Stage::Open => SendStatus::Sent,
+            Some(outbound) if outbound.blocked => SendStatus::Queued(outbound.buffered()),
+            Some(outbound) if outbound.stage == Stage::Open => SendStatus::Sent,
             _ => SendStatus::Gone,
         }
     }
@@ -154,23 +154,23 @@ impl<S> Peers<S> {
 
     /// Writes two pieces at once; keeps what the socket refuses.
     pub(super) fn write(&mut self, id: ConnId, first: &[u8], second: &[u8]) {
-        let Some(peer) = self.table.get_mut(id) else { return };
-        if peer.stage == Stage::Doomed {
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        if outbound.stage == Stage::Dead {
             return;
         }
-        if peer.waiting.is_some() {
+        if outbound.outbox.is_some() {
             self.queue_rest(id, first, second, 0);
             return self.flush(id);
         }
         let result = if second.is_empty() {
-            peer.stream.write(first)
+            outbound.stream.write(first)
         } else {
-            peer.stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
+            outbound.stream.write_vectored(&[IoSlice::new(first), IoSlice::new(second)])
         };
         if let Ok(written) = result {
             self.stats.sent_bytes += written as u64;
-            if self.watch.is_on() {
-                self.watch.tell_sent(id, peer.watching, [first, second], written);
+            if self.observer.is_on() {
+                self.observer.tell_sent(id, outbound.is_metrics, [first, second], written);
             }
         }
         match result {
@@ -186,41 +186,41 @@ impl<S> Peers<S> {
                 self.queue_rest(id, first, second, 0);
                 self.block(id);
             }
-            Err(error) => self.lose_socket(id, &error),
+            Err(error) => self.abort_socket(id, &error),
         }
     }
 
     /// Has `first` wait, and `second` from the byte `from` on.
     pub(super) fn queue_rest(&mut self, id: ConnId, first: &[u8], second: &[u8], from: usize) {
-        if let Some(peer) = self.table.get_mut(id) {
-            let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
-            waiting.backlog.push(first);
-            match self.cork.kept_for(second, from) {
-                Some(message) => waiting.backlog.push_heard(message, from),
-                None => waiting.backlog.push(&second[from..]),
+        if let Some(outbound) = self.table.get_mut(id) {
+            let outbox = outbound.outbox.get_or_insert_with(|| self.outbox_pool.take());
+            outbox.backlog.push(first);
+            match self.cork.retained_for(second, from) {
+                Some(message) => outbox.backlog.push_heard(message, from),
+                None => outbox.backlog.push(&second[from..]),
             }
-            if waiting.backlog.is_torn() {
-                self.lose_torn(id);
+            if outbox.backlog.is_torn() {
+                self.abort_torn(id);
             }
         }
     }
 
     /// Adds to a peer's backlog, which is flushed at the end of the turn.
     pub(super) fn queue(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
-        let Some(peer) = self.table.get_mut(id) else { return SendStatus::Gone };
+        let Some(outbound) = self.table.get_mut(id) else { return SendStatus::Gone };
         self.quota.count_message(len);
-        let waiting = peer.waiting.get_or_insert_with(|| self.waiting_room.take());
-        push(&mut waiting.backlog);
-        if waiting.backlog.is_torn() {
-            self.lose_torn(id);
+        let outbox = outbound.outbox.get_or_insert_with(|| self.outbox_pool.take());
+        push(&mut outbox.backlog);
+        if outbox.backlog.is_torn() {
+            self.abort_torn(id);
             return SendStatus::Gone;
         }
-        if peer.blocked {
-            let buffered = waiting.backlog.len();
+        if outbound.blocked {
+            let buffered = outbox.backlog.len();
             self.pause_if_too_much_waits(id);
             return SendStatus::Queued(buffered);
         }
-        if !mem::replace(&mut peer.dirty, true) {
+        if !mem::replace(&mut outbound.dirty, true) {
             self.dirty.push(id);
         }
         // One batch of input can cause much more than its own length, times the receivers.
@@ -236,10 +236,10 @@ impl<S> Peers<S> {
     fn pause_if_too_much_waits(&mut self, id: ConnId) {
         let most = self.config.max_backpressure / 2;
         if self.cork.owner == Some(id)
-            && let Some(peer) = self.table.get_mut(id)
-            && peer.buffered() > most
+            && let Some(outbound) = self.table.get_mut(id)
+            && outbound.buffered() > most
         {
-            peer.paused = true;
+            outbound.paused = true;
         }
     }
 
@@ -247,18 +247,18 @@ impl<S> Peers<S> {
     pub(super) fn push_with<T>(
         &mut self,
         id: ConnId,
-        encode: impl FnOnce(&mut Peer<S>, &mut Vec<u8>) -> T,
+        encode: impl FnOnce(&mut Outbound<S>, &mut Vec<u8>) -> T,
     ) -> Option<T> {
-        let peer = self.table.get_mut(id)?;
-        if self.cork.owner == Some(id) && !peer.blocked {
-            return Some(encode(peer, &mut self.cork.bytes));
+        let outbound = self.table.get_mut(id)?;
+        if self.cork.owner == Some(id) && !outbound.blocked {
+            return Some(encode(outbound, &mut self.cork.bytes));
         }
-        let mut waiting = peer.waiting.take().unwrap_or_else(|| self.waiting_room.take());
-        let result = waiting.backlog.push_with(|out| encode(peer, out));
-        peer.waiting = Some(waiting);
-        if peer.blocked {
+        let mut outbox = outbound.outbox.take().unwrap_or_else(|| self.outbox_pool.take());
+        let result = outbox.backlog.push_with(|out| encode(outbound, out));
+        outbound.outbox = Some(outbox);
+        if outbound.blocked {
             self.pause_if_too_much_waits(id);
-        } else if !mem::replace(&mut peer.dirty, true) {
+        } else if !mem::replace(&mut outbound.dirty, true) {
             self.dirty.push(id);
         }
         Some(result)
@@ -267,30 +267,30 @@ impl<S> Peers<S> {
     /// Writes what waits, as far as the socket takes it.
     pub(crate) fn flush(&mut self, id: ConnId) {
         loop {
-            let Some(peer) = self.table.get_mut(id) else { return };
-            if peer.stage == Stage::Doomed {
+            let Some(outbound) = self.table.get_mut(id) else { return };
+            if outbound.stage == Stage::Dead {
                 return;
             }
-            let Some(waiting) = &peer.waiting else { return self.linger_if_flushed(id) };
-            if waiting.backlog.is_empty() {
+            let Some(outbox) = &outbound.outbox else { return self.linger_if_flushed(id) };
+            if outbox.backlog.is_empty() {
                 self.flushed(id);
                 continue;
             }
-            let result = match waiting.backlog.only_part() {
-                Some(bytes) => peer.stream.write(bytes),
-                None => peer.stream.write_vectored(waiting.backlog.slices().as_slice()),
+            let result = match outbox.backlog.only_part() {
+                Some(bytes) => outbound.stream.write(bytes),
+                None => outbound.stream.write_vectored(outbox.backlog.slices().as_slice()),
             };
             match result {
                 // A stream that takes nothing and doesn't say why would be tried for ever.
-                Ok(0) => return self.lose_socket(id, &ErrorKind::WriteZero.into()),
+                Ok(0) => return self.abort_socket(id, &ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    if self.watch.is_on() {
-                        self.watch.tell_sent(id, peer.watching, waiting.backlog.parts(), written);
+                    if self.observer.is_on() {
+                        self.observer.tell_sent(id, outbound.is_metrics, outbox.backlog.parts(), written);
                     }
                     self.taken(id, written);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
-                Err(error) => return self.lose_socket(id, &error),
+                Err(error) => return self.abort_socket(id, &error),
             }
         }
     }
@@ -298,44 +298,44 @@ impl<S> Peers<S> {
     /// The socket has taken some of what waits.
     fn taken(&mut self, id: ConnId, len: usize) {
         self.stats.sent_bytes += len as u64;
-        let Some(peer) = self.table.get_mut(id) else { return };
+        let Some(outbound) = self.table.get_mut(id) else { return };
         // Room in a full socket means that the peer has taken something: a sign of life, and while it closes a
         // reason to wait on.
-        if peer.blocked {
-            (peer.since, peer.pinged) = (self.now, false);
+        if outbound.blocked {
+            (outbound.since, outbound.pinged) = (self.now, false);
         }
-        let Some(waiting) = &mut peer.waiting else { return };
-        waiting.backlog.take(len);
-        if peer.paused && waiting.backlog.len() <= self.config.max_backpressure / 2 {
+        let Some(outbox) = &mut outbound.outbox else { return };
+        outbox.backlog.take(len);
+        if outbound.paused && outbox.backlog.len() <= self.config.max_backpressure / 2 {
             self.resumable.push_back(id);
         }
-        waiting.until_pong = waiting.until_pong.saturating_sub(len);
-        if waiting.until_pong == 0 {
+        outbox.until_pong = outbox.until_pong.saturating_sub(len);
+        if outbox.until_pong == 0 {
             self.queue_owed_pong(id);
         }
     }
 
     /// Queues the pong for the newest ping that found the socket full, if one is owed (§5.5.2).
     pub(super) fn queue_owed_pong(&mut self, id: ConnId) {
-        if let Some(peer) = self.table.get_mut(id)
-            && let Some(waiting) = &mut peer.waiting
-            && let Some(payload) = waiting.pong.take()
+        if let Some(outbound) = self.table.get_mut(id)
+            && let Some(outbox) = &mut outbound.outbox
+            && let Some(payload) = outbox.pong.take()
         {
-            waiting.backlog.push_with(|out| {
-                trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(&payload), out));
+            outbox.backlog.push_with(|out| {
+                trace::sending(id, out, |out| outbound.sender.answer(&Event::Ping(&payload), out));
             });
-            waiting.until_pong = waiting.backlog.len();
+            outbox.until_pong = outbox.backlog.len();
         }
     }
 
     /// All that waited is written.
     pub(super) fn flushed(&mut self, id: ConnId) {
-        let Some(peer) = self.table.get_mut(id) else { return };
-        if let Some(waiting) = peer.waiting.take() {
-            self.waiting_room.give_back(waiting);
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        if let Some(outbox) = outbound.outbox.take() {
+            self.outbox_pool.give_back(outbox);
         }
-        if mem::replace(&mut peer.blocked, false) {
-            self.look_at_owner();
+        if mem::replace(&mut outbound.blocked, false) {
+            self.refresh_fast_path();
             self.drained.push_back(id);
         }
     }
@@ -352,9 +352,9 @@ impl<S> Peers<S> {
         self.unflushed = 0;
         let mut dirty = mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
-            if let Some(peer) = self.table.get_mut(id) {
-                peer.dirty = false;
-                if !peer.blocked {
+            if let Some(outbound) = self.table.get_mut(id) {
+                outbound.dirty = false;
+                if !outbound.blocked {
                     self.flush(id);
                 }
             }
@@ -365,16 +365,16 @@ impl<S> Peers<S> {
 
     /// The socket is full: the loop is to say when it has room.
     pub(super) fn block(&mut self, id: ConnId) {
-        let Some(peer) = self.table.get_mut(id) else { return };
-        peer.blocked = true;
-        self.look_at_owner();
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        outbound.blocked = true;
+        self.refresh_fast_path();
         self.limit_closing(id);
         self.pause_if_too_much_waits(id);
-        let Some(peer) = self.table.get_mut(id) else { return };
-        if !mem::replace(&mut peer.write_interest, true)
-            && let Err(error) = peer.stream.register_writes(&self.poll, Token(id.index as usize))
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        if !mem::replace(&mut outbound.write_interest, true)
+            && let Err(error) = outbound.stream.register_writes(&self.poll, Token(id.index as usize))
         {
-            self.lose_socket(id, &error);
+            self.abort_socket(id, &error);
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use log::{info, warn};
 use mio::net::TcpListener;
 
-use crate::peers::{Millis, Stream};
+use crate::hub::{LoopTime, Stream};
 
 /// How many clients are taken in one turn, so that a storm of them doesn't hold up those that are in.
 const CLIENTS_PER_TURN: usize = 64;
@@ -20,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where clients come in.
 #[derive(Debug)]
-pub(super) struct Door<L: Listener = TcpListener> {
+pub(super) struct Acceptor<L: Listener = TcpListener> {
     listener: L,
     state: State,
     /// Whether a file descriptor is held in reserve.
@@ -39,7 +39,7 @@ enum State {
     /// Perhaps.
     Pending,
     /// Perhaps, but the last try failed.
-    PausedUntil(Millis),
+    PausedUntil(LoopTime),
 }
 
 /// What clients are accepted from.
@@ -93,7 +93,7 @@ impl Listener for TcpListener {
     }
 }
 
-impl<L: Listener> Door<L> {
+impl<L: Listener> Acceptor<L> {
     pub(super) const fn new(listener: L) -> Self {
         Self { listener, state: State::Pending, has_spare: false, spare: None, failing: false }
     }
@@ -116,7 +116,7 @@ impl<L: Listener> Door<L> {
     }
 
     /// The poll says that clients have come.
-    pub(super) const fn knocked(&mut self) {
+    pub(super) const fn on_readable(&mut self) {
         // While accepts fail they wait like the others until the next try.
         if matches!(self.state, State::Idle) {
             self.state = State::Pending;
@@ -129,19 +129,19 @@ impl<L: Listener> Door<L> {
     }
 
     /// When to come back although the poll says nothing.
-    pub(super) const fn wake_at(&self) -> Millis {
+    pub(super) const fn wake_at(&self) -> LoopTime {
         match self.state {
-            State::Idle => Millis::NEVER,
-            State::Pending => Millis::AT_ONCE,
+            State::Idle => LoopTime::NEVER,
+            State::Pending => LoopTime::AT_ONCE,
             State::PausedUntil(at) => at,
         }
     }
 
     /// The clients that are let in in this turn. `evict` closes a socket where no file descriptor is free for one more,
     /// and says whether there was one: then the next turn tries again.
-    pub(super) fn let_in(
+    pub(super) fn accept_pending(
         &mut self,
-        now: Millis,
+        now: LoopTime,
         mut evict: impl FnMut() -> bool,
     ) -> Vec<(Stream, SocketAddr)> {
         let mut clients = Vec::new();
@@ -181,7 +181,7 @@ impl<L: Listener> Door<L> {
         clients
     }
 
-    fn pause(&mut self, now: Millis, error: &io::Error) {
+    fn pause(&mut self, now: LoopTime, error: &io::Error) {
         if !self.failing {
             warn!("accepting no clients for now: {error}");
             self.failing = true;

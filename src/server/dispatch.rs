@@ -7,28 +7,28 @@
 use log::error;
 
 use crate::{
+    hub::{ConnId, Hub},
     panics,
-    peers::{ConnId, Peers},
     websocket::WebSocket,
 };
 
 /// Calls a hook of connection `id`; `None` if it panicked, and then the connection has failed.
 #[inline]
-pub(super) fn call<S, T>(
+pub(super) fn catch_panic<S, T>(
     id: ConnId,
-    peers: &mut Peers<S>,
+    hub: &mut Hub<S>,
     hook: impl FnOnce(&mut WebSocket<'_, S>) -> T,
 ) -> Option<T> {
     // `peers` is left whole: no call of a hook into it can stop half-way. The handler is the user's matter.
-    let result = panics::catch(|| hook(&mut WebSocket::new(id, peers)));
+    let result = panics::catch(|| hook(&mut WebSocket::new(id, hub)));
     if result.is_none() {
-        panicked(id, peers);
+        panicked(id, hub);
     }
     result
 }
 
 #[cold]
-fn panicked<S>(id: ConnId, peers: &mut Peers<S>) {
+fn panicked<S>(id: ConnId, hub: &mut Hub<S>) {
     error!("connection {id}: a hook has panicked");
-    peers.fail_panicked(id);
+    hub.fail_panicked(id);
 }

@@ -89,7 +89,14 @@ impl Drop for Backlog {
 
 impl Backlog {
     pub(crate) fn new(meter: &Meter) -> Self {
-        Self { chunks: VecDeque::new(), tail: Vec::new(), len: 0, taken: 0, meter: meter.clone(), is_torn: false }
+        Self {
+            chunks: VecDeque::new(),
+            tail: Vec::new(),
+            len: 0,
+            taken: 0,
+            meter: meter.clone(),
+            is_torn: false,
+        }
     }
 
     pub(crate) const fn len(&self) -> usize {

@@ -4,26 +4,26 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use crate::peers::{ConnId, Millis};
+use crate::hub::{ConnId, LoopTime};
 
 /// A shutdown under way.
 #[derive(Debug)]
-pub(super) struct Drain {
-    begun: Millis,
+pub(super) struct Shutdown {
+    begun: LoopTime,
     /// Over what time the connections are told.
     spread: Duration,
     /// When whoever is left is dropped.
-    deadline: Millis,
+    deadline: LoopTime,
     /// How many there were to tell.
     total: usize,
     untold: VecDeque<ConnId>,
 }
 
-impl Drain {
+impl Shutdown {
     pub(super) fn new(
-        now: Millis,
+        now: LoopTime,
         spread: Duration,
-        deadline: Millis,
+        deadline: LoopTime,
         connections: impl IntoIterator<Item = ConnId>,
     ) -> Self {
         let untold: VecDeque<ConnId> = connections.into_iter().collect();
@@ -31,21 +31,21 @@ impl Drain {
     }
 
     /// The next connection to tell, if its time has come. Call until there is none.
-    pub(super) fn next_to_tell(&mut self, now: Millis) -> Option<ConnId> {
+    pub(super) fn next_to_tell(&mut self, now: LoopTime) -> Option<ConnId> {
         if self.next_due()? > now { None } else { self.untold.pop_front() }
     }
 
-    pub(super) fn is_over(&self, now: Millis) -> bool {
+    pub(super) fn is_over(&self, now: LoopTime) -> bool {
         self.deadline <= now
     }
 
     /// When there is something to do again.
-    pub(super) fn wake_at(&self) -> Millis {
+    pub(super) fn wake_at(&self) -> LoopTime {
         self.next_due().map_or(self.deadline, |due| due.min(self.deadline))
     }
 
     /// When the next connection is to be told: their times are spread evenly.
-    fn next_due(&self) -> Option<Millis> {
+    fn next_due(&self) -> Option<LoopTime> {
         let told = self.total - self.untold.len();
         let share = self.spread.mul_f64(told as f64 / self.total.max(1) as f64);
         (!self.untold.is_empty()).then(|| self.begun + share)
@@ -56,8 +56,8 @@ impl Drain {
 mod tests {
     use super::*;
 
-    fn told(drain: &mut Drain, now: u64) -> usize {
-        std::iter::from_fn(|| drain.next_to_tell(Millis(now))).count()
+    fn told(drain: &mut Shutdown, now: u64) -> usize {
+        std::iter::from_fn(|| drain.next_to_tell(LoopTime(now))).count()
     }
 
     fn ids(count: u32) -> impl Iterator<Item = ConnId> {
@@ -66,20 +66,20 @@ mod tests {
 
     #[test]
     fn without_a_spread_everybody_is_told_at_once() {
-        let mut drain = Drain::new(Millis(7), Duration::ZERO, Millis(500), ids(1000));
+        let mut drain = Shutdown::new(LoopTime(7), Duration::ZERO, LoopTime(500), ids(1000));
         assert_eq!(told(&mut drain, 7), 1000);
-        assert_eq!(drain.wake_at(), Millis(500));
+        assert_eq!(drain.wake_at(), LoopTime(500));
     }
 
     #[test]
     fn with_a_spread_they_are_told_evenly_and_all_before_the_end() {
-        let mut drain = Drain::new(Millis(100), Duration::from_secs(1), Millis(9_000), ids(10));
+        let mut drain = Shutdown::new(LoopTime(100), Duration::from_secs(1), LoopTime(9_000), ids(10));
         assert_eq!(told(&mut drain, 100), 1);
-        assert_eq!(drain.wake_at(), Millis(200));
+        assert_eq!(drain.wake_at(), LoopTime(200));
         assert_eq!(told(&mut drain, 199), 0);
         assert_eq!(told(&mut drain, 650), 5);
         assert_eq!(told(&mut drain, 1100), 4);
         assert_eq!(told(&mut drain, 9_999), 0);
-        assert!(!drain.is_over(Millis(8_999)) && drain.is_over(Millis(9_000)));
+        assert!(!drain.is_over(LoopTime(8_999)) && drain.is_over(LoopTime(9_000)));
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::deadlines::Millis;
+use super::deadlines::LoopTime;
 use crate::{config::Config, protocol::HandshakeError};
 
 /// Addresses that have nothing to be remembered for are forgotten when there are more than this many.
@@ -17,7 +17,7 @@ const REMEMBERED: usize = 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Admission {
-    visitors: HashMap<Prefix, Visitor>,
+    addresses: HashMap<Prefix, AddressUse>,
     /// How many may be remembered before the next clearing.
     clear_at: usize,
 }
@@ -30,11 +30,11 @@ pub(super) enum Prefix {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Visitor {
+struct AddressUse {
     connections: usize,
     /// When all of its handshakes would have been due at the steady rate, in microseconds. What lies before now
     /// is forgotten; a whole second ahead of it is the most that is granted.
-    paid_until: u64,
+    next_allowed_at: u64,
 }
 
 impl Admission {
@@ -43,51 +43,51 @@ impl Admission {
         &mut self,
         address: SocketAddr,
         config: &Config,
-        now: Millis,
+        now: LoopTime,
     ) -> Result<(), HandshakeError> {
         if !is_on(config) {
             return Ok(());
         }
         self.clear(now);
-        let visitor = self.visitors.entry(Prefix::of(address)).or_default();
-        if config.max_connections_per_address.is_some_and(|max| visitor.connections >= max) {
+        let address_use = self.addresses.entry(Prefix::of(address)).or_default();
+        if config.max_connections_per_address.is_some_and(|max| address_use.connections >= max) {
             return Err(HandshakeError::TooManyFromAddress);
         }
         if let Some(rate) = config.max_handshakes_per_address {
-            visitor.pay(rate, now)?;
+            address_use.pay(rate, now)?;
         }
-        visitor.connections += 1;
+        address_use.connections += 1;
         Ok(())
     }
 
     /// The socket of a connection that was counted is gone.
     pub(crate) fn leave(&mut self, address: SocketAddr, config: &Config) {
         if is_on(config)
-            && let Some(visitor) = self.visitors.get_mut(&Prefix::of(address))
+            && let Some(address_use) = self.addresses.get_mut(&Prefix::of(address))
         {
-            visitor.connections = visitor.connections.saturating_sub(1);
+            address_use.connections = address_use.connections.saturating_sub(1);
         }
     }
 
     /// Forgets those who have no connection and owe no time, before there are too many to remember.
-    fn clear(&mut self, now: Millis) {
-        if self.visitors.len() > self.clear_at.max(REMEMBERED) {
-            self.visitors.retain(|_, it| it.connections > 0 || it.paid_until > micros(now));
-            self.clear_at = self.visitors.len() * 2;
+    fn clear(&mut self, now: LoopTime) {
+        if self.addresses.len() > self.clear_at.max(REMEMBERED) {
+            self.addresses.retain(|_, it| it.connections > 0 || it.next_allowed_at > micros(now));
+            self.clear_at = self.addresses.len() * 2;
         }
     }
 }
 
-impl Visitor {
+impl AddressUse {
     /// Takes one handshake's share of a second, if a whole second is not taken yet.
-    fn pay(&mut self, per_second: u32, now: Millis) -> Result<(), HandshakeError> {
+    fn pay(&mut self, per_second: u32, now: LoopTime) -> Result<(), HandshakeError> {
         let second = Duration::from_secs(1).as_micros() as u64;
         let share = second / u64::from(per_second.max(1));
-        let paid_until = self.paid_until.max(micros(now)) + share;
-        if per_second == 0 || paid_until > micros(now) + second {
+        let next_allowed_at = self.next_allowed_at.max(micros(now)) + share;
+        if per_second == 0 || next_allowed_at > micros(now) + second {
             return Err(HandshakeError::TooFastFromAddress);
         }
-        self.paid_until = paid_until;
+        self.next_allowed_at = next_allowed_at;
         Ok(())
     }
 }
@@ -108,7 +108,7 @@ const fn is_on(config: &Config) -> bool {
     config.max_connections_per_address.is_some() || config.max_handshakes_per_address.is_some()
 }
 
-const fn micros(now: Millis) -> u64 {
+const fn micros(now: LoopTime) -> u64 {
     now.0.saturating_mul(1000)
 }
 
@@ -124,7 +124,7 @@ mod tests {
     fn an_address_has_so_many_connections_and_no_more_until_one_leaves() {
         let config = Config { max_connections_per_address: Some(2), ..Config::default() };
         let mut admission = Admission::default();
-        let enter = |admission: &mut Admission, from| admission.enter(address(from), &config, Millis(0));
+        let enter = |admission: &mut Admission, from| admission.enter(address(from), &config, LoopTime(0));
         assert_eq!(enter(&mut admission, "192.0.2.1"), Ok(()));
         assert_eq!(enter(&mut admission, "::ffff:192.0.2.1"), Ok(()), "the same address, mapped");
         assert_eq!(enter(&mut admission, "192.0.2.1"), Err(HandshakeError::TooManyFromAddress));
@@ -137,16 +137,16 @@ mod tests {
     fn a_64_bit_prefix_is_one_address() {
         let config = Config { max_connections_per_address: Some(1), ..Config::default() };
         let mut admission = Admission::default();
-        assert_eq!(admission.enter(address("2001:db8:1:2::1"), &config, Millis(0)), Ok(()));
-        assert!(admission.enter(address("2001:db8:1:2:ffff::9"), &config, Millis(0)).is_err());
-        assert_eq!(admission.enter(address("2001:db8:1:3::1"), &config, Millis(0)), Ok(()));
+        assert_eq!(admission.enter(address("2001:db8:1:2::1"), &config, LoopTime(0)), Ok(()));
+        assert!(admission.enter(address("2001:db8:1:2:ffff::9"), &config, LoopTime(0)).is_err());
+        assert_eq!(admission.enter(address("2001:db8:1:3::1"), &config, LoopTime(0)), Ok(()));
     }
 
     #[test]
     fn handshakes_come_at_a_rate_with_one_second_in_advance() {
         let config = Config { max_handshakes_per_address: Some(10), ..Config::default() };
         let mut admission = Admission::default();
-        let mut enter_at = |now| admission.enter(address("192.0.2.1"), &config, Millis(now));
+        let mut enter_at = |now| admission.enter(address("192.0.2.1"), &config, LoopTime(now));
         for _ in 0..10 {
             assert_eq!(enter_at(5000), Ok(()));
         }
@@ -162,9 +162,9 @@ mod tests {
         let mut admission = Admission::default();
         for number in 0..100_000u32 {
             let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(number)), 1);
-            assert_eq!(admission.enter(address, &config, Millis(number.into())), Ok(()));
+            assert_eq!(admission.enter(address, &config, LoopTime(number.into())), Ok(()));
             admission.leave(address, &config);
         }
-        assert!(admission.visitors.len() <= 2 * REMEMBERED + 1, "{}", admission.visitors.len());
+        assert!(admission.addresses.len() <= 2 * REMEMBERED + 1, "{}", admission.addresses.len());
     }
 }

@@ -9,9 +9,9 @@ use super::registry::ConnId;
 
 /// A point in time: milliseconds since the loop began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Millis(pub(crate) u64);
+pub(crate) struct LoopTime(pub(crate) u64);
 
-impl Millis {
+impl LoopTime {
     /// When the loop began: never later than now.
     pub(crate) const AT_ONCE: Self = Self(0);
     /// Later than every deadline.
@@ -23,14 +23,14 @@ impl Millis {
     }
 }
 
-impl From<Duration> for Millis {
+impl From<Duration> for LoopTime {
     /// What has passed since the loop began.
     fn from(elapsed: Duration) -> Self {
         Self(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 }
 
-impl Add<Duration> for Millis {
+impl Add<Duration> for LoopTime {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
@@ -46,7 +46,7 @@ impl Add<Duration> for Millis {
 /// An entry that nobody waits for any more stays until its time, or until [`compact`](Self::compact) removes it.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    heap: BinaryHeap<Reverse<(Millis, ConnId)>>,
+    heap: BinaryHeap<Reverse<(LoopTime, ConnId)>>,
     /// The capacity that it began with, and keeps.
     min_capacity: usize,
 }
@@ -66,18 +66,18 @@ impl Deadlines {
         self.heap.len()
     }
 
-    pub(crate) fn insert(&mut self, at: Millis, id: ConnId) {
+    pub(crate) fn insert(&mut self, at: LoopTime, id: ConnId) {
         self.heap.push(Reverse((at, id)));
     }
 
-    /// The earliest deadline; [`Millis::NEVER`] if there is none.
+    /// The earliest deadline; [`LoopTime::NEVER`] if there is none.
     #[inline]
-    pub(crate) fn next(&self) -> Millis {
-        self.heap.peek().map_or(Millis::NEVER, |Reverse((at, _))| *at)
+    pub(crate) fn next(&self) -> LoopTime {
+        self.heap.peek().map_or(LoopTime::NEVER, |Reverse((at, _))| *at)
     }
 
     /// Removes and returns the earliest deadline if it is not after `now`.
-    pub(crate) fn pop_due(&mut self, now: Millis) -> Option<(Millis, ConnId)> {
+    pub(crate) fn pop_due(&mut self, now: LoopTime) -> Option<(LoopTime, ConnId)> {
         if self.next() > now {
             return None;
         }
@@ -87,14 +87,14 @@ impl Deadlines {
     /// Removes the dead entries once they outnumber the `live` ones: then a pass over all costs no more than
     /// the insertions that led to it, and the memory is bounded by what is alive.
     #[inline]
-    pub(crate) fn compact(&mut self, live: usize, is_live: impl FnMut(Millis, ConnId) -> bool) {
+    pub(crate) fn compact(&mut self, live: usize, is_live: impl FnMut(LoopTime, ConnId) -> bool) {
         if self.heap.len() > 2 * live + Self::SPARE {
             self.remove_dead(is_live);
         }
     }
 
     #[cold]
-    fn remove_dead(&mut self, mut is_live: impl FnMut(Millis, ConnId) -> bool) {
+    fn remove_dead(&mut self, mut is_live: impl FnMut(LoopTime, ConnId) -> bool) {
         self.heap.retain(|Reverse((at, id))| is_live(*at, *id));
         // Twice what is needed, so that the next entries don't make it grow at once.
         self.heap.shrink_to((2 * self.heap.len() + Self::SPARE).max(self.min_capacity));
@@ -110,15 +110,15 @@ mod tests {
         let id = |serial| ConnId { index: 0, serial };
         let mut deadlines = Deadlines::default();
         for at in [30, 10, 20] {
-            deadlines.insert(Millis(at), id(at as u32));
+            deadlines.insert(LoopTime(at), id(at as u32));
         }
-        assert_eq!(deadlines.pop_due(Millis(9)), None);
-        assert_eq!(deadlines.pop_due(Millis(25)), Some((Millis(10), id(10))));
-        assert_eq!(deadlines.pop_due(Millis(25)), Some((Millis(20), id(20))));
-        assert_eq!(deadlines.pop_due(Millis(25)), None);
-        assert_eq!(deadlines.next(), Millis(30));
-        assert_eq!(deadlines.pop_due(Millis(30)), Some((Millis(30), id(30))));
-        assert_eq!((deadlines.next(), deadlines.pop_due(Millis(30))), (Millis::NEVER, None));
+        assert_eq!(deadlines.pop_due(LoopTime(9)), None);
+        assert_eq!(deadlines.pop_due(LoopTime(25)), Some((LoopTime(10), id(10))));
+        assert_eq!(deadlines.pop_due(LoopTime(25)), Some((LoopTime(20), id(20))));
+        assert_eq!(deadlines.pop_due(LoopTime(25)), None);
+        assert_eq!(deadlines.next(), LoopTime(30));
+        assert_eq!(deadlines.pop_due(LoopTime(30)), Some((LoopTime(30), id(30))));
+        assert_eq!((deadlines.next(), deadlines.pop_due(LoopTime(30))), (LoopTime::NEVER, None));
     }
 
     #[test]
@@ -126,23 +126,23 @@ mod tests {
         let id = |serial| ConnId { index: 0, serial };
         let mut deadlines = Deadlines::default();
         for at in 0..10_000 {
-            deadlines.insert(Millis(at), id(at as u32));
+            deadlines.insert(LoopTime(at), id(at as u32));
         }
-        let is_live = |at: Millis, _: ConnId| at.0.is_multiple_of(2);
+        let is_live = |at: LoopTime, _: ConnId| at.0.is_multiple_of(2);
         deadlines.compact(5_000, is_live);
         assert_eq!(deadlines.len(), 10_000, "as many dead as live: a pass is not worth it yet");
         deadlines.compact((10_000 - Deadlines::SPARE) / 2 - 1, is_live);
         assert_eq!(deadlines.len(), 5_000);
         assert!(deadlines.heap.capacity() <= 10_000 + Deadlines::SPARE);
-        assert_eq!(deadlines.pop_due(Millis(3)), Some((Millis(0), id(0))));
-        assert_eq!(deadlines.pop_due(Millis(3)), Some((Millis(2), id(2))));
-        assert_eq!(deadlines.pop_due(Millis(3)), None);
+        assert_eq!(deadlines.pop_due(LoopTime(3)), Some((LoopTime(0), id(0))));
+        assert_eq!(deadlines.pop_due(LoopTime(3)), Some((LoopTime(2), id(2))));
+        assert_eq!(deadlines.pop_due(LoopTime(3)), None);
     }
 
     #[test]
     fn time_neither_wraps_nor_comes_early() {
-        assert_eq!(Millis(1) + Duration::MAX, Millis::NEVER);
-        assert_eq!(Millis(1) + Duration::from_micros(1), Millis(2));
-        assert_eq!(Millis(1).since(Millis(2)), Duration::ZERO);
+        assert_eq!(LoopTime(1) + Duration::MAX, LoopTime::NEVER);
+        assert_eq!(LoopTime(1) + Duration::from_micros(1), LoopTime(2));
+        assert_eq!(LoopTime(1).since(LoopTime(2)), Duration::ZERO);
     }
 }

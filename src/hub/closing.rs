@@ -11,8 +11,8 @@ use std::{
 use log::{debug, error};
 
 use super::{
-    ConnId, Peers,
-    peer::{Ending, Stage},
+    ConnId, Hub,
+    outbound::{Ending, Stage},
 };
 use crate::{
     cause::Cause,
@@ -20,7 +20,7 @@ use crate::{
     trace,
 };
 
-impl<S> Peers<S> {
+impl<S> Hub<S> {
     /// Begins the closing handshake (§7.1.2).
     pub(crate) fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
         let code = if code.may_be_sent_by_server() || code == CloseCode::NO_STATUS_RECEIVED {
@@ -38,13 +38,13 @@ impl<S> Peers<S> {
 
     /// Drops the connection without another word.
     pub(crate) fn terminate(&mut self, id: ConnId) {
-        self.lose(id, Cause::Local);
+        self.abort(id, Cause::Local);
     }
 
     /// The peer's Close has come (§5.5.1): answers it, unless it is the answer to ours.
     pub(crate) fn close_received(&mut self, id: ConnId, frame: Option<CloseFrame<'_>>) {
-        let Some(peer) = self.get(id) else { return };
-        let cause = if peer.sender.is_close_sent() { Cause::Local } else { Cause::Peer };
+        let Some(outbound) = self.get(id) else { return };
+        let cause = if outbound.sender.is_close_sent() { Cause::Local } else { Cause::Peer };
         self.push_close(id, |sender, out| sender.answer(&Event::Close(frame), out));
         let code = frame.map_or(CloseCode::NO_STATUS_RECEIVED, |frame| frame.code);
         let reason = frame.map_or("", |frame| frame.reason).to_owned();
@@ -72,7 +72,10 @@ impl<S> Peers<S> {
     pub(crate) fn shed(&mut self, id: ConnId) {
         self.hold(id, 0);
         self.stats.shed += 1;
-        let Some((stage, is_blocked)) = self.get(id).map(|peer| (peer.stage, peer.blocked)) else { return };
+        let Some((stage, is_blocked)) = self.get(id).map(|outbound| (outbound.stage, outbound.blocked))
+        else {
+            return;
+        };
         match stage {
             Stage::Connecting => self.respond(id, &Response::refusal(HandshakeError::TooManyConnections)),
             Stage::Open | Stage::Closing if !is_blocked => {
@@ -81,32 +84,32 @@ impl<S> Peers<S> {
             Stage::Open | Stage::Closing => {
                 let code = CloseCode::TRY_AGAIN_LATER;
                 self.end(id, Ending { code, ..Ending::abnormal(Cause::Overload) });
-                self.set_stage(id, Stage::Doomed);
+                self.set_stage(id, Stage::Dead);
             }
-            Stage::Finishing | Stage::Lingering => self.set_stage(id, Stage::Doomed),
-            Stage::Doomed => {}
+            Stage::Finishing | Stage::Lingering => self.set_stage(id, Stage::Dead),
+            Stage::Dead => {}
         }
     }
 
     /// No memory was to be had for what waits for this connection, and bytes of it are lost: it can't go on.
     #[cold]
-    pub(super) fn lose_torn(&mut self, id: ConnId) {
+    pub(super) fn abort_torn(&mut self, id: ConnId) {
         self.is_short_of_memory = true;
         let code = CloseCode::TRY_AGAIN_LATER;
         self.end(id, Ending { code, ..Ending::abnormal(Cause::Overload) });
-        self.set_stage(id, Stage::Doomed);
+        self.set_stage(id, Stage::Dead);
     }
 
     /// A hook has panicked: the connection can't go on as if it had not.
     pub(crate) fn fail_panicked(&mut self, id: ConnId) {
-        match self.get(id).map(|peer| peer.stage) {
+        match self.get(id).map(|outbound| outbound.stage) {
             Some(Stage::Connecting) => {
                 self.respond(id, &Response::rejection(500, "The server's application has failed."));
             }
             Some(Stage::Open | Stage::Closing) => {
                 self.fail(id, CloseCode::INTERNAL_ERROR, "the application has failed", Cause::Panic);
             }
-            Some(Stage::Finishing | Stage::Lingering | Stage::Doomed) | None => {}
+            Some(Stage::Finishing | Stage::Lingering | Stage::Dead) | None => {}
         }
     }
 
@@ -121,15 +124,15 @@ impl<S> Peers<S> {
     /// Queues our Close. A pong that is owed goes before it (§5.5.2): after a Close nothing may follow.
     fn push_close<T>(&mut self, id: ConnId, encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T) {
         self.queue_owed_pong(id);
-        self.push_with(id, |peer, out| trace::sending(id, out, |out| encode(&mut peer.sender, out)));
+        self.push_with(id, |outbound, out| trace::sending(id, out, |out| encode(&mut outbound.sender, out)));
     }
 
     /// The peer has closed its side of TCP. What waits for it still goes out.
     pub(crate) fn end_of_input(&mut self, id: ConnId) {
-        let Some(peer) = self.get_mut(id) else { return };
-        peer.read_closed = true;
-        let cause = match peer.stage {
-            Stage::Lingering => return self.set_stage(id, Stage::Doomed),
+        let Some(outbound) = self.get_mut(id) else { return };
+        outbound.read_closed = true;
+        let cause = match outbound.stage {
+            Stage::Lingering => return self.set_stage(id, Stage::Dead),
             Stage::Closing => Cause::Local,
             _ => Cause::Transport(ErrorKind::UnexpectedEof),
         };
@@ -138,20 +141,20 @@ impl<S> Peers<S> {
     }
 
     /// The socket is of no use any more, or the connection isn't wanted any more.
-    pub(crate) fn lose(&mut self, id: ConnId, cause: Cause) {
-        let Some(peer) = self.get(id) else { return };
-        if peer.stage == Stage::Doomed {
+    pub(crate) fn abort(&mut self, id: ConnId, cause: Cause) {
+        let Some(outbound) = self.get(id) else { return };
+        if outbound.stage == Stage::Dead {
             return;
         }
-        let cause = if peer.stage == Stage::Closing { Cause::Local } else { cause };
+        let cause = if outbound.stage == Stage::Closing { Cause::Local } else { cause };
         self.end(id, Ending::abnormal(cause));
-        self.set_stage(id, Stage::Doomed);
+        self.set_stage(id, Stage::Dead);
     }
 
     /// Reading or writing has failed for good.
-    pub(crate) fn lose_socket(&mut self, id: ConnId, error: &io::Error) {
+    pub(crate) fn abort_socket(&mut self, id: ConnId, error: &io::Error) {
         debug!("connection {id}: {error}");
-        self.lose(id, Cause::Transport(error.kind()));
+        self.abort(id, Cause::Transport(error.kind()));
     }
 
     /// Notes how a connection ended, the first time that it does; one that never opened has no hook to tell.
@@ -159,7 +162,7 @@ impl<S> Peers<S> {
     /// A clean end is told when our Close has left, for until then it may turn out otherwise (§7.1.4). Any other
     /// is told at once.
     pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
-        if !self.get(id).is_some_and(|peer| matches!(peer.stage, Stage::Open | Stage::Closing)) {
+        if !self.get(id).is_some_and(|outbound| matches!(outbound.stage, Stage::Open | Stage::Closing)) {
             return;
         }
         if ending.clean {
@@ -179,7 +182,7 @@ impl<S> Peers<S> {
     /// Tries to write to a full socket when its closing begins: from here on room in it means that the peer reads,
     /// and not that the systems between had some.
     fn fill_socket(&mut self, id: ConnId) {
-        if self.get(id).is_some_and(|peer| peer.blocked) {
+        if self.get(id).is_some_and(|outbound| outbound.blocked) {
             self.flush(id);
         }
     }
@@ -187,11 +190,11 @@ impl<S> Peers<S> {
     /// Sets the time at which a closing peer is given up although it still takes what waits.
     pub(super) fn limit_closing(&mut self, id: ConnId) {
         let give_up_at = self.now + self.config.max_close_time.max(self.config.close_timeout);
-        if let Some(peer) = self.table.get_mut(id)
-            && matches!(peer.stage, Stage::Closing | Stage::Finishing)
-            && let Some(waiting) = &mut peer.waiting
+        if let Some(outbound) = self.table.get_mut(id)
+            && matches!(outbound.stage, Stage::Closing | Stage::Finishing)
+            && let Some(outbox) = &mut outbound.outbox
         {
-            waiting.give_up_at.get_or_insert(give_up_at);
+            outbox.give_up_at.get_or_insert(give_up_at);
         }
     }
 
@@ -199,18 +202,18 @@ impl<S> Peers<S> {
     /// first).
     pub(super) fn finish(&mut self, id: ConnId) {
         let is_corked = self.cork.owner == Some(id);
-        let Some(peer) = self.get(id) else { return };
-        let is_flushed = peer.waiting.is_none() && !is_corked;
-        match peer.stage {
-            Stage::Lingering | Stage::Doomed => {}
+        let Some(outbound) = self.get(id) else { return };
+        let is_flushed = outbound.outbox.is_none() && !is_corked;
+        match outbound.stage {
+            Stage::Lingering | Stage::Dead => {}
             Stage::Finishing if !is_flushed => {}
             _ if !is_flushed => self.set_stage(id, Stage::Finishing),
-            _ if peer.read_closed => {
+            _ if outbound.read_closed => {
                 self.tell_unproven(id, true);
-                self.set_stage(id, Stage::Doomed);
+                self.set_stage(id, Stage::Dead);
             }
             _ => {
-                peer.stream.shutdown_write();
+                outbound.stream.shutdown_write();
                 self.tell_unproven(id, true);
                 self.set_stage(id, Stage::Lingering);
             }
@@ -219,44 +222,44 @@ impl<S> Peers<S> {
 
     /// Goes on with one who is finishing, once all is sent.
     pub(super) fn linger_if_flushed(&mut self, id: ConnId) {
-        if self.get(id).is_some_and(|peer| peer.stage == Stage::Finishing) {
+        if self.get(id).is_some_and(|outbound| outbound.stage == Stage::Finishing) {
             self.finish(id);
         }
     }
 
     pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage) {
         let now = self.now;
-        let Some(peer) = self.table.get_mut(id) else { return };
-        let before = mem::replace(&mut peer.stage, stage);
-        peer.since = now;
-        if stage == Stage::Doomed {
-            peer.waiting = None;
-            self.doomed.push(id);
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        let before = mem::replace(&mut outbound.stage, stage);
+        outbound.since = now;
+        if stage == Stage::Dead {
+            outbound.outbox = None;
+            self.dead.push(id);
         }
-        if !peer.watching {
+        if !outbound.is_metrics {
             self.count_change(id, before, stage);
         }
-        if stage == Stage::Doomed {
+        if stage == Stage::Dead {
             self.tell_unproven(id, false);
         }
         self.limit_closing(id);
-        self.look_at_owner();
+        self.refresh_fast_path();
         self.schedule(id);
     }
 
     /// Keeps the counts that go by stages: of live connections, of leaving sockets, and of those of one address.
     fn count_change(&mut self, id: ConnId, before: Stage, stage: Stage) {
-        let Some(peer) = self.table.get_mut(id) else { return };
-        let address = peer.address;
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        let address = outbound.address;
         if before.is_live() && !stage.is_live() {
             self.live -= 1;
         }
         // Not before: else an address could have any number of sockets that only wait for their end.
-        if stage == Stage::Doomed && mem::take(&mut peer.admitted) {
+        if stage == Stage::Dead && mem::take(&mut outbound.admitted) {
             self.admission.leave(address, &self.config);
         }
         let table = &self.table;
-        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|peer| peer.stage == stage);
+        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|outbound| outbound.stage == stage);
         self.leaving.change(id, address, (before, stage), is_in);
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use log::{debug, trace};
 
-use super::{ConnId, Peer, Peers, Stage, backlog::Backlog, meter::SharedFrame};
+use super::{ConnId, Hub, Outbound, Stage, backlog::Backlog, meter::SharedFrame};
 use crate::{
     cause::Cause,
     config::Backpressure,
@@ -68,12 +68,12 @@ pub struct BroadcastStatus {
     pub dropped: usize,
 }
 
-impl<S> Peers<S> {
+impl<S> Hub<S> {
     /// Sends a message to its own hook's connection or to another.
     // In line with the hook, so that the parts of the message stay in registers.
     #[inline(always)]
     pub(crate) fn send(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
-        if !self.is_unhindered(id) {
+        if !self.has_fast_path(id) {
             return self.send_past_cork(id, message);
         }
         if trace::is_on() {
@@ -86,19 +86,19 @@ impl<S> Peers<S> {
 
     /// The same for a message that is to another, or has to wait.
     fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
-        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
-        if peer.stage != Stage::Open {
+        let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
+        if outbound.stage != Stage::Open {
             return SendStatus::Gone;
         }
-        let Ok(header) = peer.sender.message_header(message) else { return SendStatus::Gone };
+        let Ok(header) = outbound.sender.message_header(message) else { return SendStatus::Gone };
         if trace::is_on() {
             trace::message(id, message);
         }
         let payload = message.as_bytes();
-        let kept = self.cork.kept_for(payload, 0);
+        let retained = self.cork.retained_for(payload, 0);
         self.queue_message(id, header.encoded_len() + payload.len(), |backlog| {
             backlog.push_with(|out| header.encode(out));
-            match kept {
+            match retained {
                 Some(message) => backlog.push_heard(message, 0),
                 None => backlog.push(payload),
             }
@@ -112,9 +112,9 @@ impl<S> Peers<S> {
         message: Message<'_>,
         fragment_len: usize,
     ) -> SendStatus {
-        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
+        let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
         let mut frames = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
-        match peer.sender.fragments(message, fragment_len, &mut frames) {
+        match outbound.sender.fragments(message, fragment_len, &mut frames) {
             Ok(()) => self.send_encoded(id, frames),
             Err(_) => SendStatus::Gone,
         }
@@ -129,7 +129,7 @@ impl<S> Peers<S> {
         let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
         FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
         append(&mut frame, message.as_bytes());
-        self.send_to_all(frame, |id, peer| filter(id, &peer.state))
+        self.send_to_all(frame, |id, outbound| filter(id, &outbound.state))
     }
 
     /// The same for a message that is encoded already.
@@ -140,16 +140,16 @@ impl<S> Peers<S> {
     fn send_to_all(
         &mut self,
         frame: Vec<u8>,
-        mut filter: impl FnMut(ConnId, &Peer<S>) -> bool,
+        mut filter: impl FnMut(ConnId, &Outbound<S>) -> bool,
     ) -> BroadcastStatus {
         let frame = SharedFrame::new(frame, &self.meter);
         let mut status = BroadcastStatus::default();
         self.quota.count_looks(self.table.len());
         // By their places, for what one is sent may end another; it is removed at the end of the turn.
         let mut start = 0;
-        while let Some((id, peer)) = self.table.entry_from(start) {
+        while let Some((id, outbound)) = self.table.entry_from(start) {
             start = id.index as usize + 1;
-            if peer.stage != Stage::Open || !filter(id, peer) {
+            if outbound.stage != Stage::Open || !filter(id, outbound) {
                 continue;
             }
             match self.send_frame(id, &frame) {
@@ -171,7 +171,7 @@ impl<S> Peers<S> {
     /// Sends an encoded message.
     #[inline]
     fn send_frame(&mut self, id: ConnId, frame: &Rc<SharedFrame>) -> SendStatus {
-        if !self.is_unhindered(id) {
+        if !self.has_fast_path(id) {
             return self.queue_message(id, frame.bytes().len(), |backlog| {
                 if trace::is_on() {
                     trace::sent(id, frame.bytes());
@@ -189,11 +189,11 @@ impl<S> Peers<S> {
     /// Adds a message of `len` bytes to a backlog, if it may wait there.
     #[inline]
     fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
-        let Some(peer) = self.table.get(id) else { return SendStatus::Gone };
-        if peer.stage != Stage::Open {
+        let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
+        if outbound.stage != Stage::Open {
             return SendStatus::Gone;
         }
-        if !self.fits(id, peer.buffered(), len)
+        if !self.fits(id, outbound.buffered(), len)
             && let Err(status) = self.make_room(id, len)
         {
             return status;
@@ -208,21 +208,21 @@ impl<S> Peers<S> {
         if !self.is_open(id) {
             return Err(SendError::CloseSent);
         }
-        self.push_with(id, |peer, out| trace::sending(id, out, |out| peer.sender.ping(payload, out)))
+        self.push_with(id, |outbound, out| trace::sending(id, out, |out| outbound.sender.ping(payload, out)))
             .unwrap_or(Err(SendError::CloseSent))
     }
 
     /// Answers a ping (§5.5.2).
     pub(crate) fn pong(&mut self, id: ConnId, payload: &[u8]) {
-        let Some(peer) = self.table.get_mut(id) else { return };
+        let Some(outbound) = self.table.get_mut(id) else { return };
         // §5.5.3: an endpoint with unanswered pings "MAY elect to send a Pong frame for only the most
         // recently processed Ping frame". The others would only lengthen the queue.
-        if peer.blocked {
-            peer.waiting.get_or_insert_with(|| self.waiting_room.take()).pong = Some(payload.to_vec());
+        if outbound.blocked {
+            outbound.outbox.get_or_insert_with(|| self.outbox_pool.take()).pong = Some(payload.to_vec());
             return;
         }
-        self.push_with(id, |peer, out| {
-            trace::sending(id, out, |out| peer.sender.answer(&Event::Ping(payload), out));
+        self.push_with(id, |outbound, out| {
+            trace::sending(id, out, |out| outbound.sender.answer(&Event::Ping(payload), out));
         });
     }
 
@@ -238,12 +238,12 @@ impl<S> Peers<S> {
     #[cold]
     fn make_room(&mut self, id: ConnId, len: usize) -> Result<(), SendStatus> {
         // What was queued in this turn may not have met the socket yet. One that is full says so when it has room.
-        if self.get(id).is_some_and(|peer| !peer.blocked) {
+        if self.get(id).is_some_and(|outbound| !outbound.blocked) {
             self.flush(id);
             if !self.is_open(id) {
                 return Err(SendStatus::Gone);
             }
-            if self.fits(id, self.get(id).map_or(0, Peer::buffered), len) {
+            if self.fits(id, self.get(id).map_or(0, Outbound::buffered), len) {
                 return Ok(());
             }
         }

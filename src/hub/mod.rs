@@ -20,7 +20,7 @@ mod keepalive;
 mod leaving;
 mod meter;
 mod observer;
-mod peer;
+mod outbound;
 mod quota;
 mod registry;
 #[cfg(any(test, fuzzing))]
@@ -42,11 +42,11 @@ use log::debug;
 use mio::Token;
 
 pub(crate) use backlog::SHARE_LEN;
-pub(crate) use deadlines::Millis;
+pub(crate) use deadlines::LoopTime;
 pub(crate) use meter::SharedMessage;
 pub use observer::Observer;
-pub(crate) use observer::Watch;
-pub(crate) use peer::{Ending, Peer, Stage};
+pub(crate) use observer::ObserverSlot;
+pub(crate) use outbound::{Ending, Outbound, Stage};
 pub use registry::ConnId;
 pub use sending::{BroadcastStatus, SendStatus};
 pub(crate) use stream::Stream;
@@ -64,7 +64,7 @@ use admission::Admission;
 use deadlines::Deadlines;
 use leaving::Leaving;
 use meter::Meter;
-use peer::WaitingRoom;
+use outbound::OutboxPool;
 use quota::Quota;
 use registry::Registry;
 use writing::Cork;
@@ -76,26 +76,26 @@ use writing::Cork;
 pub(crate) const ROOM: usize = if cfg!(test) { 64 } else { 16 * 1024 };
 
 /// What a user's timer runs.
-pub(crate) type Task<S> = Box<dyn FnMut(&mut Peers<S>)>;
+pub(crate) type Task<S> = Box<dyn FnMut(&mut Hub<S>)>;
 
 /// All connections of a server.
-pub(crate) struct Peers<S> {
-    table: Registry<Peer<S>>,
+pub(crate) struct Hub<S> {
+    table: Registry<Outbound<S>>,
     /// How many of them are open, or on their way there.
     live: usize,
     pub(crate) config: Config,
     pub(crate) stats: Stats,
     /// Who watches the bytes of clients go by.
-    pub(crate) watch: Watch,
+    pub(crate) observer: ObserverSlot,
     /// The time at which this turn began.
-    pub(crate) now: Millis,
+    pub(crate) now: LoopTime,
     /// What a batch and a turn may cause.
     pub(crate) quota: Quota,
     /// Bytes that are held for all of them.
     meter: Meter,
     /// An allocation was refused, and nothing was given back since.
     pub(crate) is_short_of_memory: bool,
-    waiting_room: WaitingRoom,
+    outbox_pool: OutboxPool,
     admission: Admission,
     /// The sockets that only wait for their end.
     leaving: Leaving,
@@ -113,22 +113,22 @@ pub(crate) struct Peers<S> {
     /// Paused connections that have taken enough to be read from again.
     resumable: VecDeque<ConnId>,
     /// Connections to be removed at the end of the turn.
-    doomed: Vec<ConnId>,
+    dead: Vec<ConnId>,
     deadlines: Deadlines,
     pub(crate) timers: Timers<Task<S>>,
     /// The timer whose task runs now.
     pub(crate) running_timer: Option<TimerId>,
     /// The server is going down.
-    pub(crate) is_draining: bool,
+    pub(crate) is_shutting_down: bool,
     /// The connections that only ask for figures, in the order in which they came.
-    watching: VecDeque<ConnId>,
+    metrics_connections: VecDeque<ConnId>,
     poll: mio::Registry,
 }
 
-impl<S> Peers<S> {
+impl<S> Hub<S> {
     /// What a connection costs in the table, in bytes.
     #[cfg(test)]
-    pub(crate) const PLACE_LEN: usize = Registry::<Peer<S>>::PLACE_LEN;
+    pub(crate) const PLACE_LEN: usize = Registry::<Outbound<S>>::PLACE_LEN;
 
     pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll: mio::Registry) -> Self {
         let meter = Meter::default();
@@ -137,11 +137,11 @@ impl<S> Peers<S> {
             live: 0,
             config,
             stats: Stats::default(),
-            watch: Watch::default(),
-            now: Millis::default(),
+            observer: ObserverSlot::default(),
+            now: LoopTime::default(),
             quota: Quota::default(),
             is_short_of_memory: false,
-            waiting_room: WaitingRoom::new(meter.clone()),
+            outbox_pool: OutboxPool::new(meter.clone()),
             meter,
             admission: Admission::default(),
             leaving: Leaving::default(),
@@ -152,12 +152,12 @@ impl<S> Peers<S> {
             drained: VecDeque::new(),
             resumable: VecDeque::new(),
             unflushed: 0,
-            doomed: Vec::new(),
+            dead: Vec::new(),
             deadlines: Deadlines::with_capacity(ROOM),
             timers,
             running_timer: None,
-            is_draining: false,
-            watching: VecDeque::new(),
+            is_shutting_down: false,
+            metrics_connections: VecDeque::new(),
             poll,
         }
     }
@@ -184,12 +184,12 @@ impl<S> Peers<S> {
     }
 
     #[inline]
-    pub(crate) fn get(&self, id: ConnId) -> Option<&Peer<S>> {
+    pub(crate) fn get(&self, id: ConnId) -> Option<&Outbound<S>> {
         self.table.get(id)
     }
 
     #[inline]
-    pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Peer<S>> {
+    pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut Outbound<S>> {
         self.table.get_mut(id)
     }
 
@@ -200,13 +200,13 @@ impl<S> Peers<S> {
 
     #[inline]
     pub(crate) fn is_open(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|peer| peer.stage == Stage::Open)
+        self.get(id).is_some_and(|outbound| outbound.stage == Stage::Open)
     }
 
     /// Whether the peer is not to be read from, because it doesn't read what it causes.
     #[inline]
     pub(crate) fn is_paused(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|peer| peer.paused)
+        self.get(id).is_some_and(|outbound| outbound.paused)
     }
 
     /// All sockets, whatever their stage.
@@ -215,14 +215,14 @@ impl<S> Peers<S> {
     }
 
     /// The connections that can be sent to.
-    pub(crate) fn open(&self) -> impl Iterator<Item = (ConnId, &Peer<S>)> {
-        self.table.iter().filter(|(_, peer)| peer.stage == Stage::Open)
+    pub(crate) fn open(&self) -> impl Iterator<Item = (ConnId, &Outbound<S>)> {
+        self.table.iter().filter(|(_, outbound)| outbound.stage == Stage::Open)
     }
 
     /// Takes a new socket in.
-    pub(crate) fn insert(&mut self, mut peer: Peer<S>) -> io::Result<ConnId> {
-        peer.stream.register(&self.poll, Token(self.table.next_id().index as usize))?;
-        let id = self.table.insert(peer);
+    pub(crate) fn insert(&mut self, mut outbound: Outbound<S>) -> io::Result<ConnId> {
+        outbound.stream.register(&self.poll, Token(self.table.next_id().index as usize))?;
+        let id = self.table.insert(outbound);
         self.live += 1;
         self.schedule(id);
         Ok(id)
@@ -234,25 +234,29 @@ impl<S> Peers<S> {
         if self.config.max_connections.is_some_and(|max| self.live > max) {
             return Err(HandshakeError::TooManyConnections);
         }
-        let Some(peer) = self.table.get_mut(id) else { return Ok(()) };
-        self.admission.enter(peer.address, &self.config, self.now)?;
-        peer.admitted = true;
+        let Some(outbound) = self.table.get_mut(id) else { return Ok(()) };
+        self.admission.enter(outbound.address, &self.config, self.now)?;
+        outbound.admitted = true;
         Ok(())
     }
 
     /// From now on the connection counts as one that asks for figures, and not as a client.
-    pub(crate) fn set_watching(&mut self, id: ConnId) {
-        if let Some(peer) = self.table.get_mut(id) {
-            peer.watching = true;
-            self.watching.push_back(id);
+    pub(crate) fn set_metrics(&mut self, id: ConnId) {
+        if let Some(outbound) = self.table.get_mut(id) {
+            outbound.is_metrics = true;
+            self.metrics_connections.push_back(id);
             self.live -= 1;
         }
     }
 
     /// The connections that ask for figures, with their stages, the oldest first.
-    pub(crate) fn watching(&self) -> Vec<(ConnId, Stage)> {
-        let stage_of = |id: &ConnId| self.get(*id).map(|peer| (*id, peer.stage));
-        self.watching.iter().filter_map(stage_of).filter(|(_, stage)| *stage != Stage::Doomed).collect()
+    pub(crate) fn metrics_connections(&self) -> Vec<(ConnId, Stage)> {
+        let stage_of = |id: &ConnId| self.get(*id).map(|outbound| (*id, outbound.stage));
+        self.metrics_connections
+            .iter()
+            .filter_map(stage_of)
+            .filter(|(_, stage)| *stage != Stage::Dead)
+            .collect()
     }
 
     /// How many sockets only wait for their end.
@@ -269,17 +273,18 @@ impl<S> Peers<S> {
     /// of the address that has most of them.
     pub(crate) fn evict(&mut self) -> bool {
         let table = &self.table;
-        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|peer: &Peer<S>| peer.stage == stage);
+        let is_in =
+            |id: ConnId, stage| table.get(id).is_some_and(|outbound: &Outbound<S>| outbound.stage == stage);
         let Some(id) = self.leaving.next_to_evict(is_in) else { return false };
         debug!("connection {id}: closed before its end has come, to make room");
         self.stats.evicted += 1;
-        self.lose(id, Cause::Local);
+        self.abort(id, Cause::Local);
         true
     }
 
     /// Sends the answer to a request (§4.2.2): 101 opens the connection, anything else ends it.
     pub(crate) fn respond(&mut self, id: ConnId, response: &Response) {
-        if !self.get(id).is_some_and(|peer| peer.watching) {
+        if !self.get(id).is_some_and(|outbound| outbound.is_metrics) {
             self.stats.count_handshake(response.status());
         }
         self.push_with(id, |_, out| response.encode(out));
@@ -293,11 +298,11 @@ impl<S> Peers<S> {
     /// Notes what is held of a connection's input, so that it is counted.
     #[inline]
     pub(crate) fn hold(&mut self, id: ConnId, bytes: usize) {
-        if let Some(peer) = self.table.get_mut(id)
-            && peer.input_held != bytes
+        if let Some(outbound) = self.table.get_mut(id)
+            && outbound.input_held != bytes
         {
             self.meter.add(bytes);
-            self.meter.sub(mem::replace(&mut peer.input_held, bytes));
+            self.meter.sub(mem::replace(&mut outbound.input_held, bytes));
         }
     }
 
@@ -318,8 +323,12 @@ impl<S> Peers<S> {
         // Where an allocation was refused, what is held now is too much.
         let most = self.config.max_buffered_bytes.min(self.held());
         let mut excess = self.held().saturating_sub(most / 8 * 7);
-        let mut holders: Vec<(usize, ConnId)> =
-            self.table.iter().map(|(id, peer)| (peer.held(), id)).filter(|(held, _)| *held > 0).collect();
+        let mut holders: Vec<(usize, ConnId)> = self
+            .table
+            .iter()
+            .map(|(id, outbound)| (outbound.held(), id))
+            .filter(|(held, _)| *held > 0)
+            .collect();
         holders.sort_unstable_by(|a, b| b.cmp(a));
         let is_needed = |(held, _): &(usize, ConnId)| {
             let is_needed = excess > 0;
@@ -361,7 +370,7 @@ impl<S> Peers<S> {
     pub(crate) fn next_resumable(&mut self) -> Option<ConnId> {
         loop {
             let id = self.resumable.pop_front()?;
-            if self.table.get_mut(id).is_some_and(|peer| mem::take(&mut peer.paused)) {
+            if self.table.get_mut(id).is_some_and(|outbound| mem::take(&mut outbound.paused)) {
                 return Some(id);
             }
         }
@@ -384,25 +393,25 @@ impl<S> Peers<S> {
 
     /// Whether there are hooks to be told that a connection has ended, or connections to remove.
     pub(crate) fn has_ended(&self) -> bool {
-        !self.endings.is_empty() || !self.doomed.is_empty()
+        !self.endings.is_empty() || !self.dead.is_empty()
     }
 
     /// Removes the connections that are over, and returns who they were; their sockets close.
-    pub(crate) fn remove_doomed(&mut self) -> Vec<ConnId> {
-        let doomed = mem::take(&mut self.doomed);
-        for &id in &doomed {
+    pub(crate) fn remove_dead(&mut self) -> Vec<ConnId> {
+        let dead = mem::take(&mut self.dead);
+        for &id in &dead {
             self.hold(id, 0);
-            let Some(peer) = self.table.remove(id) else { continue };
-            let was_watching = peer.watching;
+            let Some(outbound) = self.table.remove(id) else { continue };
+            let was_metrics = outbound.is_metrics;
             // The socket closes here.
-            panics::discard(peer);
-            if was_watching {
-                self.watching.retain(|it| *it != id);
+            panics::discard(outbound);
+            if was_metrics {
+                self.metrics_connections.retain(|it| *it != id);
             } else {
-                self.watch.tell(|observer| observer.disconnected(id));
+                self.observer.tell(|observer| observer.disconnected(id));
             }
         }
         self.compact_deadlines();
-        doomed
+        dead
     }
 }

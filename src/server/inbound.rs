@@ -7,20 +7,20 @@ use std::{collections::TryReserveError, mem, rc::Rc};
 
 use log::{debug, error, info};
 
-use super::{figures, guard};
+use super::{dispatch, metrics};
 
 use crate::{
     handler::{Decision, Handler, Upgrade},
+    hub::{ConnId, Hub, SHARE_LEN, SharedMessage, Stage},
     panics,
-    peers::{ConnId, Peers, SHARE_LEN, SharedMessage, Stage},
     protocol::{Event, HandshakeError, ProtocolError, Receiver, Request, RequestReader, Response, append},
     trace::{self, Cut},
 };
 
 /// The receiving side of one connection. Every open connection has one, so every byte here counts.
 #[derive(Debug, Default)]
-pub(super) struct Conversation {
-    inbound: Inbound,
+pub(super) struct Inbound {
+    phase: Phase,
     /// Input that was read and waits: the peer has stopped taking what it causes, or the batch had its part.
     stash: Option<Box<[u8]>>,
     /// The peer has closed its side, or the socket has an error: it is read until it says so.
@@ -33,7 +33,7 @@ pub(super) struct Conversation {
 
 /// What the next input is taken for.
 #[derive(Debug)]
-enum Inbound {
+enum Phase {
     Request(RequestReader),
     /// A request for a page with figures.
     Figures(RequestReader),
@@ -41,16 +41,16 @@ enum Inbound {
     Nothing,
 }
 
-impl Default for Inbound {
+impl Default for Phase {
     fn default() -> Self {
         Self::Request(RequestReader::default())
     }
 }
 
-impl Conversation {
+impl Inbound {
     /// A connection that asks for figures instead of a WebSocket.
     pub(super) fn about_figures() -> Self {
-        Self { inbound: Inbound::Figures(RequestReader::default()), ..Self::default() }
+        Self { phase: Phase::Figures(RequestReader::default()), ..Self::default() }
     }
 
     /// Works through a batch of input; what goes back to this peer leaves in one write at the end.
@@ -60,14 +60,14 @@ impl Conversation {
         id: ConnId,
         input: &mut [u8],
         handler: &mut H,
-        peers: &mut Peers<H::State>,
+        hub: &mut Hub<H::State>,
     ) {
-        peers.quota.begin_batch();
-        peers.cork(id);
-        self.work_through(id, input, handler, peers);
-        peers.uncork();
-        self.is_costly = peers.quota.is_costly();
-        peers.hold(id, self.held());
+        hub.quota.begin_batch();
+        hub.cork(id);
+        self.work_through(id, input, handler, hub);
+        hub.uncork();
+        self.is_costly = hub.quota.is_costly();
+        hub.hold(id, self.held());
     }
 
     /// Whether input that was read waits to be worked through.
@@ -81,30 +81,30 @@ impl Conversation {
     fn held(&self) -> usize {
         let stashed = self.stash.as_deref().map_or(0, <[u8]>::len);
         stashed
-            + match &self.inbound {
-                Inbound::Request(reader) | Inbound::Figures(reader) => reader.buffered(),
-                Inbound::Frames(receiver) => receiver.memory(),
-                Inbound::Nothing => 0,
+            + match &self.phase {
+                Phase::Request(reader) | Phase::Figures(reader) => reader.buffered(),
+                Phase::Frames(receiver) => receiver.memory(),
+                Phase::Nothing => 0,
             }
     }
 
     /// Bytes that have arrived of the message under way.
     pub(super) fn arrived(&self) -> usize {
-        match &self.inbound {
-            Inbound::Frames(receiver) => receiver.buffered(),
+        match &self.phase {
+            Phase::Frames(receiver) => receiver.buffered(),
             _ => 0,
         }
     }
 
     /// Gives back all that is held, and hears nothing more.
     pub(super) fn forget(&mut self) {
-        (self.inbound, self.stash) = (Inbound::Nothing, None);
+        (self.phase, self.stash) = (Phase::Nothing, None);
     }
 
     /// Goes on with the input that was put aside.
-    pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, peers: &mut Peers<H::State>) {
+    pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) {
         let mut input = self.stash.take().unwrap_or_default();
-        self.receive(id, &mut input, handler, peers);
+        self.receive(id, &mut input, handler, hub);
     }
 
     #[inline]
@@ -113,41 +113,41 @@ impl Conversation {
         id: ConnId,
         mut input: &mut [u8],
         handler: &mut H,
-        peers: &mut Peers<H::State>,
+        hub: &mut Hub<H::State>,
     ) {
-        if !peers.is_unhindered(id) && !peers.get(id).is_some_and(|peer| peer.stage.is_live()) {
-            self.inbound = Inbound::Nothing;
+        if !hub.has_fast_path(id) && !hub.get(id).is_some_and(|peer| peer.stage.is_live()) {
+            self.phase = Phase::Nothing;
         }
-        if !matches!(self.inbound, Inbound::Frames(_)) {
-            self.hear_request(id, &mut input, handler, peers);
+        if !matches!(self.phase, Phase::Frames(_)) {
+            self.receive_request(id, &mut input, handler, hub);
         }
-        let Inbound::Frames(receiver) = &mut self.inbound else { return };
+        let Phase::Frames(receiver) = &mut self.phase else { return };
         // What has begun before is the first to end: if it is long it is kept while it is heard.
         let mut is_long = receiver.buffered() >= SHARE_LEN;
         let mut kept;
         loop {
-            let is_unhindered = peers.is_unhindered(id);
-            let is_used_up = peers.quota.step() && peers.quota.is_used_up();
-            if is_used_up || !is_unhindered && peers.is_paused(id) {
+            let has_fast_path = hub.has_fast_path(id);
+            let is_used_up = hub.quota.step() && hub.quota.is_used_up();
+            if is_used_up || !has_fast_path && hub.is_paused(id) {
                 receiver.release();
                 match set_aside(input) {
                     Ok(stash) => self.stash = stash,
-                    Err(_) => peers.fail_protocol(id, ProtocolError::NoMemory),
+                    Err(_) => hub.fail_protocol(id, ProtocolError::NoMemory),
                 }
                 return;
             }
             let mut event = receiver.next_event(&mut input);
-            peers.note_end_of_batch(input.is_empty());
+            hub.set_last_in_batch(input.is_empty());
             if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
-                kept = keep(id, receiver, peers);
+                kept = retain(id, receiver, hub);
                 debug_assert!(kept.is_some(), "what has begun before its batch was put together");
                 event = Ok(kept.as_ref().map(|message| Event::Message(message.content().as_message())));
             }
             // Looked at where it lies: no event is moved on its way to the hook.
             match &event {
-                Ok(Some(event)) => hear(id, event, is_unhindered || peers.is_open(id), handler, peers),
+                Ok(Some(event)) => dispatch(id, event, has_fast_path || hub.is_open(id), handler, hub),
                 Ok(None) => return,
-                Err(error) => peers.fail_protocol(id, *error),
+                Err(error) => hub.fail_protocol(id, *error),
             }
         }
     }
@@ -155,62 +155,57 @@ impl Conversation {
     /// Takes a request from the front of the input, if one is awaited and has come whole, and answers it.
     // Once for each connection: kept aside from what is done for each message.
     #[inline(never)]
-    fn hear_request<H: Handler>(
+    fn receive_request<H: Handler>(
         &mut self,
         id: ConnId,
         input: &mut &mut [u8],
         handler: &mut H,
-        peers: &mut Peers<H::State>,
+        hub: &mut Hub<H::State>,
     ) {
-        if let Inbound::Request(reader) = &mut self.inbound {
-            let is_open = match reader.next_request(input, &peers.config.limits) {
+        if let Phase::Request(reader) = &mut self.phase {
+            let is_open = match reader.next_request(input, &hub.config.limits) {
                 Ok(None) => return,
-                Ok(Some(request)) => upgrade(id, &request, handler, peers),
+                Ok(Some(request)) => upgrade(id, &request, handler, hub),
                 Err(error) => {
-                    refuse(id, error, peers);
+                    refuse(id, error, hub);
                     false
                 }
             };
-            self.inbound =
-                if is_open { Inbound::Frames(Receiver::new(&peers.config.limits)) } else { Inbound::Nothing };
+            self.phase =
+                if is_open { Phase::Frames(Receiver::new(&hub.config.limits)) } else { Phase::Nothing };
         }
-        if let Inbound::Figures(reader) = &mut self.inbound {
-            let response = match reader.next_request(input, &peers.config.limits) {
+        if let Phase::Figures(reader) = &mut self.phase {
+            let response = match reader.next_request(input, &hub.config.limits) {
                 Ok(None) => return,
-                Ok(Some(request)) => figures::page(&request, &peers.current_stats(), peers.is_draining),
+                Ok(Some(request)) => metrics::page(&request, &hub.current_stats(), hub.is_shutting_down),
                 Err(error) => {
                     info!("connection {id} at the figures refused: {} {error}", error.status());
                     Response::refusal(error)
                 }
             };
-            peers.respond(id, &response);
-            self.inbound = Inbound::Nothing;
+            hub.respond(id, &response);
+            self.phase = Phase::Nothing;
         }
     }
 }
 
 /// Answers a request that is complete; whether the connection is open now.
-fn upgrade<H: Handler>(
-    id: ConnId,
-    request: &Request<'_>,
-    handler: &mut H,
-    peers: &mut Peers<H::State>,
-) -> bool {
-    let Some(address) = peers.get(id).map(|peer| peer.address) else { return false };
-    if let Err(error) = request.check(&peers.config.hosts, &peers.config.origins) {
+fn upgrade<H: Handler>(id: ConnId, request: &Request<'_>, handler: &mut H, hub: &mut Hub<H::State>) -> bool {
+    let Some(address) = hub.get(id).map(|peer| peer.address) else { return false };
+    if let Err(error) = request.check(&hub.config.hosts, &hub.config.origins) {
         // A request for something else than a WebSocket may be wanted all the same.
-        let page = asks_for_page(request, error, &peers.config.hosts)
-            .then(|| guard::call(id, peers, |_| handler.on_http(request, address)));
+        let page = asks_for_page(request, error, &hub.config.hosts)
+            .then(|| dispatch::catch_panic(id, hub, |_| handler.on_http(request, address)));
         match page {
             Some(None) => {}
             // RFC 9110 §9.3.2: HEAD is answered as GET is, without the body.
-            Some(Some(Some(page))) if request.method() == "HEAD" => peers.respond(id, &page.without_body()),
-            Some(Some(Some(page))) => peers.respond(id, &page),
-            Some(Some(None)) | None => refuse_request(id, request, error, peers),
+            Some(Some(Some(page))) if request.method() == "HEAD" => hub.respond(id, &page.without_body()),
+            Some(Some(Some(page))) => hub.respond(id, &page),
+            Some(Some(None)) | None => refuse_request(id, request, error, hub),
         }
         return false;
     }
-    let verdict = guard::call(id, peers, |_| handler.on_upgrade(request, address));
+    let verdict = dispatch::catch_panic(id, hub, |_| handler.on_upgrade(request, address));
     let Some(Upgrade { decision, subprotocol, headers }) = verdict else { return false };
     let state = match decision {
         Decision::Accept(state) => state,
@@ -218,20 +213,20 @@ fn upgrade<H: Handler>(
             let target = Cut(request.target());
             info!("connection {id} from {address} refused by the handler: {status} {target}");
             let response = with_headers(Response::rejection(status, &body), &headers);
-            peers.respond(id, &response);
+            hub.respond(id, &response);
             return false;
         }
     };
     let subprotocol = subprotocol
-        .or_else(|| request.choose_subprotocol(&peers.config.subprotocols).map(str::to_owned))
+        .or_else(|| request.choose_subprotocol(&hub.config.subprotocols).map(str::to_owned))
         .filter(|chosen| request.subprotocols().any(|offer| offer == chosen));
     let response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
-    peers.respond(id, &response);
+    hub.respond(id, &response);
     if response.status() != 101 {
         panics::discard(state);
         return false;
     }
-    if let Some(peer) = peers.get_mut(id) {
+    if let Some(peer) = hub.get_mut(id) {
         peer.subprotocol = subprotocol.map(String::into_boxed_str);
         // Without a state of its own the connection keeps the default one.
         if let Some(state) = state {
@@ -239,7 +234,7 @@ fn upgrade<H: Handler>(
         }
     }
     info!("connection {id} from {address} open: {}", Cut(request.target()));
-    guard::call(id, peers, |ws| handler.on_open(ws, request));
+    dispatch::catch_panic(id, hub, |ws| handler.on_open(ws, request));
     true
 }
 
@@ -267,13 +262,13 @@ fn asks_for_page(request: &Request<'_>, error: HandshakeError, hosts: &[String])
 }
 
 /// Refuses a request that was read. Where a list decides, the log says what the request named.
-fn refuse_request<S>(id: ConnId, request: &Request<'_>, error: HandshakeError, peers: &mut Peers<S>) {
+fn refuse_request<S>(id: ConnId, request: &Request<'_>, error: HandshakeError, hub: &mut Hub<S>) {
     match error {
         HandshakeError::OriginNotAllowed => log_named(id, "Origin", request.origin()),
         HandshakeError::HostNotServed => log_named(id, "host", request.host()),
         _ => {}
     }
-    refuse(id, error, peers);
+    refuse(id, error, hub);
 }
 
 fn log_named(id: ConnId, what: &str, value: Option<&str>) {
@@ -281,11 +276,11 @@ fn log_named(id: ConnId, what: &str, value: Option<&str>) {
 }
 
 /// Answers a rejected or malformed request.
-pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, peers: &mut Peers<S>) {
-    if let Some(peer) = peers.get(id) {
+pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, hub: &mut Hub<S>) {
+    if let Some(peer) = hub.get(id) {
         info!("connection {id} from {} refused: {} {error}", peer.address, error.status());
     }
-    peers.respond(id, &Response::refusal(error));
+    hub.respond(id, &Response::refusal(error));
 }
 
 /// Copies input that waits.
@@ -301,38 +296,38 @@ fn set_aside(input: &[u8]) -> Result<Option<Box<[u8]>>, TryReserveError> {
 
 /// Takes the message that was put together, so that what waits of it when it is sent on need not be copied.
 #[inline(never)]
-fn keep<S>(id: ConnId, receiver: &mut Receiver, peers: &mut Peers<S>) -> Option<Rc<SharedMessage>> {
+fn retain<S>(id: ConnId, receiver: &mut Receiver, hub: &mut Hub<S>) -> Option<Rc<SharedMessage>> {
     let message = receiver.take_message()?;
     // It counts itself from here on.
-    peers.hold(id, 0);
-    Some(peers.keep(message))
+    hub.hold(id, 0);
+    Some(hub.retain(message))
 }
 
 /// Lets the hooks hear what was received. After our own Close only the peer's Close counts.
 #[inline]
-fn hear<H: Handler>(
+fn dispatch<H: Handler>(
     id: ConnId,
     event: &Event<'_>,
     is_open: bool,
     handler: &mut H,
-    peers: &mut Peers<H::State>,
+    hub: &mut Hub<H::State>,
 ) {
     if trace::is_on() {
         trace::received(id, event);
     }
     match event {
         Event::Message(message) if is_open => {
-            peers.stats.received_messages += 1;
-            guard::call(id, peers, |ws| handler.on_message(ws, *message));
+            hub.stats.received_messages += 1;
+            dispatch::catch_panic(id, hub, |ws| handler.on_message(ws, *message));
         }
         Event::Ping(payload) if is_open => {
-            peers.pong(id, payload);
-            guard::call(id, peers, |ws| handler.on_ping(ws, payload));
+            hub.pong(id, payload);
+            dispatch::catch_panic(id, hub, |ws| handler.on_ping(ws, payload));
         }
         Event::Pong(payload) if is_open => {
-            guard::call(id, peers, |ws| handler.on_pong(ws, payload));
+            dispatch::catch_panic(id, hub, |ws| handler.on_pong(ws, payload));
         }
-        Event::Close(frame) => peers.close_received(id, *frame),
+        Event::Close(frame) => hub.close_received(id, *frame),
         Event::Message(_) | Event::Ping(_) | Event::Pong(_) => {
             debug!("connection {id}: something came after our Close and was ignored");
         }
@@ -340,14 +335,14 @@ fn hear<H: Handler>(
 }
 
 /// What the timer has to do about a connection whose time has come.
-pub(super) fn expire<S>(id: ConnId, peers: &mut Peers<S>) {
-    match peers.get(id).map(|peer| peer.stage) {
-        Some(Stage::Connecting) => refuse(id, HandshakeError::Timeout, peers),
-        Some(Stage::Open) => peers.check_alive(id),
+pub(super) fn expire<S>(id: ConnId, hub: &mut Hub<S>) {
+    match hub.get(id).map(|peer| peer.stage) {
+        Some(Stage::Connecting) => refuse(id, HandshakeError::Timeout, hub),
+        Some(Stage::Open) => hub.check_alive(id),
         Some(Stage::Closing | Stage::Finishing | Stage::Lingering) => {
             debug!("connection {id}: close timeout");
-            peers.terminate(id);
+            hub.terminate(id);
         }
-        Some(Stage::Doomed) | None => {}
+        Some(Stage::Dead) | None => {}
     }
 }

@@ -6,12 +6,12 @@
 //! ```text
 //! Connecting ──▶ Open ──▶ Closing ──▶ Finishing ──▶ Lingering ──▶ gone
 //!     │           │                      ▲
-//!     └───────────┴── refused, failed ───┘        Doomed: gone at the end of the turn, from any stage
+//!     └───────────┴── refused, failed ───┘        Dead: gone at the end of the turn, from any stage
 //! ```
 
 use std::net::SocketAddr;
 
-use super::{backlog::Backlog, deadlines::Millis, meter::Meter, stream::Stream};
+use super::{backlog::Backlog, deadlines::LoopTime, meter::Meter, stream::Stream};
 use crate::{
     cause::Cause,
     config::Config,
@@ -33,7 +33,7 @@ pub(crate) enum Stage {
     /// closing with unread input would reset the connection, and the peer could lose our last words.
     Lingering,
     /// Removed at the end of the turn.
-    Doomed,
+    Dead,
 }
 
 impl Stage {
@@ -61,7 +61,7 @@ impl Ending {
 
 /// One connection's sending side. Every open connection has one, so every byte here counts.
 #[derive(Debug)]
-pub(crate) struct Peer<S> {
+pub(crate) struct Outbound<S> {
     pub(crate) stream: Stream,
     pub(crate) address: SocketAddr,
     pub(crate) sender: Sender,
@@ -82,24 +82,24 @@ pub(crate) struct Peer<S> {
     /// It is counted among the connections of its address.
     pub(crate) admitted: bool,
     /// It asks for figures, and is no client.
-    pub(crate) watching: bool,
+    pub(crate) is_metrics: bool,
     /// Bytes that are held of its input.
     pub(crate) input_held: usize,
     /// What waits to be written; nearly always nothing.
-    pub(crate) waiting: Option<Box<Waiting>>,
+    pub(crate) outbox: Option<Box<Outbox>>,
     pub(crate) subprotocol: Option<Box<str>>,
     /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or when
     /// the peer last took some of what waits.
-    pub(crate) since: Millis,
+    pub(crate) since: LoopTime,
     /// The earliest time at which the timer looks at this connection.
-    pub(crate) scheduled: Millis,
+    pub(crate) scheduled: LoopTime,
     /// What the user keeps for the connection.
     pub(crate) state: S,
 }
 
 /// What waits to be written to a peer.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct Outbox {
     pub(crate) backlog: Backlog,
     /// The payload of the latest ping, to be answered once the peer has taken something, and the pong before
     /// this one (§5.5.3).
@@ -107,10 +107,10 @@ pub(crate) struct Waiting {
     /// How many bytes go out before the last pong that was queued has left.
     pub(crate) until_pong: usize,
     /// When the peer is given up although it still takes what waits; set once its closing has begun.
-    pub(crate) give_up_at: Option<Millis>,
+    pub(crate) give_up_at: Option<LoopTime>,
 }
 
-impl Waiting {
+impl Outbox {
     fn held(&self) -> usize {
         self.backlog.held() + self.pong.as_ref().map_or(0, Vec::len)
     }
@@ -118,13 +118,13 @@ impl Waiting {
 
 /// Empty places to wait in, to be used again: a broadcast needs one for each receiver, turn after turn.
 #[derive(Debug)]
-pub(crate) struct WaitingRoom {
+pub(crate) struct OutboxPool {
     #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
-    empty: Vec<Box<Waiting>>,
+    empty: Vec<Box<Outbox>>,
     meter: Meter,
 }
 
-impl WaitingRoom {
+impl OutboxPool {
     /// How many empty places are kept.
     const KEPT: usize = 1024;
 
@@ -132,9 +132,9 @@ impl WaitingRoom {
         Self { empty: Vec::new(), meter }
     }
 
-    pub(crate) fn take(&mut self) -> Box<Waiting> {
+    pub(crate) fn take(&mut self) -> Box<Outbox> {
         self.empty.pop().unwrap_or_else(|| {
-            Box::new(Waiting {
+            Box::new(Outbox {
                 backlog: Backlog::new(&self.meter),
                 pong: None,
                 until_pong: 0,
@@ -144,16 +144,16 @@ impl WaitingRoom {
     }
 
     /// Takes a place back from which everything has gone out.
-    pub(crate) fn give_back(&mut self, mut waiting: Box<Waiting>) {
-        if self.empty.len() < Self::KEPT && waiting.backlog.is_small() {
-            (waiting.pong, waiting.until_pong, waiting.give_up_at) = (None, 0, None);
-            self.empty.push(waiting);
+    pub(crate) fn give_back(&mut self, mut outbox: Box<Outbox>) {
+        if self.empty.len() < Self::KEPT && outbox.backlog.is_small() {
+            (outbox.pong, outbox.until_pong, outbox.give_up_at) = (None, 0, None);
+            self.empty.push(outbox);
         }
     }
 }
 
-impl<S: Default> Peer<S> {
-    pub(crate) fn new(stream: Stream, address: SocketAddr, now: Millis) -> Self {
+impl<S: Default> Outbound<S> {
+    pub(crate) fn new(stream: Stream, address: SocketAddr, now: LoopTime) -> Self {
         Self {
             stream,
             address,
@@ -166,40 +166,40 @@ impl<S: Default> Peer<S> {
             pinged: false,
             read_closed: false,
             admitted: false,
-            watching: false,
+            is_metrics: false,
             input_held: 0,
-            waiting: None,
+            outbox: None,
             subprotocol: None,
             since: now,
-            scheduled: Millis::NEVER,
+            scheduled: LoopTime::NEVER,
             state: S::default(),
         }
     }
 }
 
-impl<S> Peer<S> {
+impl<S> Outbound<S> {
     /// Bytes that wait to be written.
     #[inline]
     pub(crate) fn buffered(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.backlog.len())
+        self.outbox.as_ref().map_or(0, |outbox| outbox.backlog.len())
     }
 
     /// Bytes that are held for it, input and output.
     pub(crate) fn held(&self) -> usize {
-        self.input_held + self.waiting.as_ref().map_or(0, |waiting| waiting.held())
+        self.input_held + self.outbox.as_ref().map_or(0, |outbox| outbox.held())
     }
 
     /// When the timer has to look at this connection, if ever.
-    pub(crate) fn due(&self, config: &Config) -> Option<Millis> {
+    pub(crate) fn due(&self, config: &Config) -> Option<LoopTime> {
         Some(match self.stage {
             Stage::Connecting => self.since + config.handshake_timeout,
             Stage::Open if self.pinged => self.since + config.pong_timeout,
             Stage::Open => self.since + config.ping_interval?,
             Stage::Closing | Stage::Finishing | Stage::Lingering => {
                 let due = self.since + config.close_timeout;
-                self.waiting.as_ref().and_then(|it| it.give_up_at).map_or(due, |at| at.min(due))
+                self.outbox.as_ref().and_then(|it| it.give_up_at).map_or(due, |at| at.min(due))
             }
-            Stage::Doomed => return None,
+            Stage::Dead => return None,
         })
     }
 }

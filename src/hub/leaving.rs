@@ -78,7 +78,7 @@ impl Leaving {
         match stage {
             Stage::Finishing => Some(&mut self.finishing),
             Stage::Lingering => Some(&mut self.lingering),
-            Stage::Connecting | Stage::Open | Stage::Closing | Stage::Doomed => None,
+            Stage::Connecting | Stage::Open | Stage::Closing | Stage::Dead => None,
         }
     }
 }
@@ -169,7 +169,7 @@ mod tests {
             let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial).is_some_and(|it| it.1 == stage);
             let number = self.leaving.next_to_evict(is_in)?.serial;
             let address = self.stages.borrow()[&number].0.ip().to_string();
-            self.set(number, &address, Stage::Doomed);
+            self.set(number, &address, Stage::Dead);
             Some(number)
         }
 
@@ -222,7 +222,7 @@ mod tests {
         sockets.set(0, "192.0.2.1", Stage::Lingering);
         for number in 1..10_000 {
             sockets.set(number, "192.0.2.1", Stage::Lingering);
-            sockets.set(number, "192.0.2.1", Stage::Doomed);
+            sockets.set(number, "192.0.2.1", Stage::Dead);
             sockets.set(number, &format!("10.0.{}.{}", number / 256, number % 256), Stage::Lingering);
         }
         let (ids, addresses) = {

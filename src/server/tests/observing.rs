@@ -37,7 +37,7 @@ impl Observer for Tape {
 
 fn watched() -> (World, Tape) {
     let (mut world, tape) = (World::new(|_| {}), Tape::default());
-    world.event_loop = world.event_loop.watched_by(Watch::by(tape.clone()));
+    world.event_loop = world.event_loop.observed_by(ObserverSlot::by(tape.clone()));
     world.observer = Told::default();
     (world, tape)
 }
@@ -92,7 +92,7 @@ fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
 
     let (mut world, tape) = watched();
     let fragile = Fragile { tape: tape.clone(), _bomb: Bomb("an observer") };
-    world.event_loop = world.event_loop.watched_by(Watch::by(fragile));
+    world.event_loop = world.event_loop.observed_by(ObserverSlot::by(fragile));
     let client = world.open();
     world.sends(&client, &frame(0x81, b"x"));
     assert_eq!(client.script.take_written(), echo(b"x"));

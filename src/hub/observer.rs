@@ -60,9 +60,9 @@ pub trait Observer {
 
 /// The observer, if there is one.
 #[derive(Default)]
-pub(crate) struct Watch(Option<Box<dyn Observer>>);
+pub(crate) struct ObserverSlot(Option<Box<dyn Observer>>);
 
-impl Watch {
+impl ObserverSlot {
     pub(crate) fn by(observer: impl Observer + 'static) -> Self {
         Self(Some(Box::new(observer)))
     }
@@ -115,7 +115,7 @@ impl Watch {
     }
 }
 
-impl fmt::Debug for Watch {
+impl fmt::Debug for ObserverSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Watch").field(&self.0.is_some()).finish()
     }

@@ -315,7 +315,7 @@ fn without_a_free_descriptor_a_leaving_socket_makes_room() {
 fn idle_at_metrics(world: &mut World, count: usize) -> Vec<Script> {
     let idle: Vec<Script> = (0..count).map(|_| Script::default()).collect();
     idle.iter().for_each(|it| world.metrics.push(it, ADDRESS));
-    world.turn(&[ready(WATCHERS.0, true, false, false)]);
+    world.turn(&[ready(METRICS.0, true, false, false)]);
     world.settle();
     idle
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{
-    deadlines::{Deadlines, Millis},
+    deadlines::{Deadlines, LoopTime},
     registry::{ConnId, Registry},
 };
 
@@ -30,7 +30,7 @@ struct Timer<T> {
     task: Option<T>,
     /// `None` for a timer that runs once.
     period: Option<Duration>,
-    due: Millis,
+    due: LoopTime,
 }
 
 impl<T> Default for Timers<T> {
@@ -40,12 +40,12 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T> Timers<T> {
-    pub(crate) fn after(&mut self, delay: Duration, task: T, now: Millis) -> TimerId {
+    pub(crate) fn after(&mut self, delay: Duration, task: T, now: LoopTime) -> TimerId {
         // Never in the turn that asks for it: a task that asks for itself must not keep the loop from turning.
         self.insert(Timer { task: Some(task), period: None, due: now + delay.max(SHORTEST) })
     }
 
-    pub(crate) fn every(&mut self, period: Duration, task: T, now: Millis) -> TimerId {
+    pub(crate) fn every(&mut self, period: Duration, task: T, now: LoopTime) -> TimerId {
         let period = period.max(SHORTEST);
         self.insert(Timer { task: Some(task), period: Some(period), due: now + period })
     }
@@ -59,13 +59,13 @@ impl<T> Timers<T> {
         is_removed
     }
 
-    /// When the next timer is due; [`Millis::NEVER`] if there is none.
-    pub(crate) fn next_due(&self) -> Millis {
+    /// When the next timer is due; [`LoopTime::NEVER`] if there is none.
+    pub(crate) fn next_due(&self) -> LoopTime {
         self.deadlines.next()
     }
 
     /// Takes the task of a timer that is due, to be run and then [put back](Self::put_back).
-    pub(crate) fn take_due(&mut self, now: Millis) -> Option<(TimerId, T)> {
+    pub(crate) fn take_due(&mut self, now: LoopTime) -> Option<(TimerId, T)> {
         loop {
             let (_, id) = self.deadlines.pop_due(now)?;
             if let Some(task) = self.table.get_mut(id).and_then(|timer| timer.task.take()) {
@@ -76,7 +76,7 @@ impl<T> Timers<T> {
 
     /// After a task has run: a repeating one is due again, unless it was cancelled meanwhile. Runs that the loop
     /// was too busy for are skipped.
-    pub(crate) fn put_back(&mut self, TimerId(id): TimerId, task: T, now: Millis) {
+    pub(crate) fn put_back(&mut self, TimerId(id): TimerId, task: T, now: LoopTime) {
         let Some(timer) = self.table.get_mut(id) else { return };
         let Some(period) = timer.period else {
             self.table.remove(id);
@@ -101,9 +101,9 @@ mod tests {
 
     fn run_at(timers: &mut Timers<char>, now: u64) -> String {
         let mut ran = String::new();
-        while let Some((id, task)) = timers.take_due(Millis(now)) {
+        while let Some((id, task)) = timers.take_due(LoopTime(now)) {
             ran.push(task);
-            timers.put_back(id, task, Millis(now));
+            timers.put_back(id, task, LoopTime(now));
         }
         ran
     }
@@ -111,29 +111,29 @@ mod tests {
     #[test]
     fn a_timer_runs_when_it_is_due_once_or_every_so_often() {
         let mut timers = Timers::default();
-        timers.after(Duration::from_millis(25), 'a', Millis(0));
-        timers.every(Duration::from_millis(10), 'e', Millis(0));
+        timers.after(Duration::from_millis(25), 'a', LoopTime(0));
+        timers.every(Duration::from_millis(10), 'e', LoopTime(0));
         assert_eq!(run_at(&mut timers, 9), "");
         assert_eq!(run_at(&mut timers, 10), "e");
         assert_eq!(run_at(&mut timers, 20), "e");
         assert_eq!(run_at(&mut timers, 30), "ae");
-        assert_eq!(timers.next_due(), Millis(40));
+        assert_eq!(timers.next_due(), LoopTime(40));
         assert_eq!(run_at(&mut timers, 95), "e", "what the loop was too busy for is skipped");
-        assert_eq!(timers.next_due(), Millis(96));
+        assert_eq!(timers.next_due(), LoopTime(96));
         assert_eq!(timers.table.len(), 1);
     }
 
     #[test]
     fn a_cancelled_timer_never_runs_again() {
         let mut timers = Timers::default();
-        let first = timers.every(Duration::ZERO, 'x', Millis(0));
+        let first = timers.every(Duration::ZERO, 'x', LoopTime(0));
         assert!(timers.cancel(first));
         assert!(!timers.cancel(first));
-        let second = timers.every(Duration::ZERO, 'y', Millis(0));
+        let second = timers.every(Duration::ZERO, 'y', LoopTime(0));
         assert_ne!(first, second);
-        let (id, task) = timers.take_due(Millis(1)).unwrap_or((first, '?'));
+        let (id, task) = timers.take_due(LoopTime(1)).unwrap_or((first, '?'));
         assert!(timers.cancel(id), "from inside its own task");
-        timers.put_back(id, task, Millis(1));
+        timers.put_back(id, task, LoopTime(1));
         assert_eq!(run_at(&mut timers, 100), "");
         assert_eq!(timers.table.len(), 0);
     }
@@ -141,11 +141,12 @@ mod tests {
     #[test]
     fn an_idle_timer_set_anew_a_million_times_leaves_no_trace() {
         let mut timers = Timers::default();
-        let others: Vec<_> = (0..100).map(|_| timers.after(Duration::from_secs(9), 'o', Millis(0))).collect();
-        let mut idle = timers.after(Duration::from_secs(60), 'i', Millis(0));
+        let others: Vec<_> =
+            (0..100).map(|_| timers.after(Duration::from_secs(9), 'o', LoopTime(0))).collect();
+        let mut idle = timers.after(Duration::from_secs(60), 'i', LoopTime(0));
         for now in 0..1_000_000 {
             assert!(timers.cancel(idle));
-            idle = timers.after(Duration::from_secs(60), 'i', Millis(now / 1000));
+            idle = timers.after(Duration::from_secs(60), 'i', LoopTime(now / 1000));
             assert!(timers.deadlines.len() <= 2 * timers.table.len() + 257, "{}", timers.deadlines.len());
         }
         assert_eq!(timers.table.len(), 101);
@@ -161,7 +162,7 @@ mod tests {
     fn what_a_cancelled_task_holds_is_dropped_at_once() {
         let held = std::rc::Rc::new(());
         let mut timers = Timers::default();
-        let id = timers.after(Duration::from_secs(60), std::rc::Rc::clone(&held), Millis(0));
+        let id = timers.after(Duration::from_secs(60), std::rc::Rc::clone(&held), LoopTime(0));
         assert_eq!(std::rc::Rc::strong_count(&held), 2);
         assert!(timers.cancel(id));
         assert_eq!(std::rc::Rc::strong_count(&held), 1);
