@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::close::CloseCode;
+use super::close_code::CloseCode;
 
 /// A frame, or a sequence of frames, that RFC 6455 forbids.
 ///

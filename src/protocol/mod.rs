@@ -50,7 +50,7 @@
 //!    [`TextBuffer`].
 //! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). [`Receiver`], [`Event`], [`Message`],
 //!    [`ProtocolError`].
-//! 4. `sender.rs` and `close.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`], [`CloseFrame`],
+//! 4. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`], [`CloseFrame`],
 //!    [`CloseCode`], [`ConnectionState`].
 //! 5. `handshake.rs`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
 //!
@@ -60,6 +60,7 @@
 //! ignored, §9.1), the client's side, and receiving a message before it is complete.
 
 mod close;
+mod close_code;
 mod config;
 mod connection;
 mod copy;
@@ -72,7 +73,8 @@ mod receiver;
 mod sender;
 mod utf8;
 
-pub use close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
+pub use close::{CloseFrame, MAX_CLOSE_REASON};
+pub use close_code::CloseCode;
 pub use config::Limits;
 pub use connection::{Connection, ConnectionState};
 pub(crate) use copy::append;

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use super::{
-    close::{CloseCode, CloseFrame},
+    close::CloseFrame,
+    close_code::CloseCode,
     copy::append,
     error::ProtocolError,
     frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
