@@ -232,10 +232,9 @@ impl FrameHeader {
     }
 }
 
-/// Whether `bytes` begin with a frame that is a whole message, or a control frame: it neither goes on nor has begun in
-/// another one (§5.4).
+/// Returns whether `bytes` begin with a frame that is no fragment (§5.4): a whole message, or a control frame.
 #[inline]
-pub(super) fn is_whole_message(bytes: &[u8]) -> bool {
+pub(super) fn is_unfragmented(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| first & FIN != 0 && first & OPCODE != OpCode::Continuation as u8)
 }
 

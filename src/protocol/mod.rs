@@ -48,10 +48,10 @@
 //! 1. `frame.rs`: what a header is made of (§5.2). [`FrameHeader`], [`OpCode`].
 //! 2. `mask.rs` and `utf8.rs`: the two transformations of a payload (§5.3, §8.1). [`apply_mask`],
 //!    [`TextBuffer`].
-//! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). [`Receiver`], [`Event`], [`Message`],
-//!    [`ProtocolError`].
-//! 4. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`], [`CloseFrame`],
-//!    [`CloseCode`], [`ConnectionState`].
+//! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). `assembly.rs`: how a message is put together.
+//!    [`Receiver`], [`Event`], [`Message`], [`ProtocolError`].
+//! 4. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
+//!    [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
 //! 5. `handshake.rs`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
 //!
 //! # In scope, out of scope
@@ -59,6 +59,7 @@
 //! The server's side of RFC 6455. Out of scope so far: extensions such as permessage-deflate (offers are
 //! ignored, §9.1), the client's side, and receiving a message before it is complete.
 
+mod assembly;
 mod close;
 mod close_code;
 mod config;

@@ -8,22 +8,18 @@
 //! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived, and takes
 //! at most four times as many: the length that a header declares only makes it smaller.
 
-use std::{collections::TryReserveError, mem};
+use std::mem;
 
 use super::{
+    assembly::{Body, ControlPayload, Remaining},
     close::{self, CloseFrame},
     config::Limits,
     error::ProtocolError,
-    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode, SHORT_HEADER_LEN, is_whole_message, short_message},
+    frame::{FrameHeader, OpCode, SHORT_HEADER_LEN, is_unfragmented, short_message},
     mask::{MaskedPiece, apply_mask, turn_key},
     message::{Event, Message, OwnedMessage},
     utf8::{self, InvalidUtf8, TextBuffer},
 };
-
-/// Upper bound on buffer growth, as a multiple of the bytes that have arrived, whatever a header declares (§10.4).
-const GROWTH: usize = 4;
-/// Lower bound on buffer growth while the number of frames to come is unknown, as a multiple of the same.
-const BLIND_GROWTH: usize = 2;
 
 /// The receiving half of a server's connection.
 ///
@@ -98,29 +94,6 @@ enum Kind {
     Close,
     Ping,
     Pong,
-}
-
-/// What follows of a message, as far as anybody can know.
-#[derive(Clone, Copy, Debug)]
-enum ToCome {
-    /// So many bytes, and no more.
-    Bytes(usize),
-    /// So many bytes, for most of the input that is there already will be of this message, and then more frames.
-    Frames(usize),
-}
-
-/// A message under way.
-#[derive(Debug)]
-enum Body {
-    Text(TextBuffer),
-    Binary(Vec<u8>),
-}
-
-/// A control payload under way: never over 125 bytes (§5.5), so it never grows.
-#[derive(Debug)]
-struct ControlPayload {
-    bytes: [u8; MAX_CONTROL_PAYLOAD],
-    len: u8,
 }
 
 impl Receiver {
@@ -278,7 +251,7 @@ impl Receiver {
             split_off_front(input, SHORT_HEADER_LEN);
             return self.whole_frame(opcode, key, split_off_front(input, len)).map(Some);
         }
-        if !is_whole_message(input) {
+        if !is_unfragmented(input) {
             return Ok(None);
         }
         let Some((header, header_len)) = FrameHeader::decode(input)? else { return Ok(None) };
@@ -340,12 +313,10 @@ impl Receiver {
                 State::Payload(payload) => {
                     let piece = payload.take_piece(input);
                     let Payload { kind, fin, remaining, .. } = *payload;
-                    let to_come = if fin {
-                        ToCome::Bytes(remaining as usize)
-                    } else {
-                        ToCome::Frames(remaining as usize + input.len())
-                    };
-                    self.append(kind, piece, to_come)?;
+                    let rest = remaining as usize;
+                    let rest_of_message =
+                        if fin { Remaining::Exactly(rest) } else { Remaining::AtLeast(rest + input.len()) };
+                    self.append(kind, piece, rest_of_message)?;
                     if remaining > 0 {
                         return Ok(None);
                     }
@@ -415,10 +386,15 @@ impl Receiver {
     }
 
     /// Adds a piece to what is put together, and refuses it at the first impossible byte.
-    fn append(&mut self, kind: Kind, piece: MaskedPiece<'_>, to_come: ToCome) -> Result<(), ProtocolError> {
+    fn append(
+        &mut self,
+        kind: Kind,
+        piece: MaskedPiece<'_>,
+        remaining: Remaining,
+    ) -> Result<(), ProtocolError> {
         match kind {
             Kind::Data => match self.message.as_deref_mut() {
-                Some(message) => message.append(piece, to_come, self.max_message_size),
+                Some(message) => message.append(piece, remaining, self.max_message_size),
                 None => Err(ProtocolError::NothingToContinue),
             },
             Kind::Close => close::check_prefix(self.control().append(piece.unmask())),
@@ -432,10 +408,7 @@ impl Receiver {
     /// The last frame of a message, or a control frame, is complete.
     fn finish(&mut self, kind: Kind) -> Result<(), ProtocolError> {
         // §8.1: a message must not end inside a character.
-        if kind == Kind::Data
-            && let Some(Body::Text(text)) = self.message.as_deref()
-            && !text.is_complete()
-        {
+        if kind == Kind::Data && self.message.as_deref().is_some_and(|message| !message.is_complete()) {
             return Err(ProtocolError::TextNotUtf8);
         }
         self.state = match kind {
@@ -505,103 +478,6 @@ impl Payload {
         self.remaining -= len as u64;
         piece
     }
-}
-
-impl Body {
-    fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Binary(bytes) => bytes.len(),
-        }
-    }
-
-    fn capacity(&self) -> usize {
-        match self {
-            Self::Text(text) => text.capacity(),
-            Self::Binary(bytes) => bytes.capacity(),
-        }
-    }
-
-    /// Adds a piece, for which the buffer grows if it must: never past what the message can become.
-    fn append(
-        &mut self,
-        piece: MaskedPiece<'_>,
-        to_come: ToCome,
-        max_message_size: usize,
-    ) -> Result<(), ProtocolError> {
-        let arrived = self.len() + piece.bytes.len();
-        if self.capacity() < arrived {
-            let most = arrived.saturating_mul(GROWTH);
-            let room = match to_come {
-                ToCome::Bytes(rest) => step_towards(arrived + rest, most),
-                // A first fragment may be followed by little.
-                ToCome::Frames(rest) if self.len() == 0 => most.min(arrived + rest),
-                ToCome::Frames(rest) => most.min((arrived + rest).max(arrived.saturating_mul(BLIND_GROWTH))),
-            };
-            self.grow_to(room.min(max_message_size)).map_err(|_| ProtocolError::NoMemory)?;
-        }
-        match self {
-            // §8.1: the connection fails as soon as the text can't become valid any more.
-            Self::Text(text) => text.push(piece.unmask()).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
-            Self::Binary(bytes) => {
-                piece.append_to(bytes);
-                Ok(())
-            }
-        }
-    }
-
-    /// Takes memory for so many bytes in all.
-    fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
-        match self {
-            Self::Text(text) => text.grow_to(capacity),
-            Self::Binary(bytes) => bytes.try_reserve_exact(capacity - bytes.len()),
-        }
-    }
-
-    fn into_message(self) -> OwnedMessage {
-        match self {
-            Self::Text(text) => OwnedMessage::Text(text.into_string()),
-            Self::Binary(bytes) => OwnedMessage::Binary(bytes),
-        }
-    }
-
-    fn message(&self) -> Message<'_> {
-        match self {
-            Self::Text(text) => Message::Text(text.as_str()),
-            Self::Binary(bytes) => Message::Binary(bytes),
-        }
-    }
-}
-
-impl ControlPayload {
-    /// Adds a piece; the header has made sure that it fits. Returns all that there is.
-    fn append(&mut self, piece: &[u8]) -> &[u8] {
-        let end = (self.len as usize + piece.len()).min(MAX_CONTROL_PAYLOAD);
-        let room = &mut self.bytes[self.len as usize..end];
-        room.copy_from_slice(&piece[..room.len()]);
-        self.len = end as u8;
-        self.bytes()
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.len as usize]
-    }
-}
-
-impl Default for ControlPayload {
-    fn default() -> Self {
-        Self { bytes: [0; MAX_CONTROL_PAYLOAD], len: 0 }
-    }
-}
-
-/// The first room of up to `most` bytes on the way to `len`: the steps are its fourth part, the fourth part of that and so
-/// on, for the last step copies most, and so it copies a quarter only.
-fn step_towards(len: usize, most: usize) -> usize {
-    let mut room = len;
-    while room > most {
-        room = room.div_ceil(GROWTH);
-    }
-    room
 }
 
 /// The key of a header that was judged, and so has one.
