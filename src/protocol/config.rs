@@ -1,6 +1,6 @@
 //! The limits that a peer's bytes are held to, each with its default and the reason for it.
 //!
-//! This file knows numbers. It refuses to know where they are checked: `receiver.rs` and `handshake.rs` do that,
+//! This file knows numbers. It refuses to know where they are checked: `receiver.rs` and `handshake/` do that,
 //! each limit in one place. Limits of time and of the sockets stand in the server's own `Config`.
 
 /// How much a peer may make us hold (§10.4: "implementations … MUST protect themselves").

@@ -52,7 +52,7 @@
 //!    [`Receiver`], [`Event`], [`Message`], [`ProtocolError`].
 //! 4. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
 //!    [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
-//! 5. `handshake.rs`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
+//! 5. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
 //!
 //! # In scope, out of scope
 //!
@@ -82,7 +82,8 @@ pub(crate) use copy::append;
 pub use error::{HandshakeError, ProtocolError};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
 pub use handshake::{
-    GUID, InvalidHeader, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
+    ExtensionOffer, GUID, InvalidHeader, Request, RequestReader, Response, accept_digest, accept_key,
+    decode_key,
 };
 pub use mask::{apply_mask, turn_key};
 pub use message::{Event, Message, OwnedMessage};

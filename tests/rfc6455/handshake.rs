@@ -889,6 +889,23 @@ fn offered_extensions_are_ignored() {
 }
 
 #[test]
+fn offered_extensions_are_listed_with_their_parameters() {
+    // §9.1: the order is the client's preference, over all headers; a quoted value counts without its quotes.
+    let mut head = *b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: foo ; bar=\"b\\az\";q,mux\r\n\
+        sec-websocket-extensions: baz; n = 2\r\n\r\n";
+    let mut reader = RequestReader::default();
+    let request = reader.next_request(&mut &mut head[..], &Limits::default()).unwrap().unwrap();
+    let offers: Vec<_> = request.extensions().iter().map(|it| (it.name, &it.params[..])).collect();
+    let of_foo = [("bar", Some("baz".into())), ("q", None)];
+    assert_eq!(offers, [("foo", &of_foo[..]), ("mux", &[]), ("baz", &[("n", Some("2".into()))])]);
+
+    let mut head = *b"GET / HTTP/1.1\r\nSec-WebSocket-Extensions: foo\r\nSec-WebSocket-Extensions: ,\r\n\r\n";
+    let mut reader = RequestReader::default();
+    let request = reader.next_request(&mut &mut head[..], &Limits::default()).unwrap().unwrap();
+    assert_eq!(request.extensions(), [], "a malformed list offers nothing");
+}
+
+#[test]
 fn malformed_extensions_are_refused() {
     // §9.1: "the recipient of such malformed data MUST immediately _Fail the WebSocket Connection_".
     for extensions in [

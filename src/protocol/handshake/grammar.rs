@@ -1,4 +1,4 @@
-//! The grammar of a request's parts: RFC 3986 for hosts and targets, RFC 9110 §5.6 for lists, §9.1 for extensions.
+//! The grammar of a request's parts: RFC 3986 for hosts and targets, RFC 9110 §5.6 for lists.
 //!
 //! This file knows which bytes a part may have. It refuses to know which header has which part, and how a
 //! breach is answered.
@@ -169,41 +169,4 @@ pub(super) fn is_protocol(value: &[u8]) -> bool {
         Some(slash) => is_token(&value[..slash]) && is_token(&value[slash + 1..]),
         None => is_token(value),
     }
-}
-
-// --- Extensions (§9.1) -----------------------------------------------------------------------------------
-
-/// §9.1: `extension-list`, one or more names that may have parameters.
-///
-/// A quoted parameter must be a token once it is unquoted, so no comma or semicolon can hide in the quotes.
-pub(super) fn is_extension_list(value: &[u8]) -> bool {
-    let mut extensions = elements(value).peekable();
-    extensions.peek().is_some() && extensions.all(is_extension)
-}
-
-/// §9.1: `extension-token *( ";" extension-param )`.
-fn is_extension(value: &[u8]) -> bool {
-    let mut parts = value.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
-    parts.next().is_some_and(is_token) && parts.all(is_extension_param)
-}
-
-/// §9.1: `token [ "=" (token | quoted-string) ]`.
-fn is_extension_param(param: &[u8]) -> bool {
-    let Some(equals) = param.iter().position(|&byte| byte == b'=') else { return is_token(param) };
-    let (name, value) = (param[..equals].trim_ascii(), param[equals + 1..].trim_ascii());
-    let is_valid = match value.strip_prefix(b"\"").and_then(|it| it.strip_suffix(b"\"")) {
-        Some(quoted) => unescape(quoted).is_some_and(|unescaped| is_token(&unescaped)),
-        None => is_token(value),
-    };
-    is_token(name) && is_valid
-}
-
-/// RFC 9110 §5.6.4: in quotes a backslash stands for the character after it, so there must be one.
-fn unescape(quoted: &[u8]) -> Option<Vec<u8>> {
-    let mut bytes = quoted.iter().copied();
-    let mut unescaped = Vec::with_capacity(quoted.len());
-    while let Some(byte) = bytes.next() {
-        unescaped.push(if byte == b'\\' { bytes.next()? } else { byte });
-    }
-    Some(unescaped)
 }
