@@ -166,17 +166,7 @@ impl fmt::Display for Closed<'_> {
         if !self.reason.is_empty() {
             write!(f, " {:?}", self.reason)?;
         }
-        match self.cause {
-            Cause::Peer => f.write_str(", by the peer")?,
-            Cause::Local => f.write_str(", by the server")?,
-            Cause::Protocol(error) => write!(f, ", broken rule {}", error.section())?,
-            Cause::Timeout => f.write_str(", no sign of life")?,
-            Cause::Backpressure => f.write_str(", slow consumer")?,
-            Cause::Overload => f.write_str(", server overloaded")?,
-            Cause::Panic => f.write_str(", a hook has panicked")?,
-            Cause::Transport(kind) => write!(f, ", transport: {kind}")?,
-        }
-        f.write_str(if self.clean { ", clean" } else { ", not clean" })
+        write!(f, ", {}, {}", self.cause, if self.clean { "clean" } else { "not clean" })
     }
 }
 

@@ -12,9 +12,6 @@ const STATUSES: [u16; 13] = [101, 400, 401, 403, 404, 405, 408, 421, 426, 429, 4
 /// invent thousands of figures.
 const CODES: [u16; 15] =
     [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000];
-/// The names of the causes, in the order of [`cause_index`].
-const CAUSES: [&str; 8] =
-    ["peer", "local", "protocol", "timeout", "backpressure", "overload", "panic", "transport"];
 
 /// Figures of a server since it began; see [`Handle::stats`](crate::Handle::stats) and
 /// [`Connections::stats`](crate::Connections::stats).
@@ -74,7 +71,7 @@ pub struct Stats {
     pub longest_turn: Duration,
     statuses: [u64; STATUSES.len() + 1],
     codes: [u64; CODES.len() + 1],
-    causes: [u64; CAUSES.len()],
+    causes: [u64; Cause::NAMES.len()],
 }
 
 impl Stats {
@@ -90,7 +87,7 @@ impl Stats {
 
     /// Ended connections with a cause of this kind, whatever it carries.
     pub fn closes_by(&self, cause: Cause) -> u64 {
-        self.causes[cause_index(cause)]
+        self.causes[cause.index()]
     }
 
     pub(crate) fn count_handshake(&mut self, status: u16) {
@@ -103,7 +100,7 @@ impl Stats {
     pub(crate) fn count_close(&mut self, code: u16, cause: Cause) {
         self.closed += 1;
         self.codes[index(&CODES, code)] += 1;
-        self.causes[cause_index(cause)] += 1;
+        self.causes[cause.index()] += 1;
     }
 
     pub(crate) fn count_turn(&mut self, took: Duration) {
@@ -132,7 +129,7 @@ impl Stats {
         labelled(
             &mut text,
             ("closes_by_cause_total", "Ended connections by what began their end.", "cause"),
-            CAUSES.map(str::to_owned).into_iter().zip(self.causes),
+            Cause::NAMES.map(str::to_owned).into_iter().zip(self.causes),
         );
         text
     }
@@ -185,19 +182,6 @@ fn labelled(
 /// The place of a key in a table of counters, or the last place, where all others are counted.
 fn index(keys: &[u16], key: u16) -> usize {
     keys.iter().position(|it| *it == key).unwrap_or(keys.len())
-}
-
-const fn cause_index(cause: Cause) -> usize {
-    match cause {
-        Cause::Peer => 0,
-        Cause::Local => 1,
-        Cause::Protocol(_) => 2,
-        Cause::Timeout => 3,
-        Cause::Backpressure => 4,
-        Cause::Overload => 5,
-        Cause::Panic => 6,
-        Cause::Transport(_) => 7,
-    }
 }
 
 #[cfg(test)]

@@ -56,14 +56,8 @@ impl<S> Hub<S> {
     /// _Fail the WebSocket Connection_ (§7.1.7) for a broken rule.
     pub(crate) fn fail_protocol(&mut self, id: ConnId, error: ProtocolError) {
         debug!("connection {id} failed: {error}");
-        let cause = match error {
-            ProtocolError::NoMemory => {
-                self.is_short_of_memory = true;
-                Cause::Overload
-            }
-            _ => Cause::Protocol(error),
-        };
-        self.fail(id, error.close_code(), &error.to_string(), cause);
+        self.is_short_of_memory |= error == ProtocolError::NoMemory;
+        self.fail(id, error.into());
     }
 
     /// Too much is held for all connections together, and this one holds much: it goes, and gives that back.
@@ -79,13 +73,9 @@ impl<S> Hub<S> {
         match stage {
             Stage::Connecting => self.respond(id, &Response::refusal(HandshakeError::TooManyConnections)),
             Stage::Open | Stage::Closing if !is_blocked => {
-                self.fail(id, CloseCode::TRY_AGAIN_LATER, "the server is overloaded", Cause::Overload);
+                self.fail(id, Cause::Overload);
             }
-            Stage::Open | Stage::Closing => {
-                let code = CloseCode::TRY_AGAIN_LATER;
-                self.end(id, Ending { code, ..Ending::abnormal(Cause::Overload) });
-                self.set_stage(id, Stage::Dead);
-            }
+            Stage::Open | Stage::Closing => self.fail_without_close(id, Cause::Overload),
             Stage::Finishing | Stage::Lingering => self.set_stage(id, Stage::Dead),
             Stage::Dead => {}
         }
@@ -95,9 +85,7 @@ impl<S> Hub<S> {
     #[cold]
     pub(super) fn abort_torn(&mut self, id: ConnId) {
         self.is_short_of_memory = true;
-        let code = CloseCode::TRY_AGAIN_LATER;
-        self.end(id, Ending { code, ..Ending::abnormal(Cause::Overload) });
-        self.set_stage(id, Stage::Dead);
+        self.fail_without_close(id, Cause::Overload);
     }
 
     /// A hook has panicked: the connection can't go on as if it had not.
@@ -106,19 +94,25 @@ impl<S> Hub<S> {
             Some(Stage::Connecting) => {
                 self.respond(id, &Response::rejection(500, "The server's application has failed."));
             }
-            Some(Stage::Open | Stage::Closing) => {
-                self.fail(id, CloseCode::INTERNAL_ERROR, "the application has failed", Cause::Panic);
-            }
+            Some(Stage::Open | Stage::Closing) => self.fail(id, Cause::Panic),
             Some(Stage::Finishing | Stage::Lingering | Stage::Dead) | None => {}
         }
     }
 
-    /// _Fail the WebSocket Connection_ (§7.1.7): says Close, waits for no answer, and ends.
-    pub(super) fn fail(&mut self, id: ConnId, code: CloseCode, reason: &str, cause: Cause) {
-        self.push_close(id, |sender, out| sender.close(code, reason, out));
-        self.end(id, Ending { code, reason: reason.to_owned(), cause, clean: false });
+    /// _Fail the WebSocket Connection_ (§7.1.7): sends the Close of the cause, awaits no answer, and ends.
+    pub(super) fn fail(&mut self, id: ConnId, cause: Cause) {
+        let (code, reason) = cause.answer();
+        self.push_close(id, |sender, out| sender.close(code, &reason, out));
+        self.end(id, Ending { code, reason: reason.into_owned(), cause, clean: false });
         self.finish(id);
         self.fill_socket(id);
+    }
+
+    /// Fails the connection where no Close can reach the peer: `on_close` receives the code of the cause only.
+    fn fail_without_close(&mut self, id: ConnId, cause: Cause) {
+        let (code, _) = cause.answer();
+        self.end(id, Ending { code, ..Ending::abnormal(cause) });
+        self.set_stage(id, Stage::Dead);
     }
 
     /// Queues our Close. A pong that is owed goes before it (§5.5.2): after a Close nothing may follow.

@@ -5,7 +5,7 @@
 use log::debug;
 
 use super::{ConnId, Hub, LoopTime, outbound::Stage};
-use crate::{cause::Cause, protocol::CloseCode};
+use crate::cause::Cause;
 
 impl<S> Hub<S> {
     /// Bytes have come from the peer.
@@ -86,7 +86,7 @@ impl<S> Hub<S> {
         let Some(outbound) = self.table.get_mut(id) else { return };
         if outbound.pinged {
             debug!("connection {id}: no sign of life after a ping");
-            return self.fail(id, CloseCode::INTERNAL_ERROR, "no answer to a ping", Cause::Timeout);
+            return self.fail(id, Cause::Timeout);
         }
         // The time to answer begins now, however late the loop has come to this.
         (outbound.pinged, outbound.since) = (true, now);

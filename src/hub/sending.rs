@@ -11,7 +11,7 @@ use super::{ConnId, Hub, Outbound, Stage, backlog::Backlog, meter::SharedFrame};
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{CloseCode, Event, FrameHeader, Message, SendError, append},
+    protocol::{Event, FrameHeader, Message, SendError, append},
     trace,
 };
 
@@ -251,8 +251,7 @@ impl<S> Hub<S> {
         match self.config.backpressure {
             Backpressure::Close => {
                 debug!("connection {id}: too slow for what others send it");
-                let reason = "too slow to receive";
-                self.fail(id, CloseCode::POLICY_VIOLATION, reason, Cause::Backpressure);
+                self.fail(id, Cause::Backpressure);
             }
             Backpressure::Drop => {
                 trace!("connection {id}: too slow, dropped");

@@ -85,17 +85,8 @@ fn by_label<'a>(figures: &BTreeMap<&'a str, f64>, name: &str) -> BTreeMap<&'a st
         .collect()
 }
 
-fn label(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Peer => "peer",
-        Cause::Local => "local",
-        Cause::Protocol(_) => "protocol",
-        Cause::Timeout => "timeout",
-        Cause::Backpressure => "backpressure",
-        Cause::Overload => "overload",
-        Cause::Panic => "panic",
-        Cause::Transport(_) => "transport",
-    }
+const fn label(cause: Cause) -> &'static str {
+    Cause::NAMES[cause.index()]
 }
 
 /// How often each of them comes.
