@@ -16,11 +16,14 @@ use wirehook::{Cause, SendStatus, WebSocket};
 
 use crate::{
     common::{BINARY, Client, Frame, PATIENCE, PING, PONG, TEXT, frame, is_timeout},
-    harness::{End, echo, other, serve, serve_with_state},
+    harness::{End, Running, echo, other, serve, serve_with_state},
 };
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
+
+/// More than the sockets of one direction hold: Linux lets a receive buffer grow up to 32 MiB, a send buffer to 4 MiB.
+const MORE_THAN_SOCKETS_HOLD: usize = 48 * MIB;
 
 /// A payload that shows its number and its length.
 fn payload(number: u32, len: usize) -> Vec<u8> {
@@ -29,15 +32,39 @@ fn payload(number: u32, len: usize) -> Vec<u8> {
     payload
 }
 
-/// Writes numbered messages of one length, and reports while the other side doesn't take them.
-fn write_messages(mut stream: TcpStream, count: u32, len: usize, stalled: &Sender<usize>) {
+/// Writes a number into the first four bytes of a payload, masked or not.
+fn number_into(payload: &mut [u8], number: u32) {
+    for (byte, digit) in payload.iter_mut().zip(number.to_be_bytes()) {
+        *byte ^= digit;
+    }
+}
+
+/// The payload of numbered messages before the number: each place looks different, so that none can change places.
+fn filler(len: usize) -> Vec<u8> {
+    (0..len).map(|at| (at % 251 + at / 251) as u8).collect()
+}
+
+/// Writes numbered messages of one length while `more` is true of the next number, and returns how many. Reports
+/// the bytes so far while the other side takes none.
+///
+/// Nothing here has to happen by a time, except that the other side goes on at all: a slow machine is no failure.
+fn write_messages(
+    mut stream: &TcpStream,
+    len: usize,
+    stalled: &Sender<usize>,
+    more: impl Fn(u32) -> bool,
+) -> u32 {
     const STALL: Duration = Duration::from_millis(500);
 
     stream.set_write_timeout(Some(STALL / 10)).unwrap();
-    let began = Instant::now();
-    let (mut written, mut last) = (0, began);
-    for number in 0..count {
-        let bytes = frame(BINARY, &payload(number, len));
+    // Masked once: without optimisation a mask takes longer than all the rest.
+    let template = frame(BINARY, &filler(len));
+    let (mut written, mut last, mut number) = (0, Instant::now(), 0);
+    while more(number) {
+        assert!(written < 4 * MORE_THAN_SOCKETS_HOLD, "the server never stops to read");
+        let mut bytes = template.clone();
+        let payload_at = bytes.len() - len;
+        number_into(&mut bytes[payload_at..], number);
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             match stream.write(rest) {
@@ -50,65 +77,86 @@ fn write_messages(mut stream: TcpStream, count: u32, len: usize, stalled: &Sende
                     if last.elapsed() >= STALL {
                         let _ = stalled.send(written);
                     }
-                    assert!(began.elapsed() < PATIENCE * 3, "the server never goes on");
+                    assert!(last.elapsed() < PATIENCE * 3, "the server never goes on");
                 }
                 Err(error) => panic!("after {written} bytes: {error}"),
             }
         }
+        number += 1;
     }
+    number
+}
+
+/// Reads the answers to numbered messages, and the text after them. Returns how many came.
+fn read_messages(client: &mut Client, len: usize, end: &str) -> u32 {
+    let filler = filler(len);
+    let mut number = 0;
+    loop {
+        let frame = client.frame();
+        if frame == Frame::text(end) {
+            return number;
+        }
+        let mut expected = filler.clone();
+        number_into(&mut expected, number);
+        assert!(frame.payload == expected, "message {number} comes next, not {frame:?}");
+        number += 1;
+    }
+}
+
+/// Sends messages to an echo that notes its backlog and reads none of the answers, until the server's socket is
+/// full, `backlog` bytes wait and the server has stopped to read. Then reads all of them, in order.
+fn write_until_the_server_stops_to_read(server: &Running, len: usize, backlog: usize) {
+    let mut client = Client::open(server.address);
+    let (stalled_in, stalled) = mpsc::channel();
+    let enough = Arc::new(AtomicBool::new(false));
+    let writer = thread::spawn({
+        let (mut stream, enough) = (client.writer(), Arc::clone(&enough));
+        move || {
+            let count = write_messages(&stream, len, &stalled_in, |_| !enough.load(Ordering::Relaxed));
+            stream.write_all(&frame(TEXT, b"that was all")).unwrap();
+            count
+        }
+    });
+    // A server that gets no time to run takes nothing either. It has stopped once as much waits as it allows.
+    let mut most = 0;
+    while most < backlog {
+        // No time limit: the writer ends by itself, and with it the channel.
+        stalled.recv().expect("the server stops to read");
+        let notes = server.notes_so_far();
+        most = notes.iter().map(|note| note.parse().unwrap()).fold(most, usize::max);
+    }
+    enough.store(true, Ordering::Relaxed);
+    let count = read_messages(&mut client, len, "that was all");
+    assert_eq!(count, writer.join().unwrap());
+}
+
+/// An echo that notes how much waits, each time that it is more than ever.
+fn serve_noting_backlog(limit: usize, most_allowed: usize) -> Running {
+    serve(move |server, log| {
+        let mut most = 0;
+        server.configure(|config| config.max_backpressure = limit).on_message(move |ws, message| {
+            ws.send(message);
+            if ws.buffered_amount() > most {
+                most = ws.buffered_amount();
+                assert!(most <= most_allowed, "{most} bytes wait");
+                log.note(most);
+            }
+        })
+    })
 }
 
 #[test]
 fn a_client_that_does_not_read_is_not_read_from_until_it_does() {
-    const COUNT: u32 = 1024;
-    const LEN: usize = 64 * KIB;
-    let server = serve(|server, log| {
-        let mut most = 0;
-        server.on_message(move |ws, message| {
-            ws.send(message);
-            if ws.buffered_amount() > most {
-                most = ws.buffered_amount();
-                // Half of the limit, one cork, and one message.
-                assert!(most <= (512 + 128 + 64) * KIB + 20, "{most} bytes wait");
-                log.note(most);
-            }
-        })
-    });
-    let mut client = Client::open(server.address);
-    let (stalled_in, stalled) = mpsc::channel();
-    let stream = client.writer();
-    let writer = thread::spawn(move || write_messages(stream, COUNT, LEN, &stalled_in));
-    let written = stalled.recv_timeout(PATIENCE).expect("the server stops to read");
-    assert!(written < COUNT as usize * LEN, "only what fits into the buffers was taken, not {written}");
-    assert!(!server.notes_so_far().is_empty(), "something waits for the client");
-    // Now the client reads, and gets every byte in order.
-    for number in 0..COUNT {
-        let frame = client.frame();
-        assert!(frame.payload == payload(number, LEN), "message {number} comes next, not {frame:?}");
-    }
-    writer.join().unwrap();
+    // Half of the limit, one cork, and one message.
+    let server = serve_noting_backlog(MIB, (512 + 128 + 64) * KIB + 20);
+    write_until_the_server_stops_to_read(&server, 64 * KIB, 512 * KIB);
 }
 
 #[test]
 fn input_that_was_put_aside_keeps_its_place_before_what_comes_later() {
     // Small messages, so that a batch holds many; and the client takes and gives all the time.
-    const COUNT: u32 = 40_000;
-    const LEN: usize = 600;
-    let server = serve(|server, _| {
-        server.configure(|config| config.max_backpressure = 4 * MIB).on_message(|ws, message| {
-            ws.send(message);
-        })
-    });
-    let mut client = Client::open(server.address);
-    let (stalled_in, stalled) = mpsc::channel();
-    let stream = client.writer();
-    let writer = thread::spawn(move || write_messages(stream, COUNT, LEN, &stalled_in));
-    stalled.recv_timeout(PATIENCE).expect("the server stops to read");
-    for number in 0..COUNT {
-        let frame = client.frame();
-        assert!(frame.payload == payload(number, LEN), "message {number} comes next, not {frame:?}");
-    }
-    writer.join().unwrap();
+    let server = serve_noting_backlog(4 * MIB, 4 * MIB);
+    write_until_the_server_stops_to_read(&server, 600, 2 * MIB);
 }
 
 #[test]
@@ -118,14 +166,13 @@ fn a_client_that_closes_its_side_early_still_gets_all_its_answers() {
     const LEN: usize = 64 * KIB;
     let server = echo();
     let mut client = Client::open(server.address);
-    let stream = client.writer();
+    let mut stream = client.writer();
     let writer = thread::spawn(move || {
-        write_messages(stream.try_clone().unwrap(), COUNT, LEN, &mpsc::channel().0);
+        write_messages(&stream, LEN, &mpsc::channel().0, |number| number < COUNT);
+        stream.write_all(&frame(TEXT, b"that was all")).unwrap();
         stream.shutdown(std::net::Shutdown::Write).unwrap();
     });
-    for number in 0..COUNT {
-        assert!(client.frame().payload == payload(number, LEN), "message {number} comes next");
-    }
+    assert_eq!(read_messages(&mut client, LEN, "that was all"), COUNT);
     client.expect_end();
     writer.join().unwrap();
 }
@@ -133,10 +180,10 @@ fn a_client_that_closes_its_side_early_still_gets_all_its_answers() {
 #[test]
 fn what_waits_for_a_client_that_has_closed_its_side_still_goes_out() {
     // §7.1.5
-    const LEN: usize = 24 * MIB;
+    const LEN: usize = MORE_THAN_SOCKETS_HOLD;
     let server = serve(|server, _| {
-        // A limit so large that the client is still read from.
-        server.configure(|config| config.max_backpressure = 64 * MIB).on_message(|ws, _| {
+        // A limit so large that the client is still read from: that ends at half of it.
+        server.configure(|config| config.max_backpressure = 3 * MORE_THAN_SOCKETS_HOLD).on_message(|ws, _| {
             assert!(matches!(ws.send(&vec![3; LEN]), SendStatus::Queued(1..)));
         })
     });
@@ -313,7 +360,7 @@ fn one_frame_alone_may_be_over_the_limit() {
     let server = serve(|server, _| {
         server.configure(|config| config.max_backpressure = 10 * KIB).on_message(|ws, _| {
             let other = other(ws);
-            let large = vec![1; 16 * MIB];
+            let large = vec![1; MORE_THAN_SOCKETS_HOLD];
             assert_eq!(ws.send_to(other, &large), SendStatus::Sent);
             assert_eq!(ws.send_to(other, "behind it"), SendStatus::Dropped);
             ws.send("done");
@@ -323,7 +370,7 @@ fn one_frame_alone_may_be_over_the_limit() {
     let mut fast = Client::open(server.address);
     fast.send_text("go");
     fast.expect_text("done");
-    assert!(slow.frame().payload == vec![1; 16 * MIB]);
+    assert!(slow.frame().payload == vec![1; MORE_THAN_SOCKETS_HOLD]);
     slow.send_close(1000, "");
     slow.expect_close(1000, "");
 }
@@ -350,8 +397,7 @@ fn a_large_broadcast_arrives_whole_at_everybody() {
 fn on_drain_comes_once_the_client_reads() {
     let server = serve(|server, log| {
         server
-            // More than a system holds for a client that doesn't read.
-            .configure(|config| config.max_backpressure = 32 * MIB)
+            .configure(|config| config.max_backpressure = MORE_THAN_SOCKETS_HOLD)
             .on_message(|ws, message| {
                 let other = other(ws);
                 while message == "fill".into() && ws.send_to(other, &[1; 500 * KIB]) != SendStatus::Dropped {}
@@ -377,10 +423,13 @@ fn on_drain_comes_once_the_client_reads() {
     assert!(server.notes_so_far().is_empty());
 }
 
+/// How many messages make a long transfer.
+const TRANSFER: u32 = (MORE_THAN_SOCKETS_HOLD / 100_000) as u32;
+
 /// Sends numbered messages until one has to wait.
 fn pump(ws: &mut WebSocket<'_, u32>) {
     let mut status = SendStatus::Sent;
-    while *ws.state() < 400 && status == SendStatus::Sent {
+    while *ws.state() < TRANSFER && status == SendStatus::Sent {
         let message = payload(*ws.state(), 100_000);
         status = ws.send(&message);
         *ws.state() += 1;
@@ -405,7 +454,7 @@ fn a_long_transfer_goes_on_at_each_drain() {
     client.send_text("go");
     // More than fits at once: nobody has read yet.
     assert_eq!(server.note(), "full");
-    for number in 0..400 {
+    for number in 0..TRANSFER {
         assert!(client.frame().payload == payload(number, 100_000), "message {number} comes next");
     }
     assert_eq!(server.note(), "drained");
@@ -425,13 +474,13 @@ fn of_many_pings_only_the_newest_is_answered_to_a_client_that_does_not_read() {
             .on_message(|ws, message| {
                 ws.send(message);
                 if message == "fill".into() {
-                    assert!(matches!(ws.send(&vec![0; 32 * MIB]), SendStatus::Queued(_)));
+                    assert!(matches!(ws.send(&vec![0; MORE_THAN_SOCKETS_HOLD]), SendStatus::Queued(_)));
                 }
             })
             .on_ping(move |ws, _| {
                 count += 1;
                 if count == PINGS {
-                    log.note(ws.buffered_amount() <= 32 * MIB + 10);
+                    log.note(ws.buffered_amount() <= MORE_THAN_SOCKETS_HOLD + 10);
                 }
             })
     });
@@ -441,7 +490,7 @@ fn of_many_pings_only_the_newest_is_answered_to_a_client_that_does_not_read() {
     client.write(&pings);
     assert_eq!(server.note(), "true", "pongs don't pile up");
     client.expect_text("fill");
-    assert_eq!(client.frame().payload.len(), 32 * MIB);
+    assert_eq!(client.frame().payload.len(), MORE_THAN_SOCKETS_HOLD);
     assert_eq!(client.frame(), Frame { first: PONG, payload: PINGS.to_be_bytes().to_vec() });
     // A client that reads gets every pong.
     client.write(&[frame(PING, b"a"), frame(PING, b"b"), frame(TEXT, b"c")].concat());
