@@ -109,13 +109,9 @@ fn shown(mark: char, whose: &str, bytes: &[u8]) -> Vec<String> {
         return lines;
     }
     let mut explainer = Explainer::of_frames(&Limits::default());
-    let mut steps = explainer.explain(Side::Server, bytes);
-    // Behind a frame that differs there may be others, which differ for its sake.
-    steps.truncate(1);
-    if steps.is_empty() {
-        steps = explainer.end();
-    }
-    for step in steps {
+    // After a frame that differs there may be others, which differ for its sake. There may be millions of them.
+    let step = explainer.next_step(Side::Server, &mut &*bytes);
+    for step in step.map_or_else(|| explainer.end(), |step| vec![step]) {
         lines.extend(step.to_string().lines().map(|line| format!("    {line}").trim_end().to_owned()));
     }
     lines

@@ -148,6 +148,11 @@ impl<T: Transport> Line<T> {
         Heard::Enough
     }
 
+    /// Returns whether the deadline of the part has passed, whatever has come until then.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.transport.now() >= self.deadline
+    }
+
     /// What was heard and not yet taken.
     pub(super) fn heard(&self) -> &[u8] {
         &self.buffer[self.taken..]

@@ -30,6 +30,8 @@ pub(super) struct Scripted {
     pub(super) forever: Forever,
     /// How many bytes it reads, and no more.
     pub(super) reads: usize,
+    /// How much time passes each time that the client looks at the clock.
+    pub(super) per_look: Duration,
     pub(super) figures: Rc<RefCell<Figures>>,
 }
 
@@ -52,7 +54,7 @@ impl Scripted {
     /// A server that says these pieces at once, reads all, and then does this.
     pub(super) fn new<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>, forever: Forever) -> Self {
         let steps = pieces.into_iter().map(|piece| Step::Say(piece.as_ref().to_vec())).collect();
-        Self { steps, forever, reads: usize::MAX, figures: Rc::default() }
+        Self { steps, forever, reads: usize::MAX, per_look: Duration::ZERO, figures: Rc::default() }
     }
 
     /// Lets `time` pass, up to `deadline`. Returns what is left of it.
@@ -88,7 +90,9 @@ impl Scripted {
 
 impl Transport for Scripted {
     fn now(&self) -> Duration {
-        self.figures.borrow().now
+        let mut figures = self.figures.borrow_mut();
+        figures.now += self.per_look;
+        figures.now
     }
 
     fn send(&mut self, bytes: &[u8], deadline: Duration) -> Sent {

@@ -550,6 +550,7 @@ impl World {
     }
 
     /// Bytes that are held for all, without a turn.
+    #[cfg(test)]
     fn held(&self) -> usize {
         self.event_loop.held()
     }

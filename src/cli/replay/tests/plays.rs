@@ -212,6 +212,19 @@ fn what_came_in_time_counts_after_a_pause_of_this_process() {
 }
 
 #[test]
+fn pings_that_came_at_once_do_not_hide_the_deadline() {
+    let played = |pings: usize| {
+        let recorded = [RESPONSE, b"\x81\x01a"].concat();
+        let mut server =
+            Scripted::new([RESPONSE, &[&PING.repeat(pings)[..], b"\x81\x01a"].concat()], Forever::End);
+        server.per_look = SECOND;
+        play(&recorded, server)
+    };
+    assert!(played(100).is_ok());
+    assert!(played(100_000).is_err_and(|it| it.starts_with("differs: frame 1 doesn't come within 5 s\n")));
+}
+
+#[test]
 fn a_server_that_does_not_read_differs() {
     let mut server = Scripted::new([answer()], Forever::End);
     server.reads = 10;
