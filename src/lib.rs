@@ -89,6 +89,7 @@ pub mod protocol;
 mod server;
 mod stats;
 mod trace;
+mod transport;
 mod websocket;
 
 pub use cause::Cause;

@@ -159,7 +159,7 @@ fn lines_beyond_protocol(source: &str) -> Vec<usize> {
 
 #[test]
 fn mio_is_named_only_by_the_loop() {
-    check_only_in(&["src/server/", "src/hub/"], &["mio"]);
+    check_only_in(&["src/transport/", "src/server/", "src/hub/"], &["mio"]);
 }
 
 #[test]

@@ -9,8 +9,7 @@
 //! - `keepalive.rs`: what time does to a connection.
 //! - `observer.rs`: who watches the bytes go by.
 //! - `quota.rs`: how much a batch and a turn may cause.
-//! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `leaving.rs`, `stream.rs`: the
-//!   parts.
+//! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `leaving.rs`: the parts.
 
 mod admission;
 mod backlog;
@@ -23,12 +22,7 @@ mod observer;
 mod outbound;
 mod quota;
 mod registry;
-#[cfg(any(test, fuzzing))]
-// The fuzz target needs less of it than the tests.
-#[cfg_attr(not(test), allow(dead_code))]
-pub(crate) mod script;
 mod sending;
-mod stream;
 mod timers;
 mod writing;
 
@@ -49,7 +43,6 @@ pub(crate) use observer::ObserverSlot;
 pub(crate) use outbound::{Ending, Outbound, Stage};
 pub use registry::ConnId;
 pub use sending::{BroadcastStatus, SendStatus};
-pub(crate) use stream::Stream;
 pub use timers::TimerId;
 pub(crate) use timers::Timers;
 

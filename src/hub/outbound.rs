@@ -11,11 +11,12 @@
 
 use std::net::SocketAddr;
 
-use super::{backlog::Backlog, deadlines::LoopTime, meter::Meter, stream::Stream};
+use super::{backlog::Backlog, deadlines::LoopTime, meter::Meter};
 use crate::{
     cause::Cause,
     config::Config,
     protocol::{CloseCode, Sender},
+    transport::Stream,
 };
 
 /// Where a connection stands, seen from the socket.

@@ -11,7 +11,10 @@ use std::{
 use log::{info, warn};
 use mio::net::TcpListener;
 
-use crate::hub::{LoopTime, Stream};
+use crate::{
+    hub::LoopTime,
+    transport::{Listener, Stream},
+};
 
 /// How many clients are taken in one turn, so that a storm of them doesn't hold up those that are in.
 const CLIENTS_PER_TURN: usize = 64;
@@ -40,57 +43,6 @@ enum State {
     Pending,
     /// Perhaps, but the last try failed.
     PausedUntil(LoopTime),
-}
-
-/// What clients are accepted from.
-pub(super) trait Listener {
-    /// A file descriptor that is held in reserve.
-    type Spare;
-
-    fn accept(&self) -> io::Result<(Stream, SocketAddr)>;
-
-    /// Takes a file descriptor, to be free once this is dropped.
-    fn spare(&self) -> Option<Self::Spare>;
-
-    /// Switches Nagle's algorithm off or on for all clients to come, where they inherit it from here. Whether they
-    /// do: it spares each of them a system call.
-    fn set_nodelay(&self, nodelay: bool) -> bool {
-        let _ = nodelay;
-        false
-    }
-}
-
-impl Listener for TcpListener {
-    #[cfg(unix)]
-    type Spare = std::os::fd::OwnedFd;
-    #[cfg(not(unix))]
-    type Spare = ();
-
-    #[cfg(unix)]
-    fn spare(&self) -> Option<Self::Spare> {
-        use std::os::fd::AsFd;
-
-        self.as_fd().try_clone_to_owned().ok()
-    }
-
-    #[cfg(not(unix))]
-    fn spare(&self) -> Option<Self::Spare> {
-        None
-    }
-
-    fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
-        let (socket, address) = self.accept()?;
-        Ok((Stream::Tcp(socket), address))
-    }
-
-    #[cfg(target_os = "linux")]
-    fn set_nodelay(&self, nodelay: bool) -> bool {
-        use std::os::fd::AsFd;
-
-        // The option is one of the socket, whatever it is used for; only streams have a method for it.
-        let socket = self.as_fd().try_clone_to_owned().map(std::net::TcpStream::from);
-        socket.and_then(|socket| socket.set_nodelay(nodelay)).is_ok()
-    }
 }
 
 impl<L: Listener> Acceptor<L> {

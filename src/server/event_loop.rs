@@ -25,12 +25,11 @@ use mio::{Events, Poll, Token, event::Event, net::TcpListener};
 
 use super::{
     Handle,
-    acceptor::{Acceptor, Listener},
+    acceptor::Acceptor,
     dispatch,
     handle::{Command, ShutdownRequest},
     heap::Heap,
     inbound::{self, Inbound},
-    read_buffer::ReadBuffer,
     shutdown::Shutdown,
     stop::Stop,
 };
@@ -38,9 +37,10 @@ use crate::{
     cause::Cause,
     config::Config,
     handler::{Closed, Handler},
-    hub::{ConnId, Hub, LoopTime, ObserverSlot, Outbound, ROOM, Stage, Stream, Task, Timers},
+    hub::{ConnId, Hub, LoopTime, ObserverSlot, Outbound, ROOM, Stage, Task, Timers},
     panics,
     protocol::{CloseCode, Response},
+    transport::{Listener, ReadBuffer, Stream},
 };
 
 /// The tokens that are not a connection's; connections have those from 0 on.

@@ -10,14 +10,13 @@ mod handle;
 mod heap;
 mod inbound;
 mod metrics;
-mod read_buffer;
 mod shutdown;
 mod stop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 
 use std::{
-    io::{self, ErrorKind},
+    io,
     net::{SocketAddr, ToSocketAddrs},
     time::Duration,
 };
@@ -32,6 +31,7 @@ use crate::{
     handler::{Closed, Handler, Hooks, Upgrade},
     hub::{Hub, LoopTime, Observer, ObserverSlot, Task, Timers},
     protocol::{Message, Request, Response},
+    transport,
     websocket::WebSocket,
 };
 #[cfg(unix)]
@@ -113,7 +113,7 @@ impl Server {
     ///
     /// No address, or none that is free.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut listener = bind_first(address)?;
+        let mut listener = transport::bind(address)?;
         let poll = Poll::new()?;
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
         let handle = Handle::new(Waker::new(poll.registry(), WAKER)?);
@@ -374,7 +374,7 @@ impl<H: Handler> Server<H> {
     ///
     /// No address, or none that is free.
     pub fn metrics_on(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut listener = bind_first(address)?;
+        let mut listener = transport::bind(address)?;
         self.poll.registry().register(&mut listener, METRICS, Interest::READABLE)?;
         self.metrics_listener = Some(listener);
         Ok(self)
@@ -473,16 +473,4 @@ impl<H: Handler> Server<H> {
     pub fn start(self) -> io::Result<()> {
         self.run()
     }
-}
-
-/// Listens on the first address that can be had.
-fn bind_first(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
-    let mut last_error = io::Error::new(ErrorKind::InvalidInput, "no address to listen on");
-    for address in address.to_socket_addrs()? {
-        match TcpListener::bind(address) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => last_error = error,
-        }
-    }
-    Err(last_error)
 }

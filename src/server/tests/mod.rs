@@ -71,13 +71,13 @@ use mio::{Poll, Token, Waker};
 
 use super::{
     Handle,
-    acceptor::Listener,
     event_loop::{EventLoop, LISTENER, METRICS, Ready, WAKER},
 };
 use crate::{
     Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Observer, Stats, Upgrade, WebSocket,
-    hub::{LoopTime, ObserverSlot, Stream, Timers, script::Script},
+    hub::{LoopTime, ObserverSlot, Timers},
     protocol::Request,
+    transport::{Listener, Script, Stream},
 };
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

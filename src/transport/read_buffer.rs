@@ -9,16 +9,16 @@
 /// A power of two that the size of a page is, or what nearly all of them are multiples of.
 const PAGE: usize = 4096;
 
-pub(super) struct ReadBuffer {
+pub(crate) struct ReadBuffer {
     block: Box<[u8]>,
     begin: usize,
 }
 
 impl ReadBuffer {
     /// How much one read takes. It also bounds what one connection can have done in one turn.
-    pub(super) const LEN: usize = 512 * 1024;
+    pub(crate) const LEN: usize = 512 * 1024;
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let block = vec![0; PAGE + Self::LEN].into_boxed_slice();
         // A place in a page is only a matter of speed: any would do.
         let begin = block.as_ptr().align_offset(PAGE).min(PAGE);
@@ -26,7 +26,7 @@ impl ReadBuffer {
     }
 
     #[inline]
-    pub(super) fn bytes(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
         &mut self.block[self.begin..][..Self::LEN]
     }
 }

@@ -12,7 +12,7 @@ use std::{
 use mio::{Interest, Registry, Token, net::TcpStream};
 
 #[cfg(any(test, fuzzing))]
-use super::script::Script;
+use super::Script;
 
 /// A connected, non-blocking stream of bytes.
 #[derive(Debug)]

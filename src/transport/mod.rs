@@ -1,0 +1,26 @@
+//! The sockets: how bytes come in and go out, and where clients come from.
+//!
+//! This module knows the operating system's sockets. It refuses to know frames, connections and the loop: it imports
+//! nothing of the crate.
+//!
+//! - `stream.rs`: a connected stream of bytes. TLS will be another kind of it.
+//! - `listener.rs`: what clients are accepted from.
+//! - `address.rs`: where a listener is bound.
+//! - `read_buffer.rs`: what streams are read into.
+//! - `script.rs`: the stream of the tests, which follows a script.
+
+mod address;
+mod listener;
+mod read_buffer;
+#[cfg(any(test, fuzzing))]
+// The fuzz target needs less of it than the tests.
+#[cfg_attr(not(test), allow(dead_code))]
+mod script;
+mod stream;
+
+pub(crate) use address::bind;
+pub(crate) use listener::Listener;
+pub(crate) use read_buffer::ReadBuffer;
+#[cfg(any(test, fuzzing))]
+pub(crate) use script::Script;
+pub(crate) use stream::Stream;
