@@ -59,12 +59,15 @@ impl Page {
         self.text
     }
 
+    /// Writes `text` in a colour. Blanks at its end have none, so that the end of a line finds them.
     pub(super) fn put(&mut self, ink: Ink, text: &str) {
-        if self.has_colours && ink != Ink::Plain && !text.trim().is_empty() {
-            let _ = write!(self.text, "\x1b[{}m{text}\x1b[0m", ink.code());
+        let (inked, blanks) = text.split_at(text.trim_end_matches(' ').len());
+        if self.has_colours && ink != Ink::Plain && !inked.is_empty() {
+            let _ = write!(self.text, "\x1b[{}m{inked}\x1b[0m", ink.code());
         } else {
-            self.text.push_str(text);
+            self.text.push_str(inked);
         }
+        self.text.push_str(blanks);
     }
 
     /// Ends the line, without blanks at its end.
