@@ -100,7 +100,7 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["--max-handshakes-per-address", "0"], "from 1"),
         (&["--max-header-size", "10"], "the shortest request has 135 bytes"),
         (&["--max-headers", "4"], "at least 5 header lines"),
-        (&["--max-buffered-bytes", "0"], "hold nothing"),
+        (&["--max-buffered-bytes", "0"], "without memory"),
         (&["--listen", "127.0.0.1:0", "--listen", "127.0.0.1:0"], "--listen is given twice"),
         (&["--metrics", "127.0.0.1:0", "--metrics", "127.0.0.1:0"], "--metrics is given twice"),
         (&["--max-headers=9", "--max-headers=8"], "--max-headers is given twice"),

@@ -47,7 +47,7 @@ impl Study {
         let mut client = self.ask(&request("/trace", OWN));
         client.expect_open();
         let mut trace = Trace { client, token: String::new() };
-        let welcome = trace.hear();
+        let welcome = trace.receive();
         trace.token = member(&welcome, "token").to_owned();
         assert!(welcome.starts_with(r#"{"kind":"trace","#) && trace.token.len() == 32, "{welcome}");
         trace
@@ -90,7 +90,7 @@ struct Trace {
 
 impl Trace {
     /// The next thing that the page is told.
-    fn hear(&mut self) -> String {
+    fn receive(&mut self) -> String {
         let frame = self.client.frame();
         assert_eq!(frame.first, TEXT);
         String::from_utf8(frame.payload).unwrap()
@@ -98,14 +98,14 @@ impl Trace {
 
     /// What it is told until a session's step holds this, that one included.
     fn hear_until(&mut self, text: &str) -> Vec<String> {
-        let mut heard = vec![self.hear()];
-        while !heard[heard.len() - 1].contains(text) {
-            heard.push(self.hear());
+        let mut received = vec![self.receive()];
+        while !received[received.len() - 1].contains(text) {
+            received.push(self.receive());
         }
-        heard
+        received
     }
 
-    fn wish(&mut self, line: &str) {
+    fn command(&mut self, line: &str) {
         self.client.send_text(line);
     }
 }
@@ -174,16 +174,16 @@ fn every_frame_of_a_session_is_shown_to_its_page_in_both_directions() {
     let study = Study::start(&[]);
     let mut trace = study.open_trace();
     let mut session = study.open_session(&trace.token);
-    let request = trace.hear();
+    let request = trace.receive();
     assert!(request.starts_with(r#"{"n":1,"time":"#) && member(&request, "kind") == "request", "{request}");
     assert_eq!((member(&request, "connection"), member(&request, "state")), ("1", "connecting"));
     // §1.3
     assert!(request.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{request}");
-    let response = trace.hear();
+    let response = trace.receive();
     assert_eq!((member(&response, "kind"), member(&response, "state")), ("response", "open"));
     session.send_text("Hello");
     session.expect_text("Hello");
-    let frame = trace.hear();
+    let frame = trace.receive();
     // §5.7: "A single-frame masked text message".
     assert_eq!(
         (member(&frame, "header"), member(&frame, "masked")),
@@ -191,7 +191,7 @@ fn every_frame_of_a_session_is_shown_to_its_page_in_both_directions() {
         "{frame}"
     );
     assert_eq!((member(&frame, "from"), member(&frame, "payload")), ("client", "48656c6c6f"), "{frame}");
-    let echo = trace.hear();
+    let echo = trace.receive();
     assert_eq!((member(&echo, "from"), member(&echo, "header")), ("server", "8105"), "{echo}");
     session.send_close(1000, "done");
     session.expect_close(1000, "");
@@ -222,10 +222,10 @@ fn a_page_sees_nothing_of_other_pages_sessions() {
         assert_eq!((member(&json, "n"), member(&json, "connection")), (&*n.to_string(), "1"), "{json}");
         assert!(!json.contains("not for others") && !json.contains(&ours.token), "{json}");
     }
-    // And the other way round: wishes reach only one's own sessions.
+    // And the other way round: commands reach only one's own sessions.
     for line in ["ping 1", "close 1 1000", "vanish 1", "echo 1 off"] {
-        ours.wish(line);
-        assert_eq!(member(&ours.hear(), "kind"), "refused", "{line}");
+        ours.command(line);
+        assert_eq!(member(&ours.receive(), "kind"), "refused", "{line}");
     }
     session.send_text("still here");
     session.expect_text("still here");
@@ -253,10 +253,10 @@ fn a_request_with_the_token_that_is_refused_is_shown_too() {
     let mut trace = study.open_trace();
     let old = request(&format!("/session/{}", trace.token), "").replace("Version: 13", "Version: 8");
     assert_eq!(study.status_of(&old), 426);
-    let shown = trace.hear();
+    let shown = trace.receive();
     assert_eq!(member(&shown, "kind"), "request");
     assert!(shown.contains(r#""refused":{"status":426"#), "{shown}");
-    assert_eq!(member(&trace.hear(), "status"), "426");
+    assert_eq!(member(&trace.receive(), "status"), "426");
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn names_that_only_lead_here_are_refused() {
     client.expect_open();
 }
 
-// --- Wishes ----------------------------------------------------------------------------------------------
+// --- Commands --------------------------------------------------------------------------------------------
 
 /// A page and its session, whose handshake has been told.
 fn open(study: &Study) -> (Trace, Client) {
@@ -312,9 +312,9 @@ fn a_page_can_have_its_session_pinged() {
     // §5.5.2
     let study = Study::start(&[]);
     let (mut trace, mut session) = open(&study);
-    trace.wish("ping 1 are you there?");
+    trace.command("ping 1 are you there?");
     assert_eq!(session.frame(), Frame { first: PING, payload: b"are you there?".to_vec() });
-    assert_eq!((member(&trace.hear(), "name"), "ping"), ("ping", "ping"));
+    assert_eq!((member(&trace.receive(), "name"), "ping"), ("ping", "ping"));
 }
 
 #[test]
@@ -322,23 +322,23 @@ fn a_page_can_have_answers_fragmented_and_left_out() {
     // §5.4
     let study = Study::start(&[]);
     let (mut trace, mut session) = open(&study);
-    trace.wish("fragment 1 2");
-    // Wishes and messages are on two connections: what the trace says next comes after the wish.
-    trace.wish("dance");
+    trace.command("fragment 1 2");
+    // Commands and messages use two connections: the next line of the trace comes after the command.
+    trace.command("dance");
     trace.hear_until("\"refused\"");
     session.send_text("Hello");
     let fragments = [(0x01, "He"), (0x00, "ll"), (0x80, "o")];
     for (first, payload) in fragments {
         assert_eq!(session.frame(), Frame { first, payload: payload.into() });
     }
-    trace.wish("fragment 1 0");
-    trace.wish("echo 1 off");
-    trace.wish("dance");
+    trace.command("fragment 1 0");
+    trace.command("echo 1 off");
+    trace.command("dance");
     trace.hear_until("\"refused\"");
     session.send_text("no answer");
     trace.hear_until("no answer");
-    trace.wish("echo 1 on");
-    trace.wish("dance");
+    trace.command("echo 1 on");
+    trace.command("dance");
     trace.hear_until("\"refused\"");
     session.send(BINARY, b"answer");
     assert_eq!(session.frame(), Frame { first: BINARY, payload: b"answer".to_vec() });
@@ -348,8 +348,8 @@ fn a_page_can_have_answers_fragmented_and_left_out() {
 fn an_answer_has_a_thousand_fragments_at_most() {
     let study = Study::start(&[]);
     let (mut trace, mut session) = open(&study);
-    trace.wish("fragment 1 1");
-    trace.wish("dance");
+    trace.command("fragment 1 1");
+    trace.command("dance");
     trace.hear_until("\"refused\"");
     session.send(BINARY, &[7; 100_000]);
     let mut lens = Vec::new();
@@ -374,7 +374,7 @@ fn a_page_can_have_its_session_fail_and_close_and_vanish() {
         ("close 1 4000 as you wish", 4000, "as you wish"),
     ] {
         let (mut trace, mut session) = open(&study);
-        trace.wish(line);
+        trace.command(line);
         session.expect_close(code, reason);
         session.send_close(code, "");
         session.expect_end();
@@ -382,21 +382,21 @@ fn a_page_can_have_its_session_fail_and_close_and_vanish() {
         trace.hear_until("\"gone\"");
     }
     let (mut trace, mut session) = open(&study);
-    trace.wish("vanish 1");
+    trace.command("vanish 1");
     assert!(!matches!(session.try_frame(), Ok(Some(_))), "nothing is said");
     assert!(trace.hear_until("\"gone\"").len() == 1, "no frame comes before the end");
 }
 
 #[test]
-fn wishes_that_can_not_be_are_refused_and_cost_nothing() {
+fn impossible_commands_are_refused_and_cost_nothing() {
     let study = Study::start(&[]);
     let (mut trace, mut session) = open(&study);
     for line in ["", "dance 1", "ping 2", "ping one", "close 1 1006", "fail 1 1000", "fragment 1 x"] {
-        trace.wish(line);
-        assert_eq!(member(&trace.hear(), "kind"), "refused", "{line}");
+        trace.command(line);
+        assert_eq!(member(&trace.receive(), "kind"), "refused", "{line}");
     }
     trace.client.send(BINARY, b"ping 1");
-    assert_eq!(member(&trace.hear(), "says"), "a wish is text");
+    assert_eq!(member(&trace.receive(), "says"), "a command is text");
     session.send_text("still here");
     session.expect_text("still here");
 }
@@ -433,16 +433,16 @@ fn a_page_that_does_not_keep_up_is_told_how_much_it_has_missed() {
     // The request, the response, and so many of the 400 frames; then nothing, because nothing was seen.
     let mut told = 0;
     while trace.client.hears_within(std::time::Duration::from_millis(300)) {
-        assert_eq!(member(&trace.hear(), "kind"), "frame");
+        assert_eq!(member(&trace.receive(), "kind"), "frame");
         told += 1;
     }
     assert!((5..100).contains(&told), "{told}");
-    trace.wish(&format!("seen {}", 2 + told));
-    let missed = trace.hear();
+    trace.command(&format!("seen {}", 2 + told));
+    let missed = trace.receive();
     assert_eq!((member(&missed, "kind"), member(&missed, "count")), ("missed", &*(400 - told).to_string()));
     session.send_text("from now on");
     session.expect_text("from now on");
-    assert!(trace.hear().contains("from now on"));
+    assert!(trace.receive().contains("from now on"));
 }
 
 // --- Where it listens ------------------------------------------------------------------------------------

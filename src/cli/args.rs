@@ -1,6 +1,6 @@
-//! The options, and what they mean for the configuration.
+//! The options of a server, and what they set in its configuration.
 //!
-//! This file knows every option once in the help and once in `set`. It refuses to act on any.
+//! This file contains every option once in the help and once in `set`. It acts on none of them.
 
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
@@ -82,13 +82,13 @@ What is told:
 Ctrl-C, SIGTERM or SIGHUP closes every connection with 1001 and exits with 0; once more exits at once.
 ";
 
-/// Recordings are for looking at a session; they shall not fill the disk of a server that is forgotten.
+/// Bounds the disk space of a server that runs unattended with `--record`.
 const MAX_RECORDED_BYTES: usize = 1 << 30;
 
 /// The options that may be given several times.
 const REPEATABLE: [&str; 3] = ["host", "origin", "subprotocol"];
 
-/// §4.2.1: the least that a client can send. A limit below it would refuse everybody.
+/// §4.2.1: the shortest valid request. A limit below its length would refuse every client.
 const SHORTEST_REQUEST: &str = "GET / HTTP/1.1\r\nHost:a\r\nUpgrade:websocket\r\nConnection:upgrade\r\n\
     Sec-WebSocket-Key:AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version:13\r\n\r\n";
 
@@ -98,12 +98,12 @@ pub(super) enum Command {
     Help,
     Version,
     DecodeHelp,
-    Decode(Box<decode::Options>),
+    Decode(Box<decode::DecodeOptions>),
     AcceptHelp,
     Accept(String),
     ReplayHelp,
-    Replay(Box<replay::Options>),
-    Serve(Box<Options>),
+    Replay(Box<replay::ReplayOptions>),
+    Serve(Box<ServeOptions>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(super) enum Mode {
 }
 
 #[derive(Debug)]
-pub(super) struct Options {
+pub(super) struct ServeOptions {
     pub(super) mode: Mode,
     pub(super) listen: String,
     /// Whether `study` may listen on more than loopback addresses.
@@ -122,17 +122,17 @@ pub(super) struct Options {
     pub(super) metrics: Option<String>,
     pub(super) explain: Option<Form>,
     pub(super) record: Option<PathBuf>,
-    /// Bytes in all recordings of this run.
+    /// Bytes in all recordings of this run; `None` is unlimited.
     pub(super) max_recorded_bytes: Option<usize>,
     pub(super) config: Config,
-    /// How many more `-v` than `-q`; none of either leaves it to `RUST_LOG`.
+    /// The number of `-v` minus the number of `-q`; `None` leaves the level to `RUST_LOG`.
     pub(super) verbosity: Option<i8>,
 }
 
 pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     let mut mode = None;
     let mut given = HashSet::new();
-    let mut options = Options {
+    let mut options = ServeOptions {
         mode: Mode::Echo,
         listen: "127.0.0.1:9501".to_owned(),
         is_public: false,
@@ -145,7 +145,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     };
     while let Some(arg) = parser.next()? {
         if let Long(name) = arg {
-            // The last one would win without a word.
+            // Otherwise the last one would win silently.
             if !REPEATABLE.contains(&name) && !given.insert(name.to_owned()) {
                 return Err(format!("--{name} is given twice, and can be given once").into());
             }
@@ -178,7 +178,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     }
     options.mode = mode.unwrap_or(Mode::Echo);
     if options.is_public && options.mode != Mode::Study {
-        return Err("--public is for study; the other modes listen wherever they are told".into());
+        return Err("--public is for study; the other modes listen on any address".into());
     }
     Ok(Command::Serve(Box::new(options)))
 }
@@ -197,7 +197,7 @@ fn parse_replay(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     Ok(options.map_or(Command::ReplayHelp, |options| Command::Replay(Box::new(options))))
 }
 
-/// `help`, or `help` with the name of a mode or a command.
+/// Reads the argument of `help`: nothing, or the name of a mode or a command.
 fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     let Some(arg) = parser.next()? else { return Ok(Command::Help) };
     match &arg {
@@ -209,7 +209,7 @@ fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
     }
 }
 
-/// Returns an error in one line that steers no terminal: an argument may have come from anybody.
+/// Returns an error as one line without control characters: an argument can come from any source.
 pub(super) fn told(error: &lexopt::Error) -> String {
     harmless(&error.to_string())
 }
@@ -219,12 +219,12 @@ fn harmless(text: &str) -> String {
     text.chars().map(|it| if is_harmful(it) { it.escape_debug().to_string() } else { it.into() }).collect()
 }
 
-/// The value of `--explain`, which needs none.
+/// Reads the value of `--explain`, which is optional.
 fn parse_form(parser: &mut Parser) -> Result<Form, lexopt::Error> {
     let Some(value) = parser.optional_value() else {
         let next = parser.try_raw_args().and_then(|args| args.peek().map(ToOwned::to_owned));
         let form = next.filter(|it| it == "json" || it == "text");
-        // It would be taken for a mode.
+        // Otherwise the form would be taken for a mode.
         return form.map_or(Ok(Form::Text), |form| {
             let form = form.display();
             Err(format!("--explain needs '=' before its form: --explain={form}").into())
@@ -238,7 +238,7 @@ fn parse_form(parser: &mut Parser) -> Result<Form, lexopt::Error> {
     of_option("explain", form)
 }
 
-/// Names the option whose value could not be read.
+/// Adds the name of the option to an error about its value.
 pub(super) fn of_option<T>(name: &str, parsed: Result<T, lexopt::Error>) -> Result<T, lexopt::Error> {
     parsed.map_err(|error| match error {
         lexopt::Error::ParsingFailed { value, error } => {
@@ -249,7 +249,7 @@ pub(super) fn of_option<T>(name: &str, parsed: Result<T, lexopt::Error>) -> Resu
     })
 }
 
-/// Sets the part of the configuration that an option stands for.
+/// Sets the field of the configuration that an option names.
 fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
     match name {
         "host" => config.hosts.push(parser.value()?.parse_with(names::host)?),
@@ -283,12 +283,12 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
     Ok(())
 }
 
-/// An empty path would be the directory that the server happens to be started in.
+/// Rejects an empty path: it would name the current directory of the server.
 fn parse_directory(path: OsString) -> Result<PathBuf, lexopt::Error> {
     if path.is_empty() { Err("--record: expected a directory".into()) } else { Ok(path.into()) }
 }
 
-/// A limit on a number of clients.
+/// Reads a limit on a number of clients.
 fn parse_count<T: FromStr + PartialOrd + Default>(parser: &mut Parser) -> Result<Option<T>, lexopt::Error> {
     Ok(parser.value()?.parse::<Limit<Positive<T>>>()?.0.map(|it| it.0))
 }
@@ -307,7 +307,11 @@ fn parse_headers(text: &str) -> Result<usize, String> {
 
 fn parse_buffered_bytes(text: &str) -> Result<usize, &'static str> {
     let Size(size) = text.parse()?;
-    if size > 0 { Ok(size) } else { Err("a server that may hold nothing can't serve anybody") }
+    if size > 0 {
+        Ok(size)
+    } else {
+        Err("the size must be above 0: a server without memory can't serve any client")
+    }
 }
 
 fn parse_mode(name: &str) -> Result<Mode, &'static str> {

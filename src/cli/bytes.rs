@@ -1,8 +1,8 @@
-//! How bytes are written down: hex in its many spellings, dumps of it, and base64.
+//! The spellings of bytes: hex, hex dumps and base64.
 //!
-//! This file knows spellings. It refuses to know what the bytes mean.
+//! This file knows spellings. It does not know what the bytes mean.
 
-/// Reads hex: `81 05`, `8105`, `0x81, 0x05`, `81:05`, `\x81\x05`, over as many lines as it likes.
+/// Reads hex, on one or several lines: `81 05`, `8105`, `0x81, 0x05`, `81:05`, `\x81\x05`.
 pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     let is_separator = |it: char| it.is_whitespace() || ",;:\\".contains(it);
     let mut bytes = Vec::new();
@@ -16,11 +16,11 @@ pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// Reads what `xxd`, `hexdump -C`, `od -A x -t x1` and Wireshark print: in each line how many bytes come before it,
-/// then bytes in hex, then perhaps what they look like. `None` if this is no such dump, or if lines are missing.
+/// Reads the output of `xxd`, `hexdump -C`, `od -A x -t x1` and Wireshark: per line an offset, bytes in hex,
+/// and optionally the bytes as text. Returns `None` if the text is no such dump or lines are missing.
 pub(super) fn from_dump(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    // One blank after the offset could be the next byte's: then only a closing offset tells.
+    // One blank after the offset can belong to the next byte. Then only a closing offset decides.
     let (mut is_sure, mut is_closed) = (false, false);
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (offset, rest) = line.split_at(line.find([':', ' ']).unwrap_or(line.len()));
@@ -34,7 +34,7 @@ pub(super) fn from_dump(text: &str) -> Option<Vec<u8>> {
     (is_sure || is_closed && !bytes.is_empty()).then_some(bytes)
 }
 
-/// The bytes in a line of a dump behind its offset, without what they look like.
+/// Returns the hex bytes of a dump's line, without its offset and its text column.
 fn hex_column(rest: &str) -> &str {
     let (rest, gap) = match rest.strip_prefix(':') {
         // xxd has groups with one blank between.
@@ -45,7 +45,7 @@ fn hex_column(rest: &str) -> &str {
     rest.split(gap).next().unwrap_or_default()
 }
 
-/// The value of a hex digit, which it is.
+/// Returns the value of a hex digit.
 fn nibble(digit: u8) -> u8 {
     match digit {
         b'0'..=b'9' => digit - b'0',
@@ -53,8 +53,8 @@ fn nibble(digit: u8) -> u8 {
     }
 }
 
-/// Reads base64 (RFC 4648 §4), also with the letters that are safe in URLs (§5), with or without padding, over as
-/// many lines as it likes.
+/// Reads base64 (RFC 4648 §4) or its URL-safe alphabet (§5), with or without padding, on one or several
+/// lines.
 pub(super) fn from_base64(text: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut bits: u32 = 0;
@@ -68,7 +68,7 @@ pub(super) fn from_base64(text: &str) -> Result<Vec<u8>, String> {
             bytes.push((bits >> bit_count) as u8);
         }
     }
-    // A lone letter at the end is less than a byte.
+    // One letter alone at the end is less than a byte.
     if bit_count == 6 { Err("base64 that ends inside a byte".to_owned()) } else { Ok(bytes) }
 }
 
@@ -111,9 +111,9 @@ mod tests {
         ] {
             assert_eq!(from_dump(dump).as_deref(), Some(&hello[..]), "{dump}");
         }
-        // Letters that could be hex.
+        // Text columns that could be hex.
         assert_eq!(from_dump("00000000: 6162 6364  abcd\n").as_deref(), Some(&b"abcd"[..]));
-        // A line is missing or was left out; no offsets; nothing at all.
+        // A missing line, no offsets, and no text.
         let missing = "00000000: 8185\n00000010: 6667\n";
         for text in
             [missing, "00000000  00 00\n*\n00000020\n", "8185 37fa\n213d\n", "0000 8105\n", "0000\n", ""]

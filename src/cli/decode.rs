@@ -1,7 +1,6 @@
-//! The command `decode`: bytes in, and what they mean, as text or as JSON.
+//! The command `decode`: explains bytes, as text or as JSON.
 //!
-//! This file knows whose the bytes are. What they mean is the library's business, and where they come from that of
-//! `decode_input.rs`.
+//! This file decides which side sent the bytes. The library explains them, and `decode_input.rs` reads them.
 
 use std::{io, process::ExitCode};
 
@@ -49,7 +48,7 @@ Exits with 0 if no rule is broken, with 1 if one is, with 2 if there is nothing 
 
 /// What the arguments ask for.
 #[derive(Debug, Default)]
-pub(super) struct Options {
+pub(super) struct DecodeOptions {
     input: Input,
     is_handshake: bool,
     side: Option<Side>,
@@ -57,9 +56,9 @@ pub(super) struct Options {
     limits: Limits,
 }
 
-/// `None` is the help.
-pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
-    let mut options = Options::default();
+/// Reads the arguments; `None` asks for the help.
+pub(super) fn parse(parser: &mut Parser) -> Result<Option<DecodeOptions>, lexopt::Error> {
+    let mut options = DecodeOptions::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Short('h') | Long("help") => return Ok(None),
@@ -81,7 +80,7 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
     Ok(Some(options))
 }
 
-/// Sets what can be said once. To say the same again changes nothing.
+/// Sets a value that may be given once. The same value again is accepted.
 fn set_once<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result<(), String> {
     if place.as_ref().is_some_and(|it| *it != value) {
         return Err(format!("{name} can be given only once"));
@@ -90,7 +89,7 @@ fn set_once<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result
     Ok(())
 }
 
-pub(super) fn run(options: &Options) -> ExitCode {
+pub(super) fn run(options: &DecodeOptions) -> ExitCode {
     match options.input.bytes() {
         Ok(bytes) if bytes.is_empty() => complain(&"nothing to decode (try decode --help)", EXIT_USAGE),
         Ok(bytes) if capture::is_capture(&bytes) => options.show_capture(&bytes),
@@ -99,7 +98,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     }
 }
 
-impl Options {
+impl DecodeOptions {
     fn show_capture(&self, bytes: &[u8]) -> ExitCode {
         if self.is_handshake {
             return complain(&"--handshake is not for captures: they show where a handshake is", EXIT_USAGE);
@@ -109,17 +108,17 @@ impl Options {
     }
 }
 
-/// Whose bytes they are, and whether they begin with a head.
+/// The side that sent the bytes, and whether they begin with a head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reading {
     side: Side,
     is_handshake: bool,
-    /// Nobody has said whose they are, and nothing but the MASK bit does.
+    /// No option names the side: the MASK bit decides.
     is_guessed: bool,
 }
 
 impl Reading {
-    fn of(options: &Options, bytes: &[u8]) -> Self {
+    fn of(options: &DecodeOptions, bytes: &[u8]) -> Self {
         let beginning = Beginning::of(bytes);
         if options.is_handshake || beginning.is_head() {
             let is_response = beginning == Beginning::Response;
@@ -133,17 +132,18 @@ impl Reading {
     }
 }
 
-fn show(options: &Options, bytes: &[u8]) -> ExitCode {
+fn show(options: &DecodeOptions, bytes: &[u8]) -> ExitCode {
     let mut out = Stdout::new();
     let shown = show_in(&mut out, options, bytes);
     out.finish(shown.map(|breaks_a_rule| if breaks_a_rule { EXIT_FAILURE } else { 0 }))
 }
 
-/// Returns whether a rule is broken. One step is held at a time: it takes far more memory than its bytes.
-fn show_in(out: &mut Stdout, options: &Options, mut bytes: &[u8]) -> io::Result<bool> {
+/// Explains the bytes; returns whether a rule is broken. One step is kept at a time: it takes far more memory
+/// than its bytes.
+fn show_in(out: &mut Stdout, options: &DecodeOptions, mut bytes: &[u8]) -> io::Result<bool> {
     let reading = Reading::of(options, bytes);
     let mut explainer = if reading.is_handshake {
-        // Of a request alone, nobody sees what the server has accepted.
+        // A request alone does not show what the server accepted.
         Explainer::new(&options.limits).without_negotiation()
     } else {
         Explainer::of_frames(&options.limits)

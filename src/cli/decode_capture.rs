@@ -1,7 +1,7 @@
-//! The command `decode` for a capture: every connection in it, one after the other.
+//! The command `decode` for a capture: explains its connections one after the other.
 //!
-//! This file knows what stands around the steps: which connection, who was who, when, what is missing. The steps
-//! are the library's, how a capture is read is known to `capture/`.
+//! This file prints what surrounds the steps: the connection, its two ends, the times, the gaps. The library
+//! makes the steps, and `capture/` reads the file.
 
 use std::{io, process::ExitCode};
 
@@ -18,23 +18,24 @@ use super::{
     stdout::Stdout,
 };
 
-/// Explains all that a capture holds. `first` is the side that spoke first, where no SYN tells it.
+/// Explains all connections of a capture. `first` is the side that spoke first, for connections without a
+/// SYN.
 pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits, first: Option<Side>) -> ExitCode {
     let capture = match capture::read_with(bytes, first) {
         Ok(capture) => capture,
         Err(problem) => return complain(&problem, EXIT_USAGE),
     };
-    // What goes wrong with the file is no part of what is explained.
+    // Notes about the file are no part of the explanation: they go to standard error.
     for note in &capture.notes {
         complain(note, EXIT_USAGE);
     }
     if capture.connections.is_empty() {
-        return complain(&"nobody says anything on a TCP connection in this capture", EXIT_USAGE);
+        return complain(&"no TCP connection in this capture has any bytes", EXIT_USAGE);
     }
     if first.is_some() && capture.connections.iter().all(|it| it.has_beginning) {
         complain(&"--client and --server change nothing here: each connection begins with a SYN", EXIT_USAGE);
     }
-    let mut page = Page { number: 0, form, in_colour: wants_colour(), out: Stdout::new() };
+    let mut page = CapturePrinter { number: 0, form, in_colour: wants_colour(), out: Stdout::new() };
     let mut breaks_a_rule = false;
     let shown = capture.connections.iter().try_for_each(|recording| {
         page.number += 1;
@@ -44,17 +45,18 @@ pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits, first: Option<Side>
     page.out.finish(shown.map(|()| if breaks_a_rule { EXIT_FAILURE } else { 0 }))
 }
 
-/// Where the connections are shown.
-struct Page {
-    /// That of the connection that is shown; the first one is 1.
+/// Prints connections.
+struct CapturePrinter {
+    /// The number of the current connection; the first one is 1.
     number: usize,
     form: Form,
     in_colour: bool,
     out: Stdout,
 }
 
-impl Page {
-    /// Returns whether a rule is broken. One step is held at a time: it takes far more memory than its bytes.
+impl CapturePrinter {
+    /// Prints one connection; returns whether a rule is broken. One step is kept at a time: it takes far more
+    /// memory than its bytes.
     fn show(&mut self, recording: &Recording<'_>, limits: &Limits) -> io::Result<bool> {
         self.show_head(recording)?;
         let mut explainer = explainer_for(recording, limits);
@@ -112,8 +114,8 @@ impl Page {
     }
 }
 
-/// One that begins where the recording does: a capture may begin between two frames, and then it does not show which
-/// extension is in use.
+/// Returns an explainer that begins where the recording does. A capture can begin between two frames, and
+/// then does not show which extension is in use.
 fn explainer_for(recording: &Recording<'_>, limits: &Limits) -> Explainer {
     let has_head = |side| recording.beginning(side).is_head();
     if has_head(Side::Client) || has_head(Side::Server) {

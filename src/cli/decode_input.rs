@@ -1,7 +1,7 @@
-//! Where the bytes for `decode` come from, and how they are written there.
+//! The input of `decode`: where the bytes come from, and how they are spelled.
 //!
-//! This file knows files, words and standard input, and what to say of an input that has no bytes to explain. It
-//! refuses to know what the bytes mean.
+//! This file knows files, arguments and standard input, and the errors for an input without bytes. It does
+//! not know what the bytes mean.
 
 use std::{
     ffi::OsString,
@@ -12,10 +12,10 @@ use std::{
 
 use super::{bytes, capture::Beginning};
 
-/// What stands for standard input.
+/// Names standard input in place of a file.
 const STANDARD: &str = "-";
 
-/// What the first bytes of compressed files are, what compresses them, and what unpacks them.
+/// The first bytes of compressed files, the name of the compression, and the command that decompresses it.
 const COMPRESSED: [(&[u8], &str, &str); 6] = [
     (b"\x1f\x8b", "gzip", "gunzip -c"),
     (b"\x28\xb5\x2f\xfd", "zstd", "zstdcat"),
@@ -25,22 +25,22 @@ const COMPRESSED: [(&[u8], &str, &str); 6] = [
     (b"PK\x03\x04", "zip", "unzip -p"),
 ];
 
-/// What the arguments say of the bytes.
+/// The options about the input.
 #[derive(Debug, Default)]
 pub(super) struct Input {
     pub(super) words: Vec<OsString>,
     pub(super) file: Option<PathBuf>,
     pub(super) is_base64: bool,
-    /// Whether they are said to be a side's bytes, also where they look like a text.
+    /// Whether an option names the side that sent the bytes, so that a text counts as bytes too.
     pub(super) is_sure: bool,
 }
 
 impl Input {
-    /// Returns the bytes; none at a terminal, where nothing is given.
+    /// Returns the bytes; none if standard input is a terminal and nothing else is given.
     ///
     /// # Errors
     ///
-    /// They can't be read, or are nothing that can be explained; in one sentence.
+    /// The bytes can't be read or can't be explained; the error is one sentence.
     pub(super) fn bytes(&self) -> Result<Vec<u8>, String> {
         let bytes = match (&self.file, &self.words[..]) {
             (Some(_), [_, ..]) => return Err("give either --file or bytes, not both".to_owned()),
@@ -88,8 +88,8 @@ impl Input {
         })
     }
 
-    /// Reads text in its many spellings; anything else is the bytes themselves. No frame begins with a letter or a
-    /// digit: its reserved bits would be set.
+    /// Reads text in one of the spellings; other content is the bytes themselves. No frame begins with a
+    /// letter or digit: it would have reserved bits.
     fn bytes_of_content(&self, content: Vec<u8>) -> Result<Vec<u8>, String> {
         let content = if self.is_sure { content } else { without_mark(content)? };
         match str::from_utf8(&content) {
@@ -108,7 +108,7 @@ impl Input {
     }
 }
 
-/// Takes away a byte order mark, and the encoding that it tells.
+/// Removes a byte order mark, and decodes the encoding that it names.
 fn without_mark(mut content: Vec<u8>) -> Result<Vec<u8>, String> {
     let units = |of: fn([u8; 2]) -> u16| -> Vec<u16> {
         content[2..].chunks_exact(2).map(|it| of([it[0], it[1]])).collect()
@@ -122,7 +122,7 @@ fn without_mark(mut content: Vec<u8>) -> Result<Vec<u8>, String> {
     text.map(String::into_bytes).map_err(|_| "this begins as UTF-16 does, and is none".to_owned())
 }
 
-/// Whether this is for people: what can be seen, blanks and line ends, from the first byte on.
+/// Whether this text is prose: only printable characters, blanks and line ends.
 fn is_prose(text: &str) -> bool {
     let is_blank = |it: char| matches!(it, ' ' | '\t' | '\r' | '\n');
     text.starts_with(|it: char| !it.is_control()) && text.chars().all(|it| is_blank(it) || !it.is_control())

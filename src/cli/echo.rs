@@ -1,4 +1,4 @@
-//! The mode `echo`: every message goes back as it came, text as text and binary as binary.
+//! The mode `echo`: sends every message back, text as text and binary as binary.
 
 use wirehook::{Handler, Message, WebSocket};
 

@@ -1,8 +1,8 @@
-//! `--explain`: what goes over the wire, explained on standard output while it happens.
+//! `--explain`: explains the bytes on the wire on standard output, as they pass.
 //!
-//! This file knows what the loop does for it: copy the bytes into a queue, and where there is no room, follow them
-//! to a place from which they can be explained again (`follow.rs`). Everything else happens on the queue's thread
-//! (`printer.rs`). What the steps say is the library's business.
+//! This file is the loop's part: it copies bytes into a queue. Where the queue is full, `follow.rs` finds the
+//! next place from which bytes can be explained again. All other work happens on the queue's thread
+//! (`printer.rs`). The library makes the steps.
 
 mod follow;
 mod printer;
@@ -27,29 +27,29 @@ use printer::Printer;
 
 pub(super) use follow::Follower;
 
-/// Bytes that may wait to be explained.
+/// Bytes that may wait in the queue.
 const CAPACITY: usize = 4 << 20;
 
 /// How steps are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
-    /// As text, in colours where somebody looks at them.
+    /// As text, in colours if standard output is a terminal.
     Text,
-    /// As one JSON object a line.
+    /// As one JSON object per line.
     Json,
 }
 
-/// Whether standard output is a terminal, and nobody has asked for no colours (<https://no-color.org>).
+/// Whether standard output is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).
 pub(super) fn wants_colour() -> bool {
     io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// An object with time and connection before its other fields, in a line of its own.
+/// Returns a line with an object whose first fields are the time and the connection.
 pub(super) fn object(seconds: f64, connection: &dyn Display, json: &str) -> String {
     format!("{{\"time\":{seconds:.6},\"connection\":{connection},{}\n", json.trim_start_matches('{'))
 }
 
-/// The first line of standard output: where the server listens. With `--explain=json` every line is JSON.
+/// Returns the first line of standard output: the server's address. With `--explain=json` every line is JSON.
 pub(super) fn beginning(form: Option<Form>, mode: &str, url: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match form {
@@ -60,7 +60,7 @@ pub(super) fn beginning(form: Option<Form>, mode: &str, url: &str) -> String {
     }
 }
 
-/// A line of a mode's own, of text that a peer may have chosen.
+/// Returns a line of text that a peer may have chosen, with its control characters escaped.
 pub(super) fn said(form: Option<Form>, text: &str) -> String {
     let text = escape_controls(text);
     match form {
@@ -72,7 +72,7 @@ pub(super) fn said(form: Option<Form>, text: &str) -> String {
     }
 }
 
-/// What stands in the place of lines that were left out.
+/// Returns the function that makes the line for left-out lines.
 pub(super) fn notice(form: Option<Form>) -> Notice {
     match form {
         Some(Form::Json) => |count| format!("{{\"kind\":\"missing\",\"count\":{count}}}\n"),
@@ -82,18 +82,18 @@ pub(super) fn notice(form: Option<Form>) -> Notice {
     }
 }
 
-/// Hands what happens on all connections to the thread that explains it.
+/// Observes all connections, and hands their bytes to the thread that explains them.
 pub(super) struct Explain {
     started: Instant,
-    connections: HashMap<ConnId, Connection>,
-    queue: Lossy<Event<ConnId>>,
+    connections: HashMap<ConnId, Followers>,
+    queue: Lossy<Observation<ConnId>>,
 }
 
-/// Waits for the thread at the end.
-pub(super) struct Printing(Lossy<Event<ConnId>>);
+/// Waits for the thread at the end of the server.
+pub(super) struct Printing(Lossy<Observation<ConnId>>);
 
-/// Something that happened, for the thread.
-struct Event<Id> {
+/// One call of the observer, queued for the thread.
+struct Observation<Id> {
     id: Id,
     /// Since the start of the server.
     at: Duration,
@@ -104,21 +104,21 @@ enum What {
     Connected(SocketAddr),
     Bytes {
         from: Side,
-        /// Bytes of this side that are left out before these.
+        /// Bytes of this side left out before these.
         skipped: u64,
         bytes: Box<[u8]>,
     },
     Disconnected,
 }
 
-/// Where both sides of a connection are.
-struct Connection {
+/// The positions of both sides of a connection.
+struct Followers {
     client: Follower,
     server: Follower,
 }
 
 impl Explain {
-    /// Explains what a server with these limits sees.
+    /// Starts to explain the connections of a server with these limits.
     pub(super) fn start(form: Form, limits: &Limits) -> (Self, Printing) {
         let in_colour = form == Form::Text && wants_colour();
         let printer = Printer::new(io::stdout(), form, in_colour, limits);
@@ -128,11 +128,11 @@ impl Explain {
     }
 
     fn tell(&self, id: ConnId, size: usize, what: impl FnOnce() -> What) -> bool {
-        self.queue.tell(size, || Event { id, at: self.started.elapsed(), what: what() })
+        self.queue.tell(size, || Observation { id, at: self.started.elapsed(), what: what() })
     }
 
     fn tell_bytes(&mut self, id: ConnId, from: Side, bytes: &[u8]) {
-        // A connection whose beginning was left out is not explained.
+        // A connection whose first bytes were left out is not explained.
         let Some(connection) = self.connections.get_mut(&id) else { return self.queue.leave_out() };
         let follower = match from {
             Side::Client => &mut connection.client,
@@ -143,7 +143,7 @@ impl Explain {
         };
         let started = self.started;
         let what = || What::Bytes { from, skipped, bytes: from_here.into() };
-        if !self.queue.tell(from_here.len(), || Event { id, at: started.elapsed(), what: what() }) {
+        if !self.queue.tell(from_here.len(), || Observation { id, at: started.elapsed(), what: what() }) {
             follower.skip(skipped + from_here.len() as u64);
         }
     }
@@ -152,7 +152,7 @@ impl Explain {
 impl Observer for Explain {
     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
         if self.tell(id, 0, || What::Connected(peer)) {
-            let connection = Connection { client: Follower::new(), server: Follower::new() };
+            let connection = Followers { client: Follower::new(), server: Follower::new() };
             self.connections.insert(id, connection);
         }
     }
@@ -173,7 +173,7 @@ impl Observer for Explain {
 }
 
 impl Printing {
-    /// Waits until everything is printed, but not for somebody who doesn't read.
+    /// Waits until everything is printed, but not for a reader that does not read.
     pub(super) fn finish(self) {
         self.0.finish();
     }

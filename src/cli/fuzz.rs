@@ -1,18 +1,18 @@
-//! The bodies of the fuzz targets that need the inside of the command line, each beside its code.
+//! The bodies of the fuzz targets that need private parts of the command line; each stands beside its code.
 //!
-//! This file knows which there are, and replays what they start from and what they found.
+//! This file lists them, and replays their seeds and findings.
 
-/// The body of the target `arguments`.
+/// Runs the body of the target `arguments`.
 pub(crate) fn arguments(input: &[u8]) {
     super::args::fuzz::body(input);
 }
 
-/// The body of the target `capture`.
+/// Runs the body of the target `capture`.
 pub(crate) fn capture(input: &[u8]) {
     super::capture::fuzz::body(input);
 }
 
-/// The body of the target `replay_peer`.
+/// Runs the body of the target `replay_peer`.
 pub(crate) fn replay_peer(input: &[u8]) {
     super::replay::fuzz::body(input);
 }
@@ -21,7 +21,7 @@ pub(crate) fn replay_peer(input: &[u8]) {
 #[test]
 fn seeds_and_past_findings_find_nothing() {
     let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
-    // A published package comes without them.
+    // A published package does not contain the corpus.
     if !fuzz.exists() {
         return;
     }

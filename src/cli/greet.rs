@@ -1,6 +1,6 @@
 //! The mode `greet`: the canonical program, which welcomes each client and answers "hello, X !".
 //!
-//! What clients send is shown on the terminal with its control characters escaped, so that nobody can steer it.
+//! It prints clients' messages with control characters escaped, so that no client controls the terminal.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::{
     output::Output,
 };
 
-/// Characters of a message that are shown.
+/// The number of characters printed of a message.
 const SHOWN: usize = 1000;
 
 pub(super) struct Greet {
@@ -20,7 +20,7 @@ pub(super) struct Greet {
 }
 
 impl Greet {
-    /// Tells of its clients on `out`, in the form of the explanations that go there too, if any do.
+    /// Prints on `out`, in the form of the explanations that share it, if there are any.
     pub(super) const fn telling(out: Output, form: Option<Form>) -> Self {
         Self { out, form }
     }
@@ -52,7 +52,7 @@ impl Handler for Greet {
     }
 }
 
-/// The beginning of a text, and how much more of it there is.
+/// Returns the beginning of a text, and how many bytes follow.
 fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(SHOWN) {
         None => Cow::Borrowed(text),

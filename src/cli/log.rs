@@ -1,6 +1,6 @@
-//! What is told on standard error, and how much of it.
+//! The log on standard error, and its level.
 //!
-//! This file knows levels and the look of a line. What is worth a line is decided where it happens.
+//! This file knows levels and the look of a line. The places that log decide what is worth a line.
 
 use std::{backtrace::Backtrace, env, io::Write, panic, time::Instant};
 
@@ -9,11 +9,11 @@ use env_logger::{Builder, Target};
 
 use super::output::Output;
 
-/// The variable that decides where neither `-v` nor `-q` does.
+/// The variable that sets the level if neither `-v` nor `-q` does.
 const VARIABLE: &str = "RUST_LOG";
 
-/// Has the log written to `out`. `verbosity` counts `-v` against `-q`; without either, `RUST_LOG` decides, and
-/// without that, `info`.
+/// Starts the log on `out`. `verbosity` is the number of `-v` minus the number of `-q`; without either,
+/// `RUST_LOG` sets the level, and its default is `info`.
 pub(super) fn init(verbosity: Option<i8>, out: &Output) {
     let spec = if verbosity.is_none() { env::var(VARIABLE).unwrap_or_default() } else { String::new() };
     let (spec, wrong) = understood(&spec);
@@ -34,19 +34,19 @@ pub(super) fn init(verbosity: Option<i8>, out: &Output) {
     log_panics();
 }
 
-/// Says how many lines are left out.
+/// Returns the line for left-out lines.
 pub(super) fn notice(count: u64) -> String {
     format!("… {count} lines are left out here: they were not read in time\n")
 }
 
-/// Has panics logged: the standard library's own words go to standard error on the thread that panics, which may
-/// be the loop.
+/// Logs panics. The standard library would write to standard error on the panicking thread, which can be the
+/// loop.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| error!("{panic}\n{}", Backtrace::capture())));
 }
 
-/// The directives of a `RUST_LOG` that can be understood, and those that can't. The logger would complain by itself,
-/// each time that it reads them, and at once.
+/// Returns the valid directives of a `RUST_LOG`, and the invalid ones. The logger itself would complain at
+/// each parse, and directly on standard error.
 fn understood(spec: &str) -> (String, Vec<&str>) {
     let (directives, text) = spec.split_once('/').map_or((spec, None), |(it, text)| (it, Some(text)));
     let (right, mut wrong): (Vec<_>, Vec<_>) =
@@ -60,25 +60,25 @@ fn understood(spec: &str) -> (String, Vec<&str>) {
     (right, wrong)
 }
 
-/// `LEVEL`, `MODULE` or `MODULE=LEVEL`; nothing after the sign of equality is the highest level.
+/// Accepts `LEVEL`, `MODULE` or `MODULE=LEVEL`; an empty level is the highest.
 fn is_directive(directive: &str) -> bool {
     directive
         .split_once('=')
         .is_none_or(|(_, level)| level.trim().is_empty() || level.trim().parse::<LevelFilter>().is_ok())
 }
 
-/// A logger that tells what is asked for.
+/// Returns a logger with the requested levels.
 fn builder(verbosity: Option<i8>, spec: &str) -> Builder {
-    // What the poll library traces tells a reader of frames nothing. Where less than `info` is asked for it may tell
-    // no more than others: what any module may tell is built by all, if only to be dropped.
+    // The poll library's trace lines say nothing about frames, so its level is `info` at most. A module's
+    // level also decides which lines are built, so it must not exceed the highest requested level either.
     let most = levels(verbosity, spec, LevelFilter::Off).build().filter();
     levels(verbosity, spec, most.min(LevelFilter::Info))
 }
 
-fn levels(verbosity: Option<i8>, spec: &str, of_the_poll_library: LevelFilter) -> Builder {
+fn levels(verbosity: Option<i8>, spec: &str, mio_level: LevelFilter) -> Builder {
     let mut builder = Builder::new();
     builder.filter_level(verbosity.map_or(LevelFilter::Info, level));
-    builder.filter_module("mio", of_the_poll_library);
+    builder.filter_module("mio", mio_level);
     builder.parse_filters(spec);
     builder
 }

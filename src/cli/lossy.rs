@@ -1,10 +1,10 @@
-//! A bounded queue to a thread of its own, for all that the server tells: nothing here makes the loop wait.
+//! A bounded queue with a thread of its own for all output of the server: nothing here makes the loop wait.
 //!
-//! This file knows how much may wait and when the thread runs. It refuses to know what an entry means.
+//! This file knows how much may wait and when the thread runs. It does not know what an entry means.
 //!
-//! The thread starts with the first entry and ends after a while without any. A second thread makes every system
-//! call of the loop dearer, because two threads then share the table of descriptors; a server that has nothing to
-//! tell has no such thread.
+//! The thread starts with the first entry and ends after an idle period. A second thread makes every system
+//! call of the loop slower, because the two threads then share the descriptor table. A server without output
+//! has no such thread.
 
 use std::{
     mem,
@@ -16,22 +16,22 @@ use std::{
 
 /// How long the thread waits for another entry before it ends.
 const IDLE: Duration = Duration::from_millis(500);
-/// How long the end of the server waits until everything is told.
+/// How long the end of the server waits until all entries are consumed.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// Counted for each entry beside its own size, so that many empty entries are bounded too.
+/// Counted per entry beside its own size, so that the number of empty entries is bounded too.
 const ENTRY_SIZE: usize = 64;
 
-/// The loop's end of the queue. Clones share it.
+/// The producer's end of the queue. Clones share it.
 pub(super) struct Lossy<T>(Arc<Shared<T>>);
 
-/// The entries that waited, and how many were left out after them.
+/// The waiting entries, and how many were left out after them.
 #[derive(Debug)]
 pub(super) struct Batch<T> {
     pub(super) entries: Vec<T>,
     pub(super) left_out: u64,
 }
 
-/// What consumes the entries, on the queue's thread. It may wait for as long as it likes.
+/// Consumes the entries, on the queue's thread. It may block.
 pub(super) trait Consumer<T>: Send + 'static {
     fn consume(&mut self, batch: Batch<T>);
 }
@@ -47,16 +47,16 @@ struct Shared<T> {
 #[derive(Debug)]
 struct Queue<T> {
     entries: Vec<T>,
-    /// Bytes that the entries hold.
+    /// The bytes of the entries.
     size: usize,
     left_out: u64,
     has_thread: bool,
-    /// Whether the thread has taken entries and has not consumed them yet.
+    /// Whether the thread has taken a batch and not consumed it yet.
     is_busy: bool,
 }
 
 impl<T: Send + 'static> Lossy<T> {
-    /// A queue in which entries of `capacity` bytes may wait, and as many be under way.
+    /// Returns a queue for entries of `capacity` bytes, beside as many in the batch under way.
     pub(super) fn new(name: &'static str, capacity: usize, consumer: impl Consumer<T>) -> Self {
         let queue = Queue { entries: Vec::new(), size: 0, left_out: 0, has_thread: false, is_busy: false };
         Self(Arc::new(Shared {
@@ -68,12 +68,12 @@ impl<T: Send + 'static> Lossy<T> {
         }))
     }
 
-    /// Has an entry of `size` bytes consumed. Where there is no room, counts it as left out, and returns `false`
+    /// Queues an entry of `size` bytes. If there is no room, counts it as left out and returns `false`
     /// without calling `entry`.
     pub(super) fn tell(&self, size: usize, entry: impl FnOnce() -> T) -> bool {
         let size = size + ENTRY_SIZE;
         let mut queue = self.0.queue();
-        // After a gap everything waits for the thread, which tells of the gap where it is.
+        // After a gap all entries are left out until the thread has reported the gap at its place.
         if queue.left_out > 0 || queue.size + size > self.0.capacity {
             queue.left_out += 1;
             return false;
@@ -84,14 +84,14 @@ impl<T: Send + 'static> Lossy<T> {
         true
     }
 
-    /// Counts an entry as left out that is not even offered.
+    /// Counts an entry as left out without offering it.
     pub(super) fn leave_out(&self) {
         let mut queue = self.0.queue();
         queue.left_out += 1;
         self.wake(&mut queue);
     }
 
-    /// Waits until everything is consumed, but not for a reader that doesn't read.
+    /// Waits until everything is consumed, but not for a reader that does not read.
     pub(super) fn finish(&self) {
         let deadline = Instant::now() + LAST_WORDS;
         let mut queue = self.0.queue();
@@ -111,7 +111,7 @@ impl<T: Send + 'static> Lossy<T> {
             return;
         }
         let shared = Arc::clone(&self.0);
-        // Where no thread can be had, the entries wait, and the next one tries again.
+        // If no thread can be started, the entries wait, and the next entry tries again.
         let spawned = thread::Builder::new().name(self.0.name.to_owned()).spawn(move || shared.run());
         queue.has_thread = spawned.is_ok();
     }
@@ -124,7 +124,7 @@ impl<T> Clone for Lossy<T> {
 }
 
 impl<T: 'static> Shared<T> {
-    /// The thread: consumes batches until none has come for a while.
+    /// Runs the thread: consumes batches until none arrives for a while.
     fn run(&self) {
         while let Some(batch) = self.next_batch() {
             // A panic loses this batch and nothing else.
@@ -134,7 +134,7 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    /// The entries that wait; `None` ends the thread.
+    /// Returns the waiting entries; `None` ends the thread.
     fn next_batch(&self) -> Option<Batch<T>> {
         let mut queue = self.queue();
         let deadline = Instant::now() + IDLE;
@@ -156,7 +156,7 @@ impl<T: 'static> Shared<T> {
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue<T>> {
-        // Nothing panics while it is held; should it, the queue is still a queue.
+        // No code panics while it holds the lock; after a panic the queue would still be valid.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -180,7 +180,7 @@ mod tests {
 
     use super::*;
 
-    /// Hands each batch to the test, and goes on when the test says so.
+    /// Hands each batch to the test, and waits for the test's signal.
     struct Held {
         batches: Sender<Batch<u32>>,
         go_on: Receiver<()>,
@@ -188,7 +188,7 @@ mod tests {
 
     impl Consumer<u32> for Held {
         fn consume(&mut self, batch: Batch<u32>) {
-            // A test that has ended holds nothing up.
+            // After the end of the test this must not block.
             let _ = self.batches.send(batch);
             let _ = self.go_on.recv();
         }
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_beyond_the_capacity_are_counted_where_they_are_missing() -> Result<(), Box<dyn Error>> {
+    fn entries_beyond_the_capacity_are_counted_in_their_place() -> Result<(), Box<dyn Error>> {
         let (queue, taken, going) = held(3 * (ENTRY_SIZE + 10));
         assert!(queue.tell(10, || 0));
         assert_eq!(taken.recv()?.entries, [0], "and the thread is held up from here on");
@@ -210,7 +210,7 @@ mod tests {
         going.send(())?;
         let batch = taken.recv()?;
         assert_eq!((batch.entries, batch.left_out), (vec![1, 2, 3], 6));
-        // There is room again, also before the batch is consumed.
+        // There is room again, even before the batch is consumed.
         assert!(queue.tell(10, || 10));
         going.send(())?;
         let batch = taken.recv()?;

@@ -1,7 +1,7 @@
 //! The command line: from arguments to a running server, and its exit status.
 //!
-//! This file knows the order of things and the exit codes. `args.rs` knows the options, `units.rs` how sizes
-//! and times are written, and each mode has a file of its own.
+//! This file knows the order of the steps and the exit codes. `args.rs` knows the options, `units.rs` the
+//! spelling of sizes and times. Each mode has a file of its own.
 
 mod accept;
 mod args;
@@ -36,16 +36,16 @@ use std::{
 
 use wirehook::{Handler, Server};
 
-use args::{Command, Mode, Options};
+use args::{Command, Mode, ServeOptions};
 use explain::Explain;
 use observers::Observers;
 use output::Output;
-use record::Record;
+use record::Recorder;
 use stdout::print;
 
-/// The server could not be started, its loop has failed, or what was to be explained breaks a rule.
+/// The server could not start, its loop failed, or the explained bytes break a rule.
 const EXIT_FAILURE: u8 = 1;
-/// The arguments make no sense, or the output is lost.
+/// The arguments are invalid, or the output is lost.
 const EXIT_USAGE: u8 = 2;
 
 pub(crate) fn main() -> ExitCode {
@@ -63,8 +63,8 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// Runs a server. From here on nothing is told but through queues, so that no reader can make the loop wait.
-fn serve(options: Options) -> ExitCode {
+/// Runs a server. All its output goes through queues, so that no reader makes the loop wait.
+fn serve(options: ServeOptions) -> ExitCode {
     let out = Output::stdout(explain::notice(options.explain));
     let log = Output::stderr(log::notice);
     let code = serve_telling(options, &out, &log);
@@ -73,7 +73,7 @@ fn serve(options: Options) -> ExitCode {
     code
 }
 
-fn serve_telling(mut options: Options, out: &Output, log: &Output) -> ExitCode {
+fn serve_telling(mut options: ServeOptions, out: &Output, log: &Output) -> ExitCode {
     let complain = |error: &dyn Display, code| {
         log.tell(&complaint(error));
         ExitCode::from(code)
@@ -101,7 +101,7 @@ fn serve_telling(mut options: Options, out: &Output, log: &Output) -> ExitCode {
     if let Some(directory) = &options.record {
         let max_bytes = options.max_recorded_bytes;
         let recorder =
-            server.local_addr().and_then(|address| Record::into_directory(directory, address, max_bytes));
+            server.local_addr().and_then(|address| Recorder::into_directory(directory, address, max_bytes));
         match recorder {
             Ok(recorder) => observers.add(recorder),
             Err(error) => {
@@ -116,17 +116,19 @@ fn serve_telling(mut options: Options, out: &Output, log: &Output) -> ExitCode {
     let form = options.explain;
     let begin = |mode: &str, url: &str| out.tell(&explain::beginning(form, mode, url));
     let outcome = match options.mode {
-        Mode::Echo => run(observers.watch(server.handler(echo::Echo)), metrics, |at| {
+        Mode::Echo => run(observers.observe(server.handler(echo::Echo)), metrics, |at| {
             begin("echo", &format!("ws://{at}"))
         }),
         Mode::Greet => {
             let greet = greet::Greet::telling(out.clone(), form);
-            run(observers.watch(server.handler(greet)), metrics, |at| begin("greet", &format!("ws://{at}")))
+            run(observers.observe(server.handler(greet)), metrics, |at| begin("greet", &format!("ws://{at}")))
         }
         Mode::Study => {
-            let (study, watcher) = study::set_up(options.config, server.handle(), options.is_public);
-            observers.add(watcher);
-            run(observers.watch(server.handler(study)), metrics, |at| begin("study", &format!("http://{at}")))
+            let (study, observer) = study::set_up(options.config, server.handle(), options.is_public);
+            observers.add(observer);
+            run(observers.observe(server.handler(study)), metrics, |at| {
+                begin("study", &format!("http://{at}"))
+            })
         }
     };
     if let Some(printing) = printing {
@@ -135,15 +137,15 @@ fn serve_telling(mut options: Options, out: &Output, log: &Output) -> ExitCode {
     outcome.map_or_else(|error| complain(&error, EXIT_FAILURE), |()| ExitCode::SUCCESS)
 }
 
-/// Says where the server listens, and runs it until a signal ends it.
+/// Prints the server's address, and runs the server until a signal ends it.
 fn run<H: Handler>(
     mut server: Server<H>,
     metrics: Option<&str>,
     begin: impl FnOnce(SocketAddr),
 ) -> Result<(), String> {
     if let Some(address) = metrics {
-        let watched = server.metrics_on(address);
-        server = watched.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        let with_metrics = server.metrics_on(address);
+        server = with_metrics.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     }
     let outcome = server.local_addr().and_then(|address| {
         let server = signals::shut_down_on_signal(server)?;
@@ -156,7 +158,7 @@ fn run<H: Handler>(
     outcome.map_err(|error| error.to_string())
 }
 
-/// Writes to standard error at once.
+/// Writes to standard error directly.
 fn complain(error: &dyn Display, code: u8) -> ExitCode {
     let _ = io::stderr().write_all(complaint(error).as_bytes());
     ExitCode::from(code)

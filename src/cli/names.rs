@@ -1,11 +1,11 @@
-//! How hosts and origins are written on the command line, as clients and browsers write them.
+//! The spelling of hosts and origins on the command line, which is that of clients and browsers.
 //!
-//! This file knows which values no request can have, and refuses those with the reason. It refuses to know where
-//! a host or an origin is compared: the protocol does that.
+//! This file refuses values that no request can contain, with the reason. It does not compare hosts or
+//! origins: the protocol does.
 
 use std::net::Ipv6Addr;
 
-/// A Host to serve (§4.2.1, item 2): `example.com`, `example.com:8080`, `[::1]`.
+/// Checks a Host to serve (§4.2.1, item 2): `example.com`, `example.com:8080`, `[::1]`.
 pub(super) fn host(text: &str) -> Result<String, &'static str> {
     if text.contains('/') {
         return Err("a host has no scheme and no path: expected one like example.com or example.com:8080");
@@ -14,7 +14,8 @@ pub(super) fn host(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// An origin as browsers serialize it (RFC 6454 §6.2): `https://example.com`, `http://localhost:8080`, `null`.
+/// Checks an origin as browsers serialize it (RFC 6454 §6.2): `https://example.com`, `http://localhost:8080`,
+/// `null`.
 pub(super) fn origin(text: &str) -> Result<String, &'static str> {
     if text == "null" {
         return Ok(text.to_owned());
@@ -34,7 +35,7 @@ pub(super) fn origin(text: &str) -> Result<String, &'static str> {
         _ if is_scheme(&scheme) => "",
         _ => return Err("expected an origin like https://example.com"),
     };
-    // Pages from files, for one, have no host.
+    // Pages from files, for example, have no host.
     if default_port.is_empty() && authority.is_empty() {
         return Ok(text.to_owned());
     }
@@ -50,7 +51,7 @@ fn is_scheme(text: &str) -> bool {
         && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))
 }
 
-/// The port of a host, if the text is a host with an optional port.
+/// Returns the port of a host, if the text is a host with an optional port.
 fn check_authority(text: &str) -> Result<Option<&str>, &'static str> {
     let port = match text.strip_prefix('[') {
         Some(literal) => {
@@ -82,8 +83,8 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Clients shorten addresses (RFC 5952), and another spelling would never match. Those that end in an IPv4 address
-/// are written in two ways.
+/// Checks an IPv6 address. Clients shorten it (RFC 5952), so another spelling would never match. Addresses
+/// that end in an IPv4 address have two spellings.
 fn check_ipv6(text: &str) -> Result<(), &'static str> {
     let address: Ipv6Addr = text.parse().map_err(|_| "expected an IPv6 address in the brackets")?;
     let shortest = address.to_string();

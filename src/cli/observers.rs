@@ -1,12 +1,12 @@
-//! Several observers where the server has room for one.
+//! Combines several observers into the one that the server accepts.
 //!
-//! This file knows how to tell all of them. It refuses to know what they do with it.
+//! This file forwards each call to all of them, in the order in which they were added.
 
 use std::net::SocketAddr;
 
 use wirehook::{ConnId, Handler, Observer, Server};
 
-/// Told one after the other, in the order in which they were added.
+/// The observers, in the order in which they were added.
 #[derive(Default)]
 pub(super) struct Observers(Vec<Box<dyn Observer>>);
 
@@ -15,8 +15,8 @@ impl Observers {
         self.0.push(Box::new(observer));
     }
 
-    /// Has all of them watch a server; where there are none, it isn't watched.
-    pub(super) fn watch<H: Handler>(self, server: Server<H>) -> Server<H> {
+    /// Sets them as the server's observer; without any, the server has none.
+    pub(super) fn observe<H: Handler>(self, server: Server<H>) -> Server<H> {
         if self.0.is_empty() { server } else { server.observe(self) }
     }
 }

@@ -1,7 +1,6 @@
 //! Lines on standard output and standard error that never make the loop wait.
 //!
-//! This file knows how a line is written, and what is said instead of lines that were left out. The queue is
-//! `lossy.rs`.
+//! This file writes lines, and a notice in place of left-out lines. `lossy.rs` is the queue.
 
 use std::{
     io::{self, Write},
@@ -11,16 +10,16 @@ use std::{
 
 use super::lossy::{Batch, Consumer, Lossy};
 
-/// Bytes of lines that may wait for a reader.
+/// Bytes of lines that may wait.
 const CAPACITY: usize = 256 * 1024;
-/// How long to wait for room in a pipe that another program has made non-blocking.
+/// The pause between writes to a full pipe that another program has made non-blocking.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// Where lines go, one after the other. Clones go to the same place, in the order in which they are told.
+/// An output for whole lines. Clones write to the same place, in the order of their calls.
 #[derive(Clone)]
 pub(super) struct Output(Lossy<Box<[u8]>>);
 
-/// Says how many lines are left out, in a line.
+/// Returns a line that reports how many lines were left out.
 pub(super) type Notice = fn(u64) -> String;
 
 impl Output {
@@ -36,12 +35,12 @@ impl Output {
         Self(Lossy::new(name, CAPACITY, Lines { out, notice, left_out: 0 }))
     }
 
-    /// Has whole lines written, with their ends, or counts them as one that is left out.
+    /// Queues whole lines with their line ends, or counts them as one left-out line.
     pub(super) fn tell(&self, lines: &str) {
         self.tell_bytes(lines.as_bytes());
     }
 
-    /// Waits until everything is written, but not for a reader that doesn't read.
+    /// Waits until everything is written, but not for a reader that does not read.
     pub(super) fn finish(&self) {
         self.0.finish();
     }
@@ -51,7 +50,7 @@ impl Output {
     }
 }
 
-/// The logger writes each of its lines with one call.
+/// The logger writes each line with one call.
 impl Write for Output {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.tell_bytes(line);
@@ -63,11 +62,11 @@ impl Write for Output {
     }
 }
 
-/// Writes lines, on a thread that may wait.
+/// Writes lines, on a thread that may block.
 struct Lines<W> {
     out: W,
     notice: Notice,
-    /// Lines that were not written since the last that was.
+    /// Lines left out since the last one written.
     left_out: u64,
 }
 
@@ -93,11 +92,11 @@ impl<W: Write> Lines<W> {
     }
 }
 
-/// Writes all of `bytes`, for as long as it takes.
+/// Writes all of `bytes`, however long it takes.
 ///
 /// # Errors
 ///
-/// Nothing reads them any more, or the disk is full.
+/// The reader has closed the pipe, or the disk is full.
 pub(super) fn write(out: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match out.write(bytes) {
@@ -111,8 +110,8 @@ pub(super) fn write(out: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
-/// A text with everything escaped that a terminal would not just show: control characters, those that turn the
-/// direction of writing round, and the backslash, so that no two texts look the same.
+/// Escapes all characters that a terminal would interpret: control characters, characters that change the
+/// writing direction, and the backslash, so that no two texts look the same.
 pub(super) fn escape_controls(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for part in text.split_inclusive(['"', '\'']) {
@@ -135,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes bytes as a script says, and then as they come.
+    /// Accepts as many bytes per write as a script says, and then all.
     #[derive(Clone, Default)]
     struct Scripted {
         taken: Arc<Mutex<Vec<u8>>>,
@@ -172,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_whole_whatever_its_reader_takes_at_once() {
+    fn a_line_is_whole_however_little_its_reader_takes() {
         let would_block = || Err(io::ErrorKind::WouldBlock.into());
         let sink = Scripted::of([Ok(2), would_block(), Err(io::ErrorKind::Interrupted.into()), Ok(1)]);
         let output = Output::to("test", sink.clone(), notice);
@@ -184,7 +183,7 @@ mod tests {
     #[test]
     fn lines_that_can_not_be_written_are_told_when_one_can() {
         let full = || Err(io::ErrorKind::StorageFull.into());
-        // Both lines, and the notice after each.
+        // Both lines, each with the notice after it.
         let sink = Scripted::of([full(), full(), full(), full()]);
         let mut lines = Lines { out: sink.clone(), notice, left_out: 0 };
         lines.consume(Batch { entries: vec![b"1\n"[..].into()], left_out: 0 });
@@ -208,7 +207,7 @@ mod tests {
     fn a_terminal_gets_no_control_character_of_a_client() {
         assert_eq!(escape_controls("grüße, \"X\", it's e\u{301}"), "grüße, \"X\", it's e\u{301}");
         assert_eq!(escape_controls("a\x1b[2Jb\n\u{9b}c\\n"), "a\\u{1b}[2Jb\\n\\u{9b}c\\\\n");
-        // Those that reorder what stands around them, and those that can't be seen.
+        // Characters that reorder the text around them, and invisible ones.
         for control in
             "\u{61c}\u{200b}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}\u{2028}\u{feff}".chars()
         {

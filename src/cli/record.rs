@@ -1,14 +1,13 @@
-//! `--record DIR`: what every client and the server say, one pcapng file per connection.
+//! `--record DIR`: writes the bytes of every connection to a pcapng file of its own.
 //!
-//! This file knows when something is written, to which file, and how much in all. It refuses to know how a file
-//! looks: `capture/` does; and how it is opened so that nobody else has a hand in it: `record/files.rs` does.
+//! This file decides when to write, to which file, and how much in all. `capture/` knows the format, and
+//! `record/files.rs` opens files so that no other user can interfere.
 //!
-//! Nothing waits in memory. Each piece is handed to the system as soon as it is told, so that neither a signal nor a
-//! crash of the server loses what was told before: at most the piece that was sent in that very moment. Only a crash of
-//! the whole system loses more, since nothing is forced onto the disk. The price is one system call per piece, and that
-//! a slow disk slows the server down.
+//! Nothing waits in memory: each piece is written with one system call when it is observed. So a signal or a
+//! crash of the server loses at most the piece under way. A crash of the system can lose more, since nothing
+//! is forced onto the disk. The price is one system call per piece, and a slow disk slows the server down.
 //!
-//! A file that can't be written ends the recording of its connection. The server goes on, and the log names the
+//! A write error ends the recording of its connection. The server continues, and the log names the
 //! connection.
 
 mod clock;
@@ -34,17 +33,17 @@ use files::{Files, Place};
 pub(super) use files::private_file;
 
 /// Writes every connection's bytes to a file in one directory.
-pub(super) struct Record {
+pub(super) struct Recorder {
     files: Files,
     server: SocketAddr,
     clock: Clock,
     tapes: HashMap<ConnId, Tape>,
-    room: Room,
+    room: RecordingQuota,
 }
 
-/// One connection that is recorded.
+/// The recording of one connection.
 enum Tape {
-    /// Nothing was said so far, and there is no file.
+    /// No bytes so far, and no file.
     Blank {
         client: SocketAddr,
         since: Duration,
@@ -55,14 +54,14 @@ enum Tape {
     },
 }
 
-impl Record {
-    /// Records into `directory`, which is made if need be, what a server on the address `server` sees, up to
-    /// `max_bytes` in all files together.
+impl Recorder {
+    /// Records a server with the address `server` into `directory`, `max_bytes` at most in all files
+    /// together. Creates the directory if needed.
     ///
     /// # Errors
     ///
-    /// There is no such directory and none can be made, or others than its owner, who must be the one that records,
-    /// can write to it.
+    /// The directory does not exist and can't be created, another user owns it, or other users can write to
+    /// it.
     pub(super) fn into_directory(
         directory: &Path,
         server: SocketAddr,
@@ -73,7 +72,7 @@ impl Record {
             server,
             clock: Clock::start(),
             tapes: HashMap::new(),
-            room: Room { max_bytes, left: max_bytes.unwrap_or(usize::MAX) },
+            room: RecordingQuota { max_bytes, left: max_bytes.unwrap_or(usize::MAX) },
         })
     }
 
@@ -82,10 +81,10 @@ impl Record {
         self.settle(id, result);
     }
 
-    /// Takes note of how writing went: what fails once ends the recording of that connection.
+    /// Handles the result of a write: the first error ends the recording of that connection.
     fn settle(&mut self, id: ConnId, result: io::Result<()>) {
         let Err(cause) = result else { return };
-        // Each is told: a recording that is looked at later must not seem to hold all that was said.
+        // Every end is logged: an incomplete recording must not look complete.
         let was =
             if matches!(self.tapes.remove(&id), Some(Tape::Running { .. })) { " any further" } else { "" };
         self.files.close(id);
@@ -100,7 +99,7 @@ impl Record {
         writer.write(at, from, bytes, &mut self.room.of(file))
     }
 
-    /// Makes the file of a connection that says its first word.
+    /// Creates the file of a connection at its first bytes.
     fn begin(&mut self, id: ConnId) -> io::Result<()> {
         let Some(Tape::Blank { client, since }) = self.tapes.get(&id) else { return Ok(()) };
         let (client, since) = (*client, *since);
@@ -109,7 +108,7 @@ impl Record {
         let file = self.files.file(id, &place)?;
         let server = as_seen_by(client, self.server);
         let begun = Writer::begin(client, server, since, &mut self.room.of(file));
-        // A full disk would else be left with an empty file for every client.
+        // Otherwise a full disk would collect an empty file per client.
         let writer = begun.inspect_err(|_| drop(fs::remove_file(&place.path)))?;
         info!("connection {id} is recorded in {}", place.path.display());
         self.tapes.insert(id, Tape::Running { place, writer });
@@ -125,17 +124,16 @@ impl Record {
     }
 }
 
-/// How much more may be recorded, in all files together.
-struct Room {
+/// The bytes that may still be recorded, in all files together.
+struct RecordingQuota {
     max_bytes: Option<usize>,
     left: usize,
 }
 
-impl Room {
+impl RecordingQuota {
     /// # Errors
     ///
-    /// There is not so much room. From then on there is none: a recording is the beginning of what was said, not
-    /// whatever was small enough.
+    /// The quota is too small. From then on nothing is recorded, so that a recording has no gaps.
     fn check(&mut self, len: usize) -> io::Result<()> {
         match self.max_bytes {
             Some(max_bytes) if len > self.left => {
@@ -152,9 +150,9 @@ impl Room {
     }
 }
 
-/// A file that is written to as long as there is room.
+/// A file with the remaining quota.
 struct Limited<'a> {
-    room: &'a mut Room,
+    room: &'a mut RecordingQuota,
     file: &'a mut File,
 }
 
@@ -171,7 +169,7 @@ impl Write for Limited<'_> {
     }
 }
 
-impl Observer for Record {
+impl Observer for Recorder {
     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
         let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.tapes.insert(id, Tape::Blank { client, since: self.clock.now() });
@@ -191,8 +189,8 @@ impl Observer for Record {
     }
 }
 
-/// The address that a client has connected to, as far as the address that is listened on tells it: a server that
-/// listens on all addresses stands in its recordings as the unspecified one.
+/// Returns the address that a client connected to, as far as the listening address determines it. A server
+/// that listens on all addresses has the unspecified address in its recordings.
 const fn as_seen_by(client: SocketAddr, listener: SocketAddr) -> SocketAddr {
     let ip = match (client.ip(), listener.ip().to_canonical()) {
         (IpAddr::V4(_), ip @ IpAddr::V4(_)) | (IpAddr::V6(_), ip @ IpAddr::V6(_)) => ip,

@@ -1,7 +1,6 @@
-//! Standard output of the commands, which print and end.
+//! Standard output of the commands that print and exit.
 //!
-//! This file knows what it means that a text is lost. It refuses to know what the text says. What a server tells
-//! while it runs is not printed here.
+//! This file knows the exit status of lost output. Output of a running server goes through `output.rs`.
 
 use std::{
     io::{self, BufWriter, ErrorKind, StdoutLock, Write},
@@ -10,19 +9,19 @@ use std::{
 
 use super::{EXIT_USAGE, complain};
 
-/// Prints a text. The status is 0, or 2 if the text is lost.
+/// Prints a text. Returns status 0, or 2 if the text is lost.
 pub(super) fn print(text: &str) -> ExitCode {
     print_then(text, 0)
 }
 
-/// Prints a text. The status is `code`, or 2 if the text is lost.
+/// Prints a text. Returns status `code`, or 2 if the text is lost.
 pub(super) fn print_then(text: &str, code: u8) -> ExitCode {
     let mut out = Stdout::new();
     let outcome = out.put(text).map(|()| code);
     out.finish(outcome)
 }
 
-/// A long text, written piece by piece.
+/// Standard output for a long text, written piece by piece.
 #[derive(Debug)]
 pub(super) struct Stdout(BufWriter<StdoutLock<'static>>);
 
@@ -35,12 +34,12 @@ impl Stdout {
     ///
     /// # Errors
     ///
-    /// The text is lost from here on, and no further piece is of use.
+    /// The output is lost, and further pieces would be lost too.
     pub(super) fn put(&mut self, text: &str) -> io::Result<()> {
         self.put_bytes(text.as_bytes())
     }
 
-    /// Writes bytes that are no text.
+    /// Writes bytes that are not text.
     ///
     /// # Errors
     ///
@@ -49,7 +48,7 @@ impl Stdout {
         self.0.write_all(bytes)
     }
 
-    /// Writes what still waits. Returns the status of `outcome`, or 2 if any piece was lost.
+    /// Flushes the output. Returns the status of `outcome`, or 2 if any piece was lost.
     pub(super) fn finish(mut self, outcome: io::Result<u8>) -> ExitCode {
         match outcome.and_then(|code| self.0.flush().map(|()| code)) {
             Ok(code) => ExitCode::from(code),
@@ -58,7 +57,7 @@ impl Stdout {
     }
 }
 
-/// A reader that has gone knows it, as `head` does; anything else is told.
+/// Reports lost output, unless the reader closed the pipe, as `head` does.
 fn lost(error: &io::Error) -> ExitCode {
     if error.kind() == ErrorKind::BrokenPipe {
         return ExitCode::from(EXIT_USAGE);

@@ -1,6 +1,6 @@
-//! How sizes, times and limits are written on the command line.
+//! The spelling of sizes, times and limits on the command line.
 //!
-//! This file knows spellings. It refuses to know which option takes which.
+//! This file knows spellings. It does not know which option uses which.
 
 use std::{str::FromStr, time::Duration};
 
@@ -8,7 +8,7 @@ use std::{str::FromStr, time::Duration};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Size(pub(super) usize);
 
-/// A time: `500ms`, `10s`, `2m`, or seconds without a letter. Never 0: that would end everything at once.
+/// A time: `500ms`, `10s`, `2m`, or seconds without a unit. Never 0: it would end everything at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seconds(pub(super) Duration);
 
@@ -16,7 +16,7 @@ pub(super) struct Seconds(pub(super) Duration);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Limit<T>(pub(super) Option<T>);
 
-/// A number from 1. With 0 nobody could connect.
+/// A number from 1 upwards. With 0 no client could connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Positive<T>(pub(super) T);
 
@@ -62,7 +62,7 @@ impl FromStr for Seconds {
         };
         let number: u64 = number.parse().map_err(|_| EXPECTED)?;
         match number.checked_mul(unit_millis) {
-            None => Err("that is longer than anybody waits"),
+            None => Err("that time is too long"),
             Some(0) => Err("a time must be longer than 0"),
             Some(millis) => Ok(Self(Duration::from_millis(millis))),
         }
@@ -77,7 +77,7 @@ impl<T: FromStr> FromStr for Limit<T> {
     }
 }
 
-/// A subprotocol's name: §4.2.2 asks for a token.
+/// Checks the name of a subprotocol, which is a token (§4.2.2).
 pub(super) fn token(text: &str) -> Result<String, &'static str> {
     let is_token_char = |it: u8| it.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&it);
     if !text.is_empty() && text.bytes().all(is_token_char) {

@@ -275,7 +275,7 @@ async function haveTheServerAct(page) {
   await page.check("#in-fragments");
   await page.fill("#text", "Hello");
   const before = await page.locator(".step").count();
-  // The wish goes another way than the message; the pong of a ping behind it says that it has arrived.
+  // The command and the message use two connections; the pong of a later ping says that the command has arrived.
   await send(page, "#ping-form");
   await page.waitForFunction((it) => document.querySelectorAll(".step").length === it, before + 2);
   await send(page, "#text-form");
@@ -328,13 +328,13 @@ async function endInEveryWay(page) {
 
   await connect(page);
   await page.fill("#close-code", "4321");
-  await page.click('[data-wish="close"]');
+  await page.click('[data-command="close"]');
   await until(page, "TCP has ended");
   const theirs = await detail(page, -3);
   same("the server closes", [theirs.facts["close code"].slice(0, 4), theirs.title.endsWith("server to client")], ["4321", true]);
 
   await connect(page);
-  await page.click('[data-wish="vanish"]');
+  await page.click('[data-command="vanish"]');
   await until(page, "TCP has ended");
   check("nothing is said before the server vanishes", (await rows(page)).at(-2).includes("101"), (await rows(page)).at(-2));
   await eventually(page, "close 1006, not clean");

@@ -1,5 +1,5 @@
-//! Invariant: any arguments are understood or refused, and never panic; what is refused is told in one line that
-//! names the argument at fault or the one that is missing, and that steers no terminal.
+//! Invariant: any arguments are accepted or refused, without a panic. The refusal is one line without control
+//! characters; it names the faulty or the missing argument.
 
 use std::ffi::OsString;
 
@@ -7,10 +7,10 @@ use lexopt::Parser;
 
 use super::{Command, harmless, parse, told};
 
-/// What may be missing altogether, by the words in which it is told.
+/// Arguments that can be missing, as the errors spell them.
 const MISSING: [&str; 4] = ["--to", "--extract", "FILE", "KEY"];
 
-/// The arguments, one per line.
+/// The body: each line of the input is one argument.
 pub(in super::super) fn body(input: &[u8]) {
     let arguments: Vec<OsString> = input.split(|&it| it == b'\n').map(argument).collect();
     match parse(Parser::from_args(&arguments)) {
@@ -26,7 +26,7 @@ fn argument(bytes: &[u8]) -> OsString {
     return String::from_utf8_lossy(bytes).into_owned().into();
 }
 
-/// What a server is started with makes sense.
+/// Checks that accepted arguments give a sensible configuration.
 fn check_command(command: &Command) {
     let Command::Serve(options) = command else { return };
     let config = &options.config;
@@ -43,7 +43,7 @@ fn check_error(told: &str, arguments: &[OsString]) {
     assert!(names.any(|name| told.contains(&name)), "{told:?} names none of {arguments:?}");
 }
 
-/// What an argument may be called in an error: an option by its name, a word as it is.
+/// Returns the names that an error can use for an argument: an option's name, or the word itself.
 fn names_of(argument: &OsString) -> Vec<String> {
     let text = argument.to_string_lossy();
     let mut names = vec![format!("{argument:?}")];

@@ -1,28 +1,28 @@
-//! What the first bytes of one side tell of it.
+//! Classifies the first bytes of one side.
 //!
-//! This file knows how a request, a response and a frame begin. It refuses to judge them.
+//! This file knows how a request, a response and a frame begin. It judges none of them.
 
 use wirehook::{
     explain::Side,
     protocol::{FrameHeader, OpCode},
 };
 
-/// How many bytes of a side are looked at.
+/// How many bytes of a side are examined.
 pub(super) const ENOUGH: usize = 4096;
 
-/// How many frames are looked at: bytes from the middle of a frame seldom look like several in a row.
+/// How many frames are examined: bytes from the middle of a frame seldom resemble several frames.
 const FRAMES: usize = 8;
 
-/// What a side's bytes begin with.
+/// The beginning of a side's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in super::super) enum Beginning {
     /// `GET …`, or another request line.
     Request,
     /// `HTTP/1.…`
     Response,
-    /// Frames that all have the MASK bit, or that all have not.
+    /// Frames whose MASK bits are all equal.
     Frames { masked: bool },
-    /// Anything else, or nothing.
+    /// Other bytes, or none.
     Unknown,
 }
 
@@ -72,10 +72,10 @@ fn mask_bits(bytes: &[u8]) -> Option<bool> {
         }
         masked = Some(has_mask);
         let end = usize::try_from(header.payload_len).ok().and_then(|it| it.checked_add(len));
-        let Some(behind) = end.and_then(|end| rest.get(end..)) else { break };
-        rest = behind;
+        let Some(after) = end.and_then(|end| rest.get(end..)) else { break };
+        rest = after;
     }
-    // Of a header that is cut, the bit may be there.
+    // A cut header can contain the bit.
     masked.or_else(|| bytes.get(1).map(|second| second & 0x80 != 0))
 }
 
@@ -102,9 +102,9 @@ mod tests {
             (b"\x81\xfe\x01", frames(true), Some(Side::Client)),
             (b"\x81", Beginning::Unknown, None),
             (b"", Beginning::Unknown, None),
-            // Not by one side.
+            // Mixed MASK bits: not from one side.
             (b"\x81\x01a\x81\x81\0\0\0\0a", Beginning::Unknown, None),
-            // No frames: a reserved opcode, bits of no known extension.
+            // No frames: a reserved opcode, or bits of no known extension.
             (b"\x83\x05Hello", Beginning::Unknown, None),
             (b"hello world", Beginning::Unknown, None),
             (b"GETTING /x HTTP/2\r\n", Beginning::Unknown, None),

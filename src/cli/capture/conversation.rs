@@ -1,10 +1,10 @@
-//! Segments, as they were captured, become what both sides said.
+//! Turns captured segments into the bytes of both sides.
 //!
-//! This file knows sequence numbers: what was said again, what came early, what never came. It refuses to know what
-//! the bytes mean: where no SYN tells the client, `beginning.rs` is asked.
+//! This file knows sequence numbers: repeated, early and missing bytes. It does not know what the bytes mean:
+//! without a SYN, `beginning.rs` decides which end is the client.
 //!
-//! Bytes after a gap are left out and counted: a frame has no mark to begin again at, so a reader that skipped the
-//! gap would have to guess. Bytes that come again are compared with those that came before.
+//! Bytes after a gap are left out and counted: no mark shows where the next frame begins, so a reader could
+//! only guess. Repeated bytes are compared with the first copy.
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map::Entry},
@@ -22,13 +22,13 @@ use super::{
 /// All TCP connections of a capture.
 #[derive(Debug, Default)]
 pub(super) struct Conversations<'a> {
-    all: Vec<Inbound<'a>>,
-    /// The one that goes on between two addresses, which stand in their order.
+    all: Vec<Conversation<'a>>,
+    /// The latest connection between two addresses, which are sorted.
     current: HashMap<(SocketAddr, SocketAddr), usize>,
 }
 
 impl<'a> Conversations<'a> {
-    /// Takes the next segment in the order of the capture.
+    /// Processes the next segment in the order of the capture.
     pub(super) fn take(&mut self, at: Duration, segment: &Segment<'a>) {
         let (from, to) = (segment.from, segment.to);
         let between = (from.min(to), from.max(to));
@@ -36,7 +36,7 @@ impl<'a> Conversations<'a> {
         match known {
             Some(conversation) if !conversation.is_followed_by(segment) => conversation.take(at, segment),
             _ => {
-                let mut conversation = Inbound::new(from, to, at);
+                let mut conversation = Conversation::new(from, to, at);
                 conversation.take(at, segment);
                 self.current.insert(between, self.all.len());
                 self.all.push(conversation);
@@ -44,33 +44,33 @@ impl<'a> Conversations<'a> {
         }
     }
 
-    /// Returns what was said on each connection, without those on which nothing was. `first` is the side that
-    /// spoke first, where no SYN tells it.
+    /// Returns the connections that carried bytes. `first` is the side that spoke first, for connections
+    /// without a SYN.
     pub(super) fn into_recordings(self, first: Option<Side>) -> Vec<Recording<'a>> {
         self.all.into_iter().filter_map(|it| it.into_recording(first)).collect()
     }
 }
 
-/// One TCP connection. Its two ends are 0, which was captured first, and 1.
+/// One TCP connection. End 0 was captured first; the other is end 1.
 #[derive(Debug)]
-struct Inbound<'a> {
+struct Conversation<'a> {
     ends: [SocketAddr; 2],
     began: Duration,
     streams: [Stream<'a>; 2],
-    /// Which end is the client, once a SYN has told it.
+    /// Which end is the client, if a SYN tells it.
     client: Option<usize>,
-    /// End 0 counts as the client until all is known.
+    /// Until the client is known, end 0 counts as the client.
     pieces: Vec<Piece<'a>>,
     was_reset: bool,
 }
 
-impl<'a> Inbound<'a> {
+impl<'a> Conversation<'a> {
     fn new(first: SocketAddr, second: SocketAddr, began: Duration) -> Self {
         let streams = [Stream::default(), Stream::default()];
         Self { ends: [first, second], began, streams, client: None, pieces: Vec::new(), was_reset: false }
     }
 
-    /// Whether a segment belongs to another connection between the same two, which begins with it.
+    /// Whether this segment begins a new connection between the same two addresses.
     fn is_followed_by(&self, segment: &Segment<'_>) -> bool {
         let begins = segment.flags & (SYN | ACK) == SYN;
         let is_over = self.was_reset || self.streams.iter().all(|stream| stream.has_ended);
@@ -132,7 +132,7 @@ impl<'a> Inbound<'a> {
         })
     }
 
-    /// Returns which end is the client by what both say. Two that seem to be on one side tell nothing.
+    /// Returns which end is the client, by the bytes of both; `None` if both seem to be on one side.
     fn client_by_bytes(&self) -> Option<usize> {
         let side = |end| Beginning::of(&first_bytes(&self.pieces, side_of(end, 0))).side();
         match (side(0), side(1)) {
@@ -143,54 +143,56 @@ impl<'a> Inbound<'a> {
     }
 }
 
-/// Returns the side of an end, if the client is that one.
+/// Returns the side of `end` if `client` is the client's end.
 fn side_of(end: usize, client: usize) -> Side {
     if end == client { Side::Client } else { Side::Server }
 }
 
-/// Returns which end is the client if end 0 is on this side.
+/// Returns the client's end if end 0 is on this side.
 fn end_of_client(first: Side) -> usize {
     usize::from(first == Side::Server)
 }
 
-/// What one end said.
+/// The bytes of one end.
 #[derive(Debug, Default)]
 struct Stream<'a> {
-    /// The sequence number of the first byte, once something has come.
+    /// The sequence number of the first byte.
     start: Option<u32>,
-    /// How many bytes have been delivered, from the first one on.
+    /// The number of bytes delivered.
     delivered: u64,
-    /// Those bytes, and how many lie before each.
+    /// The delivered bytes, each piece with its position.
     said: Vec<(u64, &'a [u8])>,
-    /// What came early, by how many bytes lie before it.
+    /// Bytes after a gap, by position.
     early: BTreeMap<u64, &'a [u8]>,
-    /// Bytes that came twice and were not the same.
+    /// The number of repeated bytes that differ from the first copy.
     contradicted: u64,
-    /// Its SYN was seen; its FIN was.
+    /// Whether its SYN and its FIN were captured.
     has_begun: bool,
     has_ended: bool,
 }
 
 impl<'a> Stream<'a> {
-    /// Puts a segment's payload where it belongs.
+    /// Places a segment's payload at its position.
     fn put(&mut self, sequence: u32, payload: &'a [u8]) {
         let start = *self.start.get_or_insert(sequence);
-        // Sequence numbers begin again after 2^32 bytes: what is near is meant, behind or ahead.
+        // Sequence numbers wrap after 2^32 bytes: the nearest position is meant, before or after the expected
+        // one.
         let expected = start.wrapping_add(self.delivered as u32);
         let distance = i64::from(sequence.wrapping_sub(expected) as i32);
-        // RFC 9293 §3.8.4: a keep-alive has the number of the last byte, and may have one byte that means nothing.
+        // RFC 9293 §3.8.4: a keep-alive has the number of the last byte, and can carry one byte without a
+        // meaning.
         if distance == -1 && payload.len() == 1 {
             return;
         }
         let position = i64::try_from(self.delivered).unwrap_or(i64::MAX).saturating_add(distance);
-        // What would lie before the first byte can't be compared with anything.
+        // Bytes before the first one have nothing to be compared with.
         let before = usize::try_from(-position).unwrap_or(0);
         if let Some(bytes) = payload.get(before..) {
             self.place(position.max(0) as u64, bytes);
         }
     }
 
-    /// Keeps what has not been delivered; the rest is compared. Of bytes that come twice the first copy counts.
+    /// Stores new bytes, and compares repeated ones; the first copy counts.
     fn place(&mut self, mut at: u64, bytes: &'a [u8]) {
         let (again, mut fresh) = split_at_most(bytes, self.delivered.saturating_sub(at));
         self.compare(at, again);
@@ -210,12 +212,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// The bytes that come next, if they are there.
+    /// Returns the next bytes in order, if they have arrived.
     fn next(&mut self) -> Option<&'a [u8]> {
         loop {
             let entry = self.early.first_entry()?;
             let at = *entry.key();
-            // What lies further ahead waits for what is missing before.
+            // Later bytes wait for the missing ones before them.
             let known = self.delivered.checked_sub(at)?;
             let (again, fresh) = split_at_most(entry.remove(), known);
             self.compare(at, again);
@@ -227,7 +229,7 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Compares bytes that come again with those that were delivered.
+    /// Compares repeated bytes with the delivered ones.
     fn compare(&mut self, at: u64, mut again: &[u8]) {
         let first = self.said.partition_point(|(start, bytes)| start + bytes.len() as u64 <= at);
         let mut skipped = self.said.get(first).map_or(0, |(start, _)| (at - start) as usize);
@@ -242,10 +244,10 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Says in words what of `who` is missing or uncertain.
+    /// Adds notes about missing and uncertain bytes of `who`.
     fn note_what_is_missing(&self, who: &str, notes: &mut Vec<String>) {
         if !self.has_begun && self.start.is_some() {
-            notes.push(format!("the {who}'s SYN is missing: it may have said something before"));
+            notes.push(format!("the {who}'s SYN is missing: bytes before the first may be missing too"));
         }
         if self.contradicted > 0 {
             let count = self.contradicted;
@@ -254,20 +256,20 @@ impl<'a> Stream<'a> {
                  may have seen the other"
             ));
         }
-        if let Some((missing, behind)) = self.gap() {
+        if let Some((missing, left_out)) = self.gap() {
             let after = self.delivered;
             notes.push(format!(
-                "{missing} bytes of the {who} are missing after its first {after}; {behind} captured bytes \
-                 behind them are left out"
+                "{missing} bytes of the {who} are missing after its first {after}; {left_out} captured bytes \
+                 after them are left out"
             ));
         }
     }
 
-    /// How many bytes are missing before the first that could not be delivered, and how many those are.
+    /// Returns how many bytes the first gap lacks, and how many undelivered bytes follow.
     fn gap(&self) -> Option<(u64, usize)> {
         let (&first, _) = self.early.first_key_value()?;
-        let behind = self.early.values().map(|bytes| bytes.len()).sum();
-        Some((first.saturating_sub(self.delivered), behind))
+        let left_out = self.early.values().map(|bytes| bytes.len()).sum();
+        Some((first.saturating_sub(self.delivered), left_out))
     }
 }
 
@@ -276,7 +278,7 @@ fn split_at_most(bytes: &[u8], len: u64) -> (&[u8], &[u8]) {
     bytes.split_at(usize::try_from(len).unwrap_or(usize::MAX).min(bytes.len()))
 }
 
-/// Counts the places at which two runs of bytes differ, as far as both go.
+/// Counts the positions at which two pieces differ, up to the end of the shorter one.
 fn differences(one: &[u8], other: &[u8]) -> u64 {
     let len = one.len().min(other.len());
     if one[..len] == other[..len] {

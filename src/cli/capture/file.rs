@@ -1,9 +1,9 @@
-//! The two formats of captures: the packets in a file, each with its time and its link layer.
+//! The two file formats of captures: packets, each with its time and link layer.
 //!
-//! This file knows pcapng (blocks, in sections, in either byte order) and pcap (one header, then packets, in either
-//! byte order and in micro- or nanoseconds). It refuses to know what is in a packet.
+//! This file knows pcapng (blocks in sections, in either byte order) and pcap (a header and packets, in
+//! either byte order, in micro- or nanoseconds). It does not know what a packet contains.
 //!
-//! A file that breaks off, as one does whose writer was killed, is read as far as it goes.
+//! An incomplete file, as a killed writer leaves, is read up to its end.
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ use super::{
     },
 };
 
-/// The blocks that are read besides those that are written.
+/// Blocks that are read, beside those that are written.
 const OBSOLETE_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 
-/// Seconds to be added to all times of an interface.
+/// Option: seconds to add to all times of an interface.
 const INTERFACE_TIME_OFFSET: u16 = 14;
 const END_OF_OPTIONS: u16 = 0;
 
-/// pcap: times in microseconds, times in nanoseconds.
+/// pcap: times in microseconds, and in nanoseconds.
 const PCAP_MICROSECONDS: u32 = 0xA1B2_C3D4;
 const PCAP_NANOSECONDS: u32 = 0xA1B2_3C4D;
 const PCAP_HEADER_LEN: usize = 24;
-/// The upper bits of the link layer's number in pcap tell of check sequences.
+/// pcap: the upper bits of the link layer's number describe check sequences.
 const PCAP_LINK: u32 = 0x0FFF_FFFF;
 
-/// How many link layers that aren't known here are told by number.
+/// How many unknown link layers are listed by number.
 const LINKS_TOLD: usize = 8;
 
 /// One packet as it was captured.
@@ -41,12 +41,12 @@ pub(super) struct Packet<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// Whether this looks like a capture; a few bytes of its beginning are enough.
+/// Whether this is a capture; a few of its first bytes suffice.
 pub(in super::super) fn is_capture(bytes: &[u8]) -> bool {
     bytes.starts_with(&SECTION_HEADER.to_le_bytes()) || pcap_format(bytes).is_some()
 }
 
-/// Calls `take` with every packet. Returns what was left out, in words.
+/// Calls `take` with every packet. Returns notes about what was left out.
 ///
 /// # Errors
 ///
@@ -103,22 +103,22 @@ impl Order {
         })
     }
 
-    /// The order in which the bytes at `at` are `number`.
+    /// Returns the byte order in which the bytes at `at` are `number`.
     fn of(number: u32, bytes: &[u8], at: usize) -> Option<Self> {
         [Self::Little, Self::Big].into_iter().find(|order| order.u32(bytes, at) == Some(number))
     }
 }
 
-/// The byte order of a pcap file, and what its fractions of seconds count.
+/// Returns the byte order of a pcap file, and the unit of its fractions of seconds.
 fn pcap_format(file: &[u8]) -> Option<(Order, Unit)> {
     let micros = Order::of(PCAP_MICROSECONDS, file, 0).map(|order| (order, Unit::MICROSECOND));
     micros.or_else(|| Order::of(PCAP_NANOSECONDS, file, 0).map(|order| (order, Unit::NANOSECOND)))
 }
 
-/// What times are counted in: a power of ten or of two, below one second.
+/// The unit of times: a power of ten or of two, below one second.
 #[derive(Clone, Copy, Debug)]
 struct Unit {
-    /// How many make a second; none if they are more than anybody counts.
+    /// How many units make a second; `None` if the number exceeds `u64`.
     per_second: Option<u64>,
     /// Seconds to add.
     offset: i64,
@@ -128,7 +128,7 @@ impl Unit {
     const MICROSECOND: Self = Self { per_second: Some(1_000_000), offset: 0 };
     const NANOSECOND: Self = Self { per_second: Some(1_000_000_000), offset: 0 };
 
-    /// The value of the option: the first bit chooses between two and ten, the rest is the exponent.
+    /// Decodes the option: the first bit selects powers of two or ten, the others are the exponent.
     fn per_second(resolution: u8) -> Option<u64> {
         let exponent = u32::from(resolution & 0x7F);
         let base: u64 = if resolution & 0x80 == 0 { 10 } else { 2 };
@@ -143,11 +143,11 @@ impl Unit {
     }
 }
 
-/// An interface that packets of a section were captured on.
+/// An interface of a section.
 #[derive(Clone, Copy, Debug)]
 struct Interface {
     link: u32,
-    /// The longest packet that was kept; 0 has no limit.
+    /// The longest packet that is kept; 0 is unlimited.
     longest: u32,
     unit: Unit,
 }
@@ -176,11 +176,11 @@ impl<'a, F: FnMut(Packet<'a>)> Walk<F> {
         };
         let mut rest = file.get(PCAP_HEADER_LEN..).unwrap_or_default();
         while !rest.is_empty() {
-            let Some((at, bytes, behind)) = split_pcap_packet(rest, order, unit) else {
+            let Some((at, bytes, after)) = split_pcap_packet(rest, order, unit) else {
                 return self.breaks_off(file.len() - rest.len(), "packet");
             };
             self.packet(at, link & PCAP_LINK, bytes);
-            rest = behind;
+            rest = after;
         }
     }
 
@@ -203,19 +203,19 @@ impl<'a, F: FnMut(Packet<'a>)> Walk<F> {
                 order = sections;
                 interfaces.clear();
             }
-            let Some((kind, body, behind)) = split_block(rest, order) else {
+            let Some((kind, body, after)) = split_block(rest, order) else {
                 return self.breaks_off(at, "block");
             };
             if self.block(kind, body, order, &mut interfaces).is_none() {
                 self.notes.push(format!("the block at byte {at} is left out: it makes no sense"));
-                // One note says enough: who wrote one such block wrote more.
+                // One note suffices: a writer of one such block writes more.
                 return;
             }
-            rest = behind;
+            rest = after;
         }
     }
 
-    /// Takes one block; `None` if it makes no sense.
+    /// Processes one block; returns `None` if it is malformed.
     fn block(
         &mut self,
         kind: u32,
@@ -240,13 +240,13 @@ impl<'a, F: FnMut(Packet<'a>)> Walk<F> {
                 let bytes = body.get(4..)?;
                 self.packet(Duration::ZERO, interface.link, bytes.get(..kept as usize)?);
             }
-            // Names, statistics, and whatever else there is.
+            // Names, statistics, and unknown blocks.
             _ => {}
         }
         Some(())
     }
 
-    /// The part that is the same in both blocks for a packet with its time.
+    /// Returns the part that both kinds of packet blocks with a time share.
     fn timed_packet(&mut self, body: &'a [u8], order: Order, interface: Interface) -> Option<()> {
         let (high, low) = (order.u32(body, 4)?, order.u32(body, 8)?);
         let len = order.u32(body, 12)? as usize;
@@ -257,21 +257,21 @@ impl<'a, F: FnMut(Packet<'a>)> Walk<F> {
     }
 }
 
-/// The first packet of `rest` with its time, and what follows it.
+/// Returns the first packet of `rest` with its time, and the bytes after it.
 fn split_pcap_packet(rest: &[u8], order: Order, unit: Unit) -> Option<(Duration, &[u8], &[u8])> {
     let (seconds, fraction) = (order.u32(rest, 0)?, order.u32(rest, 4)?);
     let len = order.u32(rest, 8)? as usize;
-    let (bytes, behind) = rest.get(16..)?.split_at_checked(len)?;
+    let (bytes, after) = rest.get(16..)?.split_at_checked(len)?;
     let at = Duration::from_secs(seconds.into()) + unit.time(fraction.into());
-    Some((at, bytes, behind))
+    Some((at, bytes, after))
 }
 
-/// The type and the body of the block that `rest` begins with, and what follows it.
+/// Returns the type and the body of the first block of `rest`, and the bytes after it.
 fn split_block(rest: &[u8], order: Order) -> Option<(u32, &[u8], &[u8])> {
     let len = order.u32(rest, 4)? as usize;
-    let (block, behind) = rest.split_at_checked(len)?;
+    let (block, after) = rest.split_at_checked(len)?;
     let body = block.get(8..len.checked_sub(4)?)?;
-    Some((order.u32(block, 0)?, body, behind))
+    Some((order.u32(block, 0)?, body, after))
 }
 
 fn interface(body: &[u8], order: Order) -> Option<Interface> {
@@ -279,23 +279,23 @@ fn interface(body: &[u8], order: Order) -> Option<Interface> {
     let longest = order.u32(body, 4)?;
     let mut interface = Interface { link, longest, unit: Unit::MICROSECOND };
     let mut options = body.get(8..)?;
-    while let Some((code, value, behind)) = split_option(options, order) {
+    while let Some((code, value, after)) = split_option(options, order) {
         match code {
             END_OF_OPTIONS => break,
             INTERFACE_TIME_RESOLUTION => interface.unit.per_second = Unit::per_second(*value.first()?),
             INTERFACE_TIME_OFFSET => interface.unit.offset = order.i64(value, 0)?,
             _ => {}
         }
-        options = behind;
+        options = after;
     }
     Some(interface)
 }
 
-/// The code and the value of the option that `options` begin with, and what follows it.
+/// Returns the code and the value of the first option, and the bytes after it.
 fn split_option(options: &[u8], order: Order) -> Option<(u16, &[u8], &[u8])> {
     let len = usize::from(order.u16(options, 2)?);
     let value = options.get(4..)?.get(..len)?;
-    // The padding of the last one may be missing.
-    let behind = options.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
-    Some((order.u16(options, 0)?, value, behind))
+    // The padding of the last option may be missing.
+    let after = options.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
+    Some((order.u16(options, 0)?, value, after))
 }

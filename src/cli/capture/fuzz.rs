@@ -1,6 +1,6 @@
-//! Invariant: any file becomes recordings or one sentence. No recorded byte is there that the file has not, and none
-//! twice; what is left out is told in a few short lines; a recording that is written and read again is the same;
-//! and a file that breaks off has the beginning of what the whole one has.
+//! Invariant: any file becomes recordings, or an error of one sentence. The recordings contain bytes of the
+//! file only, and none twice. The notes are few and short. A recording that is written and read again is
+//! equal. An incomplete file gives the beginning of the whole one.
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
@@ -10,7 +10,7 @@ use super::*;
 const MAX_NOTES: usize = 8;
 const MAX_NOTE_LEN: usize = 400;
 
-/// The body: a file.
+/// The body: the input is a file.
 pub(in super::super) fn body(file: &[u8]) {
     let Ok(capture) = read(file) else {
         assert!(!is_capture(file) || file.len() < 4);
@@ -38,7 +38,7 @@ fn check_notes(notes: &[String]) {
     }
 }
 
-/// What each address has said.
+/// Returns the bytes of each address.
 fn streams(recording: &Recording<'_>) -> BTreeMap<SocketAddr, Vec<u8>> {
     let mut streams = BTreeMap::<_, Vec<u8>>::new();
     for piece in &recording.pieces {
@@ -48,7 +48,7 @@ fn streams(recording: &Recording<'_>) -> BTreeMap<SocketAddr, Vec<u8>> {
     streams
 }
 
-/// Writes a recording, which must be possible, and reads it again.
+/// Writes a recording, which must succeed, and reads it again.
 fn check_written(recording: &Recording<'_>) {
     let (client, server) = (recording.client, recording.server);
     let mut file = Vec::new();
@@ -67,7 +67,7 @@ fn check_written(recording: &Recording<'_>) {
     assert_eq!(streams(&connections[0]), streams(recording));
 }
 
-/// Holds what the beginning of a file has against the whole.
+/// Compares the recordings of a file's beginning with those of the whole.
 fn check_cut(file: &[u8], whole: &Capture<'_>) {
     let Ok(capture) = read(file) else { return };
     assert!(capture.connections.len() <= whole.connections.len());

@@ -1,18 +1,18 @@
-//! Recordings as files that Wireshark and its relatives write and read.
+//! Recordings as files that Wireshark and related programs write and read.
 //!
 //! ```text
 //! file ─▶ packets ─▶ TCP segments ─▶ conversations ─▶ pieces
-//!        file.rs     packet.rs       inbound.rs
+//!        file.rs     packet.rs       conversation.rs
 //!
 //! pieces ─▶ TCP segments ─▶ packets ─▶ file
 //!           write.rs        packet.rs  write.rs
 //! ```
 //!
-//! This file knows what a recording is: who said which bytes when. It refuses to know what they mean.
+//! This file defines a recording: the bytes of both sides, with their times. It does not know what they mean.
 //!
-//! A file that is read may come from anybody. So nothing here trusts a length or a number in it: whatever the
-//! bytes, the answer is recordings or one sentence, in memory that grows with the bytes that are there. No byte is
-//! copied: a recording borrows from its file. What can't be read is told in words and left out; it is never guessed.
+//! A file may come from any source, so no length or number in it is trusted. Any bytes give recordings or an
+//! error of one sentence, in memory that grows with the bytes of the file. No byte is copied: a recording
+//! borrows from its file. Unreadable parts are noted and left out, never guessed.
 
 mod beginning;
 mod conversation;
@@ -35,38 +35,38 @@ pub(super) use beginning::Beginning;
 pub(super) use file::is_capture;
 pub(super) use write::Writer;
 
-/// All that a file holds.
+/// The content of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Capture<'a> {
-    /// The TCP connections on which something was said, in the order in which they began.
+    /// The TCP connections that carried bytes, in the order in which they began.
     pub(super) connections: Vec<Recording<'a>>,
-    /// What was left out of the file, in words, where it belongs to no connection.
+    /// Notes about left-out parts that belong to no connection.
     pub(super) notes: Vec<String>,
 }
 
-/// What was said on one TCP connection.
+/// The bytes of one TCP connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Recording<'a> {
     pub(super) client: SocketAddr,
     pub(super) server: SocketAddr,
     /// The time of the first packet, since the beginning of 1970.
     pub(super) began: Duration,
-    /// Whether a SYN was captured: the recording has the beginning of the connection.
+    /// Whether a SYN was captured, so that the recording is complete from the start.
     pub(super) has_beginning: bool,
     /// In the order of the packets that completed them.
     pub(super) pieces: Vec<Piece<'a>>,
-    /// What is missing or uncertain, in words.
+    /// Notes about missing and uncertain bytes.
     pub(super) notes: Vec<String>,
 }
 
 impl Recording<'_> {
-    /// Returns what the first bytes of one side are.
+    /// Classifies the first bytes of one side.
     pub(super) fn beginning(&self, side: Side) -> Beginning {
         Beginning::of(&first_bytes(&self.pieces, side))
     }
 }
 
-/// Bytes that one side said at once. How a conversation is cut into pieces means nothing.
+/// Consecutive bytes of one side. How a conversation is cut into pieces has no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece<'a> {
     /// Since the connection began.
@@ -75,22 +75,22 @@ pub(super) struct Piece<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// Returns the first bytes of one side, enough to see what they are.
+/// Returns the first bytes of one side, enough to classify them.
 fn first_bytes(pieces: &[Piece<'_>], side: Side) -> Vec<u8> {
     let said = pieces.iter().filter(|piece| piece.from == side).flat_map(|piece| piece.bytes);
     said.take(beginning::ENOUGH).copied().collect()
 }
 
-/// Reads a capture: pcapng, or pcap as it was before.
+/// Reads a capture, in pcapng or in the older pcap.
 ///
 /// # Errors
 ///
-/// The file is neither. One that breaks off is read as far as it goes.
+/// The file is neither. An incomplete file is read up to its end.
 pub(super) fn read(bytes: &[u8]) -> Result<Capture<'_>, String> {
     read_with(bytes, None)
 }
 
-/// The same. `first` is the side that spoke first, on connections without a SYN.
+/// Reads a capture. `first` is the side that spoke first, on connections without a SYN.
 ///
 /// # Errors
 ///

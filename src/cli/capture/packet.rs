@@ -1,10 +1,10 @@
-//! One packet of a TCP connection: the headers of TCP, of IP, and of what lies below in a capture.
+//! One packet of a TCP connection: the headers of TCP, of IP, and of the link layer in a capture.
 //!
-//! This file knows where each field stands, in both directions: segments become packets, packets segments. It
-//! refuses to know an earlier packet: order, repetition and loss are the business of `inbound.rs`.
+//! This file knows the position of each field, in both directions: from segments to packets and back. It
+//! keeps no state: `conversation.rs` handles order, repetition and loss.
 //!
-//! What is read may be anything. Checksums are made but not judged: a machine that captures its own packets often
-//! sees them before its network card has filled those in.
+//! A packet may contain any bytes. Checksums are written but not checked: a machine often captures its own
+//! packets before its network card fills them in.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -15,19 +15,19 @@ pub(super) const RST: u8 = 0b0000_0100;
 pub(super) const PSH: u8 = 0b0000_1000;
 pub(super) const ACK: u8 = 0b0001_0000;
 
-/// The most payload that a packet is made with. An IP packet has room for 65,535 bytes with its headers.
+/// The most payload of a written packet. An IP packet has room for 65,535 bytes with its headers.
 pub(super) const MAX_PAYLOAD: usize = 65_000;
 
-/// The number of TCP among the protocols above IP.
+/// The protocol number of TCP in IP.
 const TCP: u8 = 6;
 const IPV4_HEADER_LEN: usize = 20;
 const IPV6_HEADER_LEN: usize = 40;
 const TCP_HEADER_LEN: usize = 20;
-/// After how many routers a packet is given up.
+/// The time to live: how many routers a packet may pass.
 const HOPS: u8 = 64;
-/// RFC 791 §3.1: don't fragment.
+/// RFC 791 §3.1: the flag against fragmentation.
 const DONT_FRAGMENT: u16 = 0x4000;
-/// RFC 791 §3.1: more fragments follow, or an offset that isn't 0.
+/// RFC 791 §3.1: the bits that only a fragment has: more fragments, or an offset other than 0.
 const IS_FRAGMENT: u16 = 0x3FFF;
 /// The same two for IPv6 (RFC 8200 §4.5).
 const IS_FRAGMENT_IPV6: u16 = 0xFFF9;
@@ -36,29 +36,29 @@ const WINDOW: u16 = 0xFFFF;
 /// answers then never seems to overrun the window.
 const SYN_OPTIONS: [u8; 4] = [1, 3, 3, 14];
 
-/// What lies below IP in a capture.
+/// The layer below IP in a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     /// Nothing: each packet begins with its IP header.
     Ip,
     Ethernet,
-    /// Four bytes that name the family, as BSD's loopback has them.
+    /// Four bytes that name the address family, as in BSD's loopback.
     Loopback,
-    /// Linux's device `any`, in its two versions.
+    /// The device `any` of Linux, in both versions.
     Cooked,
     Cooked2,
 }
 
 impl Link {
-    /// What files with packets made here say: LINKTYPE_RAW.
+    /// The number of written files: LINKTYPE_RAW.
     pub(super) const IP_NUMBER: u16 = 101;
 
-    /// The link layer with this number in the list of tcpdump.org, as far as it is known here.
+    /// Returns the link layer with this number in the list of tcpdump.org, if it is known here.
     pub(super) const fn from_number(number: u32) -> Option<Self> {
         Some(match number {
             0 | 108 => Self::Loopback,
             1 => Self::Ethernet,
-            // 12 and 14 stood for it on some systems.
+            // Some systems use 12 and 14 for it.
             12 | 14 | 101 | 228 | 229 => Self::Ip,
             113 => Self::Cooked,
             276 => Self::Cooked2,
@@ -66,21 +66,21 @@ impl Link {
         })
     }
 
-    /// The IP packet in a packet of this kind, if there is one.
+    /// Returns the IP packet in a packet of this link layer, if there is one.
     fn ip_of(self, packet: &[u8]) -> Option<&[u8]> {
         match self {
             Self::Ip => Some(packet),
-            Self::Ethernet => behind_type(packet.get(12..)?),
-            // The version in the IP header says the same as the family, which has a different number on each system.
+            Self::Ethernet => after_type(packet.get(12..)?),
+            // The IP header's version suffices; the numbers of the families differ between systems.
             Self::Loopback => packet.get(4..),
-            Self::Cooked => behind_type(packet.get(14..)?),
+            Self::Cooked => after_type(packet.get(14..)?),
             Self::Cooked2 => is_ip(*packet.first_chunk()?).then(|| packet.get(20..)).flatten(),
         }
     }
 }
 
-/// What follows the type of an Ethernet frame and the tags of virtual networks, if that is IP.
-fn behind_type(mut bytes: &[u8]) -> Option<&[u8]> {
+/// Returns the bytes after an Ethernet frame's type and VLAN tags, if they are IP.
+fn after_type(mut bytes: &[u8]) -> Option<&[u8]> {
     loop {
         let (kind, rest) = bytes.split_first_chunk()?;
         match *kind {
@@ -91,23 +91,23 @@ fn behind_type(mut bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether this is the type of Ethernet for IPv4 or IPv6.
+/// Whether this Ethernet type is IPv4 or IPv6.
 const fn is_ip(kind: [u8; 2]) -> bool {
     matches!(kind, [0x08, 0x00] | [0x86, 0xDD])
 }
 
-/// Why there is no segment in a packet.
+/// Why a packet contains no segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LeftOut {
-    /// It is something else.
+    /// Another protocol.
     NotTcp,
-    /// It is a part of an IP packet. Nobody's path is so narrow today that TCP would send those.
+    /// A fragment of an IP packet. TCP avoids fragments on today's paths.
     Fragment,
-    /// A header is cut, or makes no sense.
+    /// A header is cut or malformed.
     Malformed,
 }
 
-/// One TCP segment, and between whom.
+/// One TCP segment, with its two ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Segment<'a> {
     pub(super) from: SocketAddr,
@@ -119,7 +119,7 @@ pub(super) struct Segment<'a> {
 }
 
 impl<'a> Segment<'a> {
-    /// The segment in a captured packet.
+    /// Decodes the segment in a captured packet.
     pub(super) fn decode(link: Link, packet: &'a [u8]) -> Result<Self, LeftOut> {
         let packet = link.ip_of(packet).ok_or(LeftOut::NotTcp)?;
         let (from, to, tcp) = match packet.first().map(|first| first >> 4) {
@@ -129,7 +129,7 @@ impl<'a> Segment<'a> {
         };
         let header: &[u8; TCP_HEADER_LEN] = tcp.first_chunk().ok_or(LeftOut::Malformed)?;
         let [f0, f1, t0, t1, s0, s1, s2, s3, a0, a1, a2, a3, offset, flags, ..] = *header;
-        // RFC 9293 §3.1: the length of the header in 32-bit words. One below five makes no sense.
+        // RFC 9293 §3.1: the header's length in 32-bit words, which is at least five.
         let header_len = usize::from(offset >> 4) * 4;
         if header_len < TCP_HEADER_LEN {
             return Err(LeftOut::Malformed);
@@ -144,7 +144,7 @@ impl<'a> Segment<'a> {
         })
     }
 
-    /// Appends the IP packet with this segment, its payload at most [`MAX_PAYLOAD`] long.
+    /// Appends the IP packet of this segment, whose payload has at most [`MAX_PAYLOAD`] bytes.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         let tcp = self.tcp();
         match (self.from.ip(), self.to.ip()) {
@@ -154,7 +154,7 @@ impl<'a> Segment<'a> {
         out.extend_from_slice(&tcp);
     }
 
-    /// The TCP header, with its checksum, and the payload.
+    /// Returns the TCP header with its checksum, and the payload.
     fn tcp(&self) -> Vec<u8> {
         let options: &[u8] = if self.flags & SYN != 0 { &SYN_OPTIONS } else { &[] };
         let header_len = TCP_HEADER_LEN + options.len();
@@ -165,7 +165,7 @@ impl<'a> Segment<'a> {
         tcp.extend_from_slice(&self.acknowledgement.to_be_bytes());
         tcp.extend_from_slice(&[(header_len as u8 / 4) << 4, self.flags]);
         tcp.extend_from_slice(&WINDOW.to_be_bytes());
-        // The checksum, for now, and no urgent data.
+        // The checksum, still 0, and no urgent data.
         tcp.extend_from_slice(&[0; 4]);
         tcp.extend_from_slice(options);
         tcp.extend_from_slice(self.payload);
@@ -174,8 +174,8 @@ impl<'a> Segment<'a> {
         tcp
     }
 
-    /// RFC 9293 §3.1: what the checksum covers besides the segment. The fields are those of IPv4 or IPv6, whose order
-    /// makes no difference to a sum.
+    /// RFC 9293 §3.1: returns the bytes that the checksum covers beside the segment. The fields of IPv4 and
+    /// IPv6 differ only in their order, which does not change a sum.
     fn pseudo_header(&self, tcp_len: usize) -> Vec<u8> {
         let mut header = Vec::with_capacity(IPV6_HEADER_LEN);
         match (self.from.ip(), self.to.ip()) {
@@ -194,7 +194,7 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// Both ends of an IPv4 packet, and what it carries.
+/// Returns both ends of an IPv4 packet, and its payload.
 fn decode_ipv4(packet: &[u8]) -> Result<(IpAddr, IpAddr, &[u8]), LeftOut> {
     let header: &[u8; IPV4_HEADER_LEN] = packet.first_chunk().ok_or(LeftOut::Malformed)?;
     let [first, _, l0, l1, _, _, f0, f1, _, protocol, _, _, a, b, c, d, e, f, g, h] = *header;
@@ -213,7 +213,7 @@ fn decode_ipv4(packet: &[u8]) -> Result<(IpAddr, IpAddr, &[u8]), LeftOut> {
     Ok((Ipv4Addr::new(a, b, c, d).into(), Ipv4Addr::new(e, f, g, h).into(), payload))
 }
 
-/// Both ends of an IPv6 packet, and what it carries behind its extension headers.
+/// Returns both ends of an IPv6 packet, and its payload after the extension headers.
 fn decode_ipv6(packet: &[u8]) -> Result<(IpAddr, IpAddr, &[u8]), LeftOut> {
     let (header, _) = packet.split_first_chunk::<IPV6_HEADER_LEN>().ok_or(LeftOut::Malformed)?;
     let address = |at: usize| -> Option<IpAddr> {
@@ -224,11 +224,11 @@ fn decode_ipv6(packet: &[u8]) -> Result<(IpAddr, IpAddr, &[u8]), LeftOut> {
     let end = end_of(u16::from_be_bytes([header[4], header[5]]), IPV6_HEADER_LEN, packet);
     let mut kind = header[6];
     let mut rest = packet.get(IPV6_HEADER_LEN..end).ok_or(LeftOut::Malformed)?;
-    // Each round takes eight bytes or more.
+    // Each round consumes eight bytes or more.
     while kind != TCP {
         let [next, len, f0, f1] = *rest.first_chunk().ok_or(LeftOut::Malformed)?;
         let len = match kind {
-            // RFC 8200 §4: options and routes, whose length is counted in eights behind the first.
+            // RFC 8200 §4: options and routes; the length counts units of eight bytes after the first.
             0 | 43 | 60 => (usize::from(len) + 1) * 8,
             44 if u16::from_be_bytes([f0, f1]) & IS_FRAGMENT_IPV6 != 0 => return Err(LeftOut::Fragment),
             44 => 8,
@@ -240,8 +240,8 @@ fn decode_ipv6(packet: &[u8]) -> Result<(IpAddr, IpAddr, &[u8]), LeftOut> {
     Ok((from, to, rest))
 }
 
-/// Where a packet ends that says `len` of itself, not counting `before`: an Ethernet frame may be padded behind it, a
-/// capture may have cut it. It says 0 if the network card was to cut it into smaller ones.
+/// Returns where a packet ends whose length field is `len`, not counting `before`. An Ethernet frame can be
+/// padded, and a capture can be cut. The field is 0 if the network card was to split the packet.
 fn end_of(len: u16, before: usize, packet: &[u8]) -> usize {
     match len {
         0 => packet.len(),
@@ -249,7 +249,7 @@ fn end_of(len: u16, before: usize, packet: &[u8]) -> usize {
     }
 }
 
-/// RFC 791 §3.1.
+/// RFC 791 §3.1: appends an IPv4 header.
 fn encode_ipv4(from: Ipv4Addr, to: Ipv4Addr, payload_len: usize, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0x45, 0]);
@@ -263,7 +263,7 @@ fn encode_ipv4(from: Ipv4Addr, to: Ipv4Addr, payload_len: usize, out: &mut Vec<u
     out[start + 10..start + 12].copy_from_slice(&checksum.to_be_bytes());
 }
 
-/// RFC 8200 §3.
+/// RFC 8200 §3: appends an IPv6 header.
 fn encode_ipv6(from: Ipv6Addr, to: Ipv6Addr, payload_len: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&[0x60, 0, 0, 0]);
     out.extend_from_slice(&(payload_len as u16).to_be_bytes());
@@ -272,7 +272,7 @@ fn encode_ipv6(from: Ipv6Addr, to: Ipv6Addr, payload_len: usize, out: &mut Vec<u
     out.extend_from_slice(&to.octets());
 }
 
-/// Both ends of a packet are of one family; where one is not, both are told as IPv6.
+/// Converts to IPv6, since both ends of a packet need one family.
 const fn as_ipv6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
@@ -280,7 +280,8 @@ const fn as_ipv6(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-/// RFC 1071: the ones' complement of the ones' complement sum, in 16 bits. Every part but the last has an even length.
+/// RFC 1071: returns the ones' complement of the ones' complement sum of 16-bit words. Every part but the
+/// last must have an even length.
 pub(super) fn checksum(parts: &[&[u8]]) -> u16 {
     let words = parts.iter().flat_map(|part| part.chunks(2)).map(|pair| match *pair {
         [high, low] => u64::from(u16::from_be_bytes([high, low])),

@@ -1,10 +1,12 @@
-//! Pieces of a conversation become a pcapng file.
+//! Writes the pieces of a conversation to a pcapng file.
 //!
-//! This file knows the blocks of pcapng, and how TCP would have carried the pieces: a handshake, segments with
-//! growing sequence numbers, an end. It refuses to know where the bytes come from and when anything is stored.
+//! This file knows the blocks of pcapng, and how TCP would carry the pieces: a handshake, segments with
+//! growing sequence numbers, and an end. It does not know where the bytes come from and when a file is
+//! written.
 //!
-//! The packets are made up: a program sees what TCP delivers, not how. True are the bytes, their order between both
-//! sides, their times and both addresses. Made up are the cuts into packets, the acknowledgements, and who closed first.
+//! The packets are invented: a program sees what TCP delivers, not how. The bytes, their order between both
+//! sides, their times and both addresses are true. The cuts into packets, the acknowledgements, and the order
+//! of the ends are invented.
 
 use std::{
     io::{self, Write},
@@ -21,15 +23,15 @@ pub(super) const SECTION_HEADER: u32 = 0x0A0D_0D0A;
 pub(super) const INTERFACE_DESCRIPTION: u32 = 1;
 pub(super) const ENHANCED_PACKET: u32 = 6;
 
-/// What a section begins with, in the byte order of its writer.
+/// The magic number of a section, in the byte order of its writer.
 pub(super) const BYTE_ORDER_MAGIC: u32 = 0x1A2B_3C4D;
 
-/// The options that are used, by the block that they stand in.
+/// The written options, by block.
 const END_OF_OPTIONS: u16 = 0;
 const SECTION_APPLICATION: u16 = 4;
 pub(super) const INTERFACE_TIME_RESOLUTION: u16 = 9;
 
-/// Times are counted in units of 10^-9 s.
+/// The unit of times is 10^-9 s.
 const NANOSECONDS: u8 = 9;
 /// The sequence number of both SYNs. Programs that show captures count from it anyway.
 const INITIAL_SEQUENCE: u32 = 0;
@@ -39,17 +41,17 @@ const INITIAL_SEQUENCE: u32 = 0;
 pub(in super::super) struct Writer {
     client: SocketAddr,
     server: SocketAddr,
-    /// The sequence number of what each side says next.
+    /// The next sequence number of each side.
     client_sequence: u32,
     server_sequence: u32,
 }
 
 impl Writer {
-    /// Begins a file, and a connection in it. `at` is counted from the beginning of 1970, here and below.
+    /// Begins a file with one connection. All times count from the beginning of 1970.
     ///
     /// # Errors
     ///
-    /// Those of `out`, here and below.
+    /// Those of `out`, for all methods.
     pub(in super::super) fn begin(
         client: SocketAddr,
         server: SocketAddr,
@@ -68,7 +70,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Writes what one side has said.
+    /// Writes bytes of one side.
     pub(in super::super) fn write(
         &mut self,
         at: Duration,
@@ -85,7 +87,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the end. The server's comes first, as §7.1.1 has it.
+    /// Writes the end of the connection. The server closes first (§7.1.1).
     pub(in super::super) fn end(&mut self, at: Duration, out: &mut impl Write) -> io::Result<()> {
         let mut blocks = Vec::new();
         self.append(at, Side::Server, FIN | ACK, &[], &mut blocks);
@@ -94,7 +96,7 @@ impl Writer {
         out.write_all(&blocks)
     }
 
-    /// Appends one segment, and moves its sender's sequence number behind it.
+    /// Appends one segment, and advances its sender's sequence number.
     fn append(&mut self, at: Duration, from: Side, flags: u8, payload: &[u8], out: &mut Vec<u8>) {
         let (own, others, ends) = match from {
             Side::Client => (&mut self.client_sequence, self.server_sequence, (self.client, self.server)),
@@ -109,9 +111,9 @@ impl Writer {
     }
 }
 
-/// Who wrote this, in a byte order that the reader can see.
+/// Appends the section header: the writer, and its byte order.
 fn append_section_header(out: &mut Vec<u8>) {
-    /// What is not known of a section that grows.
+    /// The length of a section that grows.
     const UNKNOWN_LEN: i64 = -1;
 
     append_block(SECTION_HEADER, out, |body| {
@@ -125,7 +127,7 @@ fn append_section_header(out: &mut Vec<u8>) {
     });
 }
 
-/// The one interface: packets begin with IP, times are in nanoseconds.
+/// Appends the only interface: packets begin with IP, times are in nanoseconds.
 fn append_interface(out: &mut Vec<u8>) {
     append_block(INTERFACE_DESCRIPTION, out, |body| {
         body.extend_from_slice(&Link::IP_NUMBER.to_le_bytes());
@@ -146,7 +148,7 @@ fn append_packet(at: Duration, segment: &Segment<'_>, out: &mut Vec<u8>) {
         body.extend_from_slice(&0_u32.to_le_bytes());
         body.extend_from_slice(&((nanoseconds >> 32) as u32).to_le_bytes());
         body.extend_from_slice(&(nanoseconds as u32).to_le_bytes());
-        // As it was captured, and as it was.
+        // The captured length, and the original one.
         body.extend_from_slice(&(packet.len() as u32).to_le_bytes());
         body.extend_from_slice(&(packet.len() as u32).to_le_bytes());
         body.extend_from_slice(&packet);

@@ -1,7 +1,7 @@
-//! Where in the bytes of one side a frame begins that can be explained without those before it.
+//! Finds the next frame of one side from which its bytes can be explained without the bytes before it.
 //!
-//! This file knows where a head and a frame end. It refuses to judge: of bytes that are no frames it says that
-//! nothing can be explained any more.
+//! This file knows where heads and frames end. It judges nothing: after bytes that are no frame it reports
+//! that nothing more can be explained.
 
 use std::mem;
 
@@ -10,45 +10,45 @@ use wirehook::protocol::FrameHeader;
 /// What ends a head.
 const HEAD_END: [u8; 4] = *b"\r\n\r\n";
 
-/// Follows one side of a connection, and knows what of it is left out.
+/// Follows one side of a connection, and counts the left-out bytes and frames.
 #[derive(Debug)]
 pub(in super::super) struct Follower {
     at: At,
     /// Whether a message has begun and not ended (§5.4).
     in_message: bool,
-    /// Bytes that are left out since the last that were explained. `None`: nothing is.
+    /// Bytes left out since the last explained ones; `None` if there are none.
     skipped: Option<u64>,
     /// Whether the last bytes began within a head.
     began_in_head: bool,
-    /// Frames that ended in the last bytes that are to be explained.
+    /// Frames that ended in the last bytes to explain.
     ended: u64,
-    /// Frames that ended in bytes that are left out, since that was last asked for.
+    /// Frames that ended in left-out bytes, since the last `take_missed`.
     missed: u64,
 }
 
 /// What the next byte belongs to.
 #[derive(Debug)]
 enum At {
-    /// A head, of whose end so many bytes are there.
+    /// A head; holds how many bytes of its end have matched.
     Head(usize),
-    /// A header, of which `len` bytes are there.
+    /// A header; `len` bytes of it have arrived.
     Header { bytes: [u8; FrameHeader::MAX_LEN], len: usize },
-    /// A payload, of which so many bytes are missing.
+    /// A payload; holds how many of its bytes are missing.
     Payload(u64),
-    /// Something that can't be followed.
+    /// Bytes that are no head and no frame.
     Lost,
 }
 
 const NEXT_HEADER: At = At::Header { bytes: [0; FrameHeader::MAX_LEN], len: 0 };
 
 impl Follower {
-    /// Begins with a head.
+    /// Returns a follower that expects a head.
     pub(in super::super) const fn new() -> Self {
         Self { at: At::Head(0), in_message: false, skipped: None, began_in_head: true, ended: 0, missed: 0 }
     }
 
-    /// The part of `bytes`, the next of this side, to explain next, and how many bytes are left out before it;
-    /// `None` if no frame begins in them that can be explained after a gap.
+    /// Returns the part of `bytes` to explain next, and how many bytes before it are left out. Returns `None`
+    /// if, after a gap, no frame begins in `bytes` from which explaining can continue.
     pub(in super::super) fn next_to_explain<'a>(&mut self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
         self.began_in_head = matches!(self.at, At::Head(_));
         let (begins, before, after) = self.follow(bytes);
@@ -69,9 +69,9 @@ impl Follower {
         }
     }
 
-    /// Notes that the last `len` bytes, which end where this is now, are left out after all.
+    /// Marks the last `len` bytes, which end at the current position, as left out.
     pub(in super::super) fn skip(&mut self, len: u64) {
-        // What the two sides have agreed on stands in their heads.
+        // The heads contain what the two sides have negotiated.
         if self.began_in_head {
             self.at = At::Lost;
         }
@@ -79,18 +79,18 @@ impl Follower {
         self.missed += mem::take(&mut self.ended);
     }
 
-    /// Whether the last bytes began within a head: without it nothing can be explained.
+    /// Whether the last bytes began within a head: nothing can be explained without the head.
     pub(in super::super) const fn began_in_head(&self) -> bool {
         self.began_in_head
     }
 
-    /// Frames that are left out, since this was last asked for.
+    /// Returns how many frames were left out since the last call.
     pub(in super::super) const fn take_missed(&mut self) -> u64 {
         mem::replace(&mut self.missed, 0)
     }
 
-    /// Goes to the end of `bytes`. Returns where the first frame begins that begins a message, or may, and how many
-    /// frames end before that place and after it.
+    /// Advances past `bytes`. Returns where the first frame begins that can start a message, and how many
+    /// frames end before and after that position.
     fn follow(&mut self, bytes: &[u8]) -> (Option<usize>, u64, u64) {
         let (mut first, mut before, mut after) = (None, 0, 0);
         let mut pos = 0;
@@ -113,7 +113,7 @@ impl Follower {
         matches!(self.at, At::Header { len: 0, .. }) && !self.in_message
     }
 
-    /// Goes on by some of these bytes, and returns by how many.
+    /// Advances by some of these bytes, and returns their number.
     fn step(&mut self, bytes: &[u8]) -> usize {
         match &mut self.at {
             At::Head(matched) => {
@@ -148,7 +148,7 @@ impl Follower {
         }
     }
 
-    /// Keeps bytes of a header that is not complete without them.
+    /// Stores bytes of an incomplete header.
     fn keep(&mut self, new: &[u8]) -> usize {
         if let At::Header { bytes, len } = &mut self.at {
             bytes[*len..*len + new.len()].copy_from_slice(new);
@@ -181,8 +181,8 @@ mod tests {
 
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\r\n\r\n";
 
-    /// The place at which explaining goes on if the first `gap` bytes after the head are left out, with all bytes
-    /// delivered in pieces of `size`.
+    /// Returns where explaining continues if the first `gap` bytes after the head are left out and all bytes
+    /// arrive in pieces of `size`.
     #[track_caller]
     fn goes_on_at(frames: &[u8], gap: usize, size: usize) -> Option<usize> {
         let mut follower = Follower::new();
@@ -234,7 +234,7 @@ mod tests {
             follower.next_to_explain(HEAD);
             let explained = &ping[..3];
             follower.next_to_explain(explained);
-            // The rest of that ping, and three more, of which the last is explained in part at the earliest.
+            // The rest of that ping, and two more; explaining continues at the last one at the earliest.
             let rest = [&ping[3..], ping, ping].concat();
             let mut pieces = rest.chunks(size);
             follower.next_to_explain(pieces.next().unwrap_or_default());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_explained_after_a_gap_in_a_head_or_after_what_is_no_frame() {
+    fn nothing_is_explained_after_a_gap_in_a_head_or_a_broken_frame() {
         for lost in [&HEAD[..6], HEAD] {
             let mut follower = Follower::new();
             follower.next_to_explain(lost);

@@ -1,7 +1,7 @@
-//! The thread of `--explain`: from bytes to steps, and from steps to lines.
+//! The thread of `--explain`: turns bytes into steps, and steps into lines.
 //!
-//! This file knows which connection a step belongs to, and how much memory explaining may take. It may wait: the
-//! loop doesn't wait for it.
+//! This file knows the connection of each step, and how much memory explaining may take. It may block: the
+//! loop does not wait for it.
 
 use std::{
     collections::HashMap,
@@ -21,30 +21,30 @@ use super::{
         lossy::{Batch, Consumer},
         output,
     },
-    Event, Form, What, notice, object,
+    Form, Observation, What, notice, object,
 };
 
-/// Lines are written when so many bytes of them are there.
+/// Lines are written in blocks of this size.
 const PAGE_LEN: usize = 16 * 1024;
-/// Bytes that all explainers together may hold of messages that are not complete.
+/// Bytes of incomplete messages that all explainers together may hold.
 const MAX_HELD: usize = 32 << 20;
 
-/// Explains and prints. `Id` names a connection.
+/// Explains and prints. `Id` identifies a connection.
 pub(super) struct Printer<W, Id> {
     out: W,
     form: Form,
     in_colour: bool,
     limits: Limits,
     connections: HashMap<Id, Explained>,
-    /// Bytes that all explainers hold.
+    /// The bytes that all explainers hold.
     held: usize,
     /// Lines that are not written yet.
     page: String,
-    /// Nothing reads standard output any more.
+    /// The reader of standard output has gone.
     is_closed: bool,
 }
 
-/// A connection, until its explanations take too much memory.
+/// A connection whose explanations stay within the memory budget.
 struct Explained {
     explainer: Option<Explainer>,
     held: usize,
@@ -64,8 +64,8 @@ impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
         }
     }
 
-    fn happened(&mut self, event: Event<Id>) {
-        let Event { id, at, what } = event;
+    fn happened(&mut self, event: Observation<Id>) {
+        let Observation { id, at, what } = event;
         match what {
             What::Connected(peer) => {
                 let explained = Explained { explainer: Some(Explainer::new(&self.limits)), held: 0 };
@@ -111,7 +111,7 @@ impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
         self.connections.get_mut(&id)?.explainer.as_mut()
     }
 
-    /// Counts what a connection's explainer holds now.
+    /// Updates the count of bytes that a connection's explainer holds.
     fn weigh(&mut self, id: Id) {
         let Some(explained) = self.connections.get_mut(&id) else { return };
         let held = explained.explainer.as_ref().map_or(0, Explainer::memory);
@@ -119,7 +119,7 @@ impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
         explained.held = held;
     }
 
-    /// Ends the explanations that hold most, as long as all together hold too much.
+    /// Ends the largest explanations until all together are within the budget.
     fn keep_within_budget(&mut self, at: Duration) {
         while self.held > MAX_HELD {
             let Some((&id, heaviest)) = self.connections.iter_mut().max_by_key(|(_, it)| it.held) else {
@@ -141,7 +141,7 @@ impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
         self.print(&line);
     }
 
-    /// Something that is no step.
+    /// Prints a note, which is no step.
     fn note(&mut self, id: Id, at: Duration, text: &str, json: &str) {
         let line = match self.form {
             Form::Text => format!("{} {text}\n\n", when(id, at)),
@@ -168,14 +168,14 @@ fn when(id: impl Display, at: Duration) -> String {
     format!("{:.3} #{id}", at.as_secs_f64())
 }
 
-impl<W, Id> Consumer<Event<Id>> for Printer<W, Id>
+impl<W, Id> Consumer<Observation<Id>> for Printer<W, Id>
 where
     W: Write + Send + 'static,
     Id: Copy + Eq + Hash + Display + Send + 'static,
 {
-    fn consume(&mut self, batch: Batch<Event<Id>>) {
+    fn consume(&mut self, batch: Batch<Observation<Id>>) {
         for event in batch.entries {
-            // That nobody reads is no reason for the server to stop, nor to go on explaining.
+            // Without a reader the server continues, and the explanations stop.
             if self.is_closed {
                 return self.connections.clear();
             }
@@ -195,15 +195,15 @@ mod tests {
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-    fn event(id: u32, what: What) -> Event<u32> {
-        Event { id, at: Duration::from_millis(1500), what }
+    fn event(id: u32, what: What) -> Observation<u32> {
+        Observation { id, at: Duration::from_millis(1500), what }
     }
 
-    fn connected(id: u32) -> Event<u32> {
+    fn connected(id: u32) -> Observation<u32> {
         event(id, What::Connected(([127, 0, 0, 1], 9).into()))
     }
 
-    fn bytes(id: u32, skipped: u64, bytes: &[u8]) -> Event<u32> {
+    fn bytes(id: u32, skipped: u64, bytes: &[u8]) -> Observation<u32> {
         event(id, What::Bytes { from: Side::Client, skipped, bytes: bytes.into() })
     }
 
@@ -213,8 +213,8 @@ mod tests {
         Printer::new(Vec::new(), form, false, &limits)
     }
 
-    /// What is printed of these events, of which more were left out.
-    fn printed(printer: &mut Printer<Vec<u8>, u32>, entries: Vec<Event<u32>>, left_out: u64) -> String {
+    /// Returns the output for these observations, after which `left_out` more were left out.
+    fn printed(printer: &mut Printer<Vec<u8>, u32>, entries: Vec<Observation<u32>>, left_out: u64) -> String {
         printer.consume(Batch { entries, left_out });
         String::from_utf8_lossy(&std::mem::take(&mut printer.out)).into_owned()
     }
@@ -245,7 +245,7 @@ mod tests {
         for id in [1, 2] {
             printed(&mut printer, vec![connected(id), bytes(id, 0, HEAD)], 0);
         }
-        // A fragment that never ends, of which more comes than all explainers may hold.
+        // An endless fragment that exceeds the budget of all explainers.
         let mut text = printed(&mut printer, vec![bytes(1, 0, b"\x02\xff\0\0\0\0\x03\0\0\0\0\0\0\0")], 0);
         for _ in 0..MAX_HELD >> 20 {
             text += &printed(&mut printer, vec![bytes(1, 0, &[0; 1 << 20]), bytes(2, 0, whole)], 0);

@@ -1,12 +1,12 @@
-//! The time of day, and how it stands in a file's name.
+//! The time of day, and its form in a file name.
 //!
-//! This file knows the calendar. It refuses to know time zones: all is UTC.
+//! This file knows the calendar. It does not know time zones: all times are UTC.
 
 use std::time::{Duration, Instant, SystemTime};
 
 const SECONDS_PER_DAY: u64 = 24 * 60 * 60;
 
-/// The time of day, without the jumps of a clock that is set.
+/// The time of day, unaffected by later changes of the system clock.
 #[derive(Debug)]
 pub(super) struct Clock {
     /// Since the beginning of 1970.
@@ -25,8 +25,8 @@ impl Clock {
     }
 }
 
-/// A time in UTC as it can stand in a file's name on every system: `2026-02-28T235959.123456Z`. Names in their order
-/// are times in their order.
+/// Returns a UTC time in a form that every system allows in file names: `2026-02-28T235959.123456Z`. The
+/// order of the names is the order of the times.
 pub(super) fn file_time(since_1970: Duration) -> String {
     let seconds = since_1970.as_secs();
     let (year, month, day) = date(seconds / SECONDS_PER_DAY);
@@ -35,7 +35,7 @@ pub(super) fn file_time(since_1970: Duration) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}{minute:02}{second:02}.{micros:06}Z")
 }
 
-/// Year, month and day of a day since the beginning of 1970.
+/// Returns year, month and day, from the number of days since the beginning of 1970.
 fn date(mut days: u64) -> (u64, usize, u64) {
     const fn is_leap(year: u64) -> bool {
         year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn times_are_dates_in_utc() {
-        // As `date -u -d @…` prints them.
+        // The output of `date -u -d @…`.
         for (seconds, text) in [
             (0, "1970-01-01T000000.000000Z"),
             (951_782_399, "2000-02-28T235959.000000Z"),

@@ -1,11 +1,11 @@
-//! The files that recordings go to, opened so that nobody else has a hand in them.
+//! The files of recordings, opened so that no other user can interfere.
 //!
-//! This file knows directories, owners, and descriptors that are short. It refuses to know what is written.
+//! This file knows directories, owners, and a shortage of descriptors. It does not know what is written.
 //!
-//! Whoever can write to the directory could put something else in a file's place: a link to another file, to which
-//! the server would then append what a client chose, or a named pipe, which it would wait for. So only the one that
-//! records may write to the directory; a file that is opened again is not followed if it is a link, not waited for,
-//! and has to be the one that was made.
+//! A user who can write to the directory could replace a file by a link, so that the server appends a
+//! client's bytes to another file, or by a named pipe, on which opening blocks. So only the server's user may
+//! write to the directory. A file is reopened without following links and without blocking, and must be the
+//! file that was created.
 
 use std::{
     collections::VecDeque,
@@ -17,15 +17,15 @@ use std::{
 
 use wirehook::ConnId;
 
-/// How many files are open at once. Those of connections that have been silent for longest are closed, and opened
-/// again when something is said: every open one is a descriptor that a client can't have.
+/// How many files are open at once. The files of the connections that are silent for longest are closed, and
+/// reopened at the next bytes: every open file takes a descriptor from the clients.
 const OPEN_FILES: usize = 64;
 
-/// What `open` reports when the process or the system has no descriptors left; the same on all systems.
+/// The errors of `open` if the process or the system has no descriptors left; the same on all systems.
 const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
 
-/// Where a file is, and which it is.
+/// The path of a file, and its identity.
 pub(super) struct Place {
     pub(super) path: PathBuf,
     identity: Identity,
@@ -34,18 +34,18 @@ pub(super) struct Place {
 /// The files in one directory, of which some are open.
 pub(super) struct Files {
     directory: Place,
-    /// The one that was needed last at the end.
+    /// The most recently used file is the last.
     open: VecDeque<(ConnId, File)>,
-    /// A descriptor that is kept while no file is open, so that there is one to record with when clients have taken
-    /// all others: else whoever takes the last is not recorded.
+    /// A descriptor that is reserved while no file is open. Otherwise the client that takes the last
+    /// descriptor could not be recorded.
     spare: Option<File>,
 }
 
 impl Files {
-    /// Makes the directory, if need be, and makes sure that nobody else can write to it.
+    /// Creates the directory if needed, and checks that no other user can write to it.
     pub(super) fn in_directory(path: &Path) -> io::Result<Self> {
         make_private_directory(path)?;
-        // What is in the path may change, also the place that it starts from.
+        // Links in the path could change later, and so could the current directory.
         let path = fs::canonicalize(path)?;
         let metadata = fs::metadata(&path)?;
         check_directory(&path, &metadata)?;
@@ -54,7 +54,7 @@ impl Files {
         Ok(Self { directory, open: VecDeque::new(), spare })
     }
 
-    /// Makes a file that was not there before, for this connection.
+    /// Creates a new file for this connection.
     pub(super) fn create(&mut self, id: ConnId, name: &str) -> io::Result<Place> {
         self.check_directory_is_the_same()?;
         let path = self.directory.path.join(name);
@@ -64,7 +64,7 @@ impl Files {
         Ok(Place { path, identity })
     }
 
-    /// The open file of a connection, which is opened again if need be.
+    /// Returns the file of a connection, reopened if needed.
     pub(super) fn file(&mut self, id: ConnId, place: &Place) -> io::Result<&mut File> {
         let open = self.open.iter().position(|(it, _)| *it == id).and_then(|at| self.open.remove(at));
         let file = match open {
@@ -96,7 +96,7 @@ impl Files {
         &mut self.open[last].1
     }
 
-    /// Opens a file, and gives up descriptors of our own for it where there are no others.
+    /// Opens a file; if descriptors are short, frees some of this object's own first.
     fn with_room(&mut self, mut open: impl FnMut() -> io::Result<File>) -> io::Result<File> {
         let mut opened = open();
         while opened.as_ref().is_err_and(is_out_of_descriptors) && self.make_room() {
@@ -108,12 +108,12 @@ impl Files {
         opened
     }
 
-    /// Closes what was needed least lately; whether there was anything.
+    /// Closes the least recently used file or the spare descriptor; returns whether there was one.
     fn make_room(&mut self) -> bool {
         self.open.pop_front().is_some() || self.spare.take().is_some()
     }
 
-    /// Takes the descriptor that the last file has given up, before a client does.
+    /// Reserves the descriptor that the last file released, before a client takes it.
     fn keep_spare(&mut self) {
         if self.open.is_empty() && self.spare.is_none() {
             self.spare = open_spare(&self.directory.path).ok();
@@ -125,7 +125,7 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE))
 }
 
-/// How a file is opened that nobody else may read.
+/// Returns the options to open a file that only its owner may read.
 pub(in super::super) fn private_file() -> OpenOptions {
     #[cfg_attr(not(unix), allow(unused_mut))]
     let mut options = OpenOptions::new();
@@ -134,14 +134,14 @@ pub(in super::super) fn private_file() -> OpenOptions {
     options
 }
 
-/// Opens a file that was made before, if it is still that one.
+/// Reopens a file, if it is still the one that was created.
 fn reopen(place: &Place) -> io::Result<File> {
     let mut options = private_file();
     options.append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, NOT_FOLLOWED_NOR_WAITED_FOR);
     let another = || io::Error::other("another file is in the place of its recording");
-    // Opening alone would do harm to some devices, and where the flags are not known it would wait for a pipe.
+    // Opening some devices has effects, and without the flags opening a pipe would block.
     if Identity::of(&fs::symlink_metadata(&place.path)?) != place.identity {
         return Err(another());
     }
@@ -149,7 +149,7 @@ fn reopen(place: &Place) -> io::Result<File> {
     if Identity::of(&file.metadata()?) == place.identity { Ok(file) } else { Err(another()) }
 }
 
-/// What clients send is nobody else's business.
+/// Only the owner may read what clients send.
 fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -163,14 +163,14 @@ fn open_spare(directory: &Path) -> io::Result<File> {
     File::open(directory)
 }
 
-/// Other systems don't open directories, nor do they run out of descriptors as soon.
+/// Other systems don't open directories, and seldom run out of descriptors.
 #[cfg(not(unix))]
 fn open_spare(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Which file it is, whatever its path says: device and inode; and since an inode is used again when its file is
-/// gone, also what kind of file it is, whose, and for whom.
+/// Identifies a file independently of its path, by device and inode. An inode is reused after its file is
+/// deleted, so owner and mode are compared too.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
@@ -191,7 +191,7 @@ impl Identity {
 
 /// # Errors
 ///
-/// Others than the user that records can write to the directory, or it is another's.
+/// Another user owns the directory or can write to it.
 #[cfg(unix)]
 fn check_directory(path: &Path, metadata: &Metadata) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
@@ -212,7 +212,7 @@ fn check_directory(path: &Path, metadata: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// The user that files of this process belong to: that of one which is made and removed.
+/// Returns the user id of this process: the owner of a file that it creates and removes.
 #[cfg(unix)]
 fn own_user(directory: &Path) -> io::Result<u32> {
     use std::os::unix::fs::MetadataExt;
@@ -241,9 +241,9 @@ fn check_directory(_: &Path, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Flags of `open` so that a link is not followed (`O_NOFOLLOW`) and a pipe is not waited for (`O_NONBLOCK`), written
-/// out: a dependency on `libc` for two numbers would be one more to trust. Tests open both. Where they are not known,
-/// the checks around `open` have to do.
+/// Flags of `open` against following a link (`O_NOFOLLOW`) and against waiting for a pipe (`O_NONBLOCK`). Two
+/// numbers are not worth a dependency on `libc`; a test checks both. On systems where they are not known
+/// here, the checks around `open` must suffice.
 #[cfg(unix)]
 const NOT_FOLLOWED_NOR_WAITED_FOR: i32 = {
     const IS_LINUX: bool = cfg!(any(target_os = "linux", target_os = "android"));
@@ -275,7 +275,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory that goes with its test.
+    /// A directory that is removed at the end of its test.
     struct Scratch(PathBuf);
 
     impl Scratch {
@@ -292,7 +292,7 @@ mod tests {
         }
     }
 
-    /// A file of ours in a directory, closed.
+    /// Creates a file in a directory, and closes it.
     fn place(directory: &Path) -> io::Result<Place> {
         let path = directory.join("recording");
         let file = private_file().write(true).create_new(true).open(&path)?;
@@ -313,7 +313,7 @@ mod tests {
         };
         assert!(open(&target).is_ok());
         assert!(open(&link).is_err(), "a link is not followed");
-        // Without the flag this would wait for a reader.
+        // Without the flag this would block until a reader opens the pipe.
         assert!(open(&pipe).is_err(), "a pipe is not waited for");
         Ok(())
     }
@@ -353,14 +353,14 @@ mod tests {
             assert_eq!(!error.is_empty(), is_refused, "{mode:o}: {error}");
             assert!(error.is_empty() || error.contains("chmod go-w") && error.contains(&format!("{mode:o}")));
         }
-        assert_eq!(fs::read_dir(&scratch.0)?.count(), 0, "nothing is left behind");
+        assert_eq!(fs::read_dir(&scratch.0)?.count(), 0, "no file remains");
         Ok(())
     }
 
     #[test]
     fn a_directory_of_another_user_is_refused() -> io::Result<()> {
         let scratch = Scratch::new("owner")?;
-        // Only root can give it away.
+        // Only root can change the owner.
         if std::os::unix::fs::chown(&scratch.0, Some(1), None).is_err() {
             eprintln!("skipped: only root can make a directory of another user's");
             return Ok(());

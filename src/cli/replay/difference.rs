@@ -1,7 +1,7 @@
-//! How an answer differs from the recorded one, for people.
+//! The difference between an answer and the recorded one, as text.
 //!
-//! This file knows which headers are of the moment, and how bytes are shown: in hex, and explained. It refuses to
-//! know how they were come by. Nothing that a server says reaches the terminal as it is.
+//! This file knows which headers depend on the moment, and prints bytes in hex and explained. It does not
+//! know how they were received. No byte of a server reaches the terminal unescaped.
 
 use std::fmt;
 
@@ -10,22 +10,22 @@ use wirehook::{
     explain::{Explainer, Side},
 };
 
-/// How many bytes are shown of what differs.
+/// How many of the differing bytes are shown.
 pub(super) const SHOWN: usize = 64;
 
-/// Headers that tell of the moment at which a response was made.
+/// Headers that depend on the moment of the response.
 const OF_THE_MOMENT: [&str; 4] = ["age", "date", "expires", "last-modified"];
 
 /// The first difference.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Difference {
     what: String,
-    /// Lines that begin with `-` for what was recorded and with `+` for what came.
+    /// Lines that begin with `-` for the recording and with `+` for the answer.
     details: Vec<String>,
 }
 
 impl Difference {
-    /// Compares two response heads.
+    /// Compares two response heads; `None` if they are equal.
     pub(super) fn of_heads(recorded: &[u8], came: &[u8]) -> Option<Self> {
         let (recorded, came) = (Head::of(recorded), Head::of(came));
         if recorded == came {
@@ -37,7 +37,7 @@ impl Difference {
         }
         details.extend(recorded.fields.iter().filter(|it| !came.fields.contains(it)).map(|it| it.line('-')));
         details.extend(came.fields.iter().filter(|it| !recorded.fields.contains(it)).map(|it| it.line('+')));
-        // The same lines, but one twice, or two of one name in another order.
+        // The same lines, but one is repeated, or two of one name have another order.
         if details.is_empty() {
             details.extend(recorded.fields.iter().map(|it| it.line('-')));
             details.extend(came.fields.iter().map(|it| it.line('+')));
@@ -45,7 +45,7 @@ impl Difference {
         Some(Self { what: "the response differs".to_owned(), details })
     }
 
-    /// Shows what was recorded, which may be nothing, beside what came.
+    /// Returns a difference that shows the recorded bytes, if any, beside the answer's.
     pub(super) fn of_bytes(what: &str, recorded: &[u8], came: &[u8]) -> Self {
         let details = [shown('-', "recorded", recorded), shown('+', "came", came)];
         Self { what: what.to_owned(), details: details.concat() }
@@ -59,11 +59,11 @@ impl fmt::Display for Difference {
     }
 }
 
-/// A response head as it is compared.
+/// A response head in the form in which it is compared.
 #[derive(Debug, PartialEq, Eq)]
 struct Head {
     status: String,
-    /// In the order of their names; those of one name as they came (RFC 9110 §5.3).
+    /// Sorted by name; fields of one name keep their order (RFC 9110 §5.3).
     fields: Vec<Field>,
 }
 
@@ -97,19 +97,19 @@ impl Field {
     }
 }
 
-/// Some bytes of a server in hex, and what they mean.
+/// Returns bytes of a server in hex, and their explanation.
 fn shown(mark: char, whose: &str, bytes: &[u8]) -> Vec<String> {
     let hex: Vec<_> = bytes.iter().take(SHOWN).map(|byte| format!("{byte:02x}")).collect();
     let hex = if bytes.is_empty() { "nothing".to_owned() } else { hex.join(" ") };
     let more = if bytes.len() > SHOWN { format!(" … ({} bytes)", bytes.len()) } else { String::new() };
     let mut lines = vec![format!("{mark} {whose}: {hex}{more}")];
     if bytes.starts_with(b"HTTP/") {
-        // Where no response was recorded, one may come.
+        // A response can arrive where none was recorded.
         lines.push(format!("    {}", bytes[..bytes.len().min(SHOWN)].escape_ascii()));
         return lines;
     }
     let mut explainer = Explainer::of_frames(&Limits::default());
-    // After a frame that differs there may be others, which differ for its sake. There may be millions of them.
+    // Only the first frame: the frames after it differ for the same reason, and there can be millions of them.
     let step = explainer.next_step(Side::Server, &mut &*bytes);
     for step in step.map_or_else(|| explainer.end(), |step| vec![step]) {
         lines.extend(step.to_string().lines().map(|line| format!("    {line}").trim_end().to_owned()));

@@ -1,5 +1,5 @@
-//! Invariant: a play has an end, by its deadlines, whatever was recorded and whatever the server does; it holds no
-//! more than that needs; it says "same" to a server that says the same, and to no server that says anything else.
+//! Invariant: a play ends by its deadlines, whatever the recording and the server. It holds no more memory
+//! than that needs. It reports "same" for exactly the servers that send the same.
 
 use std::net::Ipv4Addr;
 
@@ -7,32 +7,33 @@ use wirehook::explain::Side;
 
 use super::{
     super::capture::Piece,
-    scripted::{Forever, Scripted, Step},
+    scripted::{Forever, ScriptedServer, ServerStep},
     *,
 };
 
 const LIMIT: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How much a plan may have, so that an execution stays short.
+/// Bounds of a plan, so that an execution is short.
 const MAX_RECORDED: usize = 20;
 const MAX_STEPS: usize = 40;
 
-/// What the held bytes may be beside the answer: a head that has no end, and what has come at once.
+/// The bytes held beside the answer: an endless head, and one receive.
 const MORE_HELD: usize = 64 * 1024 + 16 * 1024 + 1024;
 
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\n";
 
-/// A recorded session, and what of it is beyond doubt.
+/// A recorded session, and what is certain about it.
 struct Recorded {
-    /// Who says what, and when.
+    /// The bytes of both sides, with their times.
     pieces: Vec<(Duration, Side, Vec<u8>)>,
     /// The answer consists of a head and whole frames.
     is_clean: bool,
 }
 
-/// The body: a byte of flags, then pairs of bytes, what and how much: up to 255 the recording, then the server.
+/// The body: one byte of flags, then pairs of bytes, a kind and an amount. The pairs up to a kind of 255 make
+/// the recording, the others the server.
 pub(in super::super) fn body(plan: &[u8]) {
     let (&flags, plan) = plan.split_first().unwrap_or((&0, &[]));
     let mut pairs = plan.chunks_exact(2).map(|pair| (pair[0], pair[1]));
@@ -77,7 +78,7 @@ fn record(flags: u8, pairs: &mut impl Iterator<Item = (u8, u8)>) -> Recorded {
     Recorded { pieces, is_clean }
 }
 
-/// A server's frame of so many bytes.
+/// Returns a server's frame with a payload of `len` bytes.
 fn frame(first: u8, len: usize) -> Vec<u8> {
     let header =
         if len < 126 { vec![first, len as u8] } else { vec![first, 126, (len >> 8) as u8, len as u8] };
@@ -106,21 +107,21 @@ impl Recorded {
 
 // --- The server --------------------------------------------------------------------------------------------
 
-/// One that says the recorded answer, cut in any way, and then ends.
-fn faithful(answer: &[u8], pairs: &mut impl Iterator<Item = (u8, u8)>) -> Scripted {
+/// Returns a server that sends the recorded answer, cut anywhere, and closes.
+fn faithful(answer: &[u8], pairs: &mut impl Iterator<Item = (u8, u8)>) -> ScriptedServer {
     let mut rest = answer;
-    let mut server = Scripted::new([b""], Forever::End);
+    let mut server = ScriptedServer::new([b""], Forever::End);
     for (_, much) in pairs.take(MAX_STEPS) {
-        server.steps.push_back(Step::Say(split(&mut rest, much.into())));
+        server.steps.push_back(ServerStep::Say(split(&mut rest, much.into())));
     }
-    server.steps.push_back(Step::Say(rest.to_vec()));
+    server.steps.push_back(ServerStep::Say(rest.to_vec()));
     server
 }
 
-/// One that does anything.
-fn serve(answer: &[u8], flags: u8, pairs: &mut impl Iterator<Item = (u8, u8)>) -> Scripted {
+/// Returns a server that sends anything.
+fn serve(answer: &[u8], flags: u8, pairs: &mut impl Iterator<Item = (u8, u8)>) -> ScriptedServer {
     let mut rest = answer;
-    let mut server = Scripted::new([b""], forever(flags));
+    let mut server = ScriptedServer::new([b""], forever(flags));
     for (what, much) in pairs.take(MAX_STEPS) {
         let len = usize::from(much);
         let bytes = match what % 8 {
@@ -135,11 +136,11 @@ fn serve(answer: &[u8], flags: u8, pairs: &mut impl Iterator<Item = (u8, u8)>) -
                 continue;
             }
             _ => {
-                server.steps.push_back(Step::Wait(Duration::from_millis(len as u64 * 10)));
+                server.steps.push_back(ServerStep::Wait(Duration::from_millis(len as u64 * 10)));
                 continue;
             }
         };
-        server.steps.push_back(Step::Say(bytes));
+        server.steps.push_back(ServerStep::Say(bytes));
     }
     server
 }
@@ -156,7 +157,7 @@ fn forever(flags: u8) -> Forever {
     }
 }
 
-/// Takes up to `len` bytes from the front of `rest`.
+/// Removes up to `len` bytes from the front of `rest`, and returns them.
 fn split(rest: &mut &[u8], len: usize) -> Vec<u8> {
     let (taken, left) = rest.split_at(len.min(rest.len()));
     *rest = left;
@@ -165,9 +166,11 @@ fn split(rest: &mut &[u8], len: usize) -> Vec<u8> {
 
 // --- The play ----------------------------------------------------------------------------------------------
 
-fn play_and_check(recorded: &Recorded, flags: u8, server: Scripted) {
+fn play_and_check(recorded: &Recorded, flags: u8, server: ScriptedServer) {
     let (figures, answer) = (server.figures.clone(), recorded.answer());
-    let Ok(script) = Script::new(recorded.as_recording(), None) else { unreachable!("no path is replaced") };
+    let Ok(script) = ClientScript::new(recorded.as_recording(), None) else {
+        unreachable!("no path is replaced")
+    };
     let is_paced = flags & 0b1000_0000 != 0;
     let pace = if is_paced { Pace::AsRecorded { longest: LONGEST_PAUSE } } else { Pace::AsSoonAsAnswered };
     let verdict = player::play(&script, Line::new(server, LIMIT), pace);
@@ -196,8 +199,8 @@ fn check_told(text: &str) {
     assert!(text.len() <= 64 * 1024, "{} bytes are told", text.len());
 }
 
-/// The head and the frames of an answer but for its pings, told apart without the code under test. A ping that is
-/// cut at the end is left out too.
+/// Returns an answer without its pings, split without the code under test. A ping cut at the end is removed
+/// too.
 fn without_pings(answer: &[u8]) -> Vec<u8> {
     let (head, mut rest) = answer.split_at(RESPONSE.len().min(answer.len()));
     let mut kept = head.to_vec();
@@ -206,11 +209,11 @@ fn without_pings(answer: &[u8]) -> Vec<u8> {
             126 if rest.len() >= 4 => 4 + usize::from(u16::from_be_bytes([rest[2], rest[3]])),
             len => 2 + usize::from(len),
         };
-        let (frame, behind) = rest.split_at(len.min(rest.len()));
+        let (frame, after) = rest.split_at(len.min(rest.len()));
         if first != 0x89 || second > 125 {
             kept.extend_from_slice(frame);
         }
-        rest = behind;
+        rest = after;
     }
     if rest != [0x89] {
         kept.extend_from_slice(rest);

@@ -1,16 +1,16 @@
-//! A connection to a server on which no wait is endless.
+//! A connection to a server on which every wait has a deadline.
 //!
-//! This file knows deadlines, and which bytes have come and are not yet taken. It refuses to know what is said, and
-//! which transport carries it: a socket, or a script in tests.
+//! This file knows deadlines, and which bytes are received and not yet taken. It does not know their meaning,
+//! nor their transport: a socket, or a script in tests.
 //!
-//! One deadline holds for a whole part of the answer. Bytes don't extend it, whatever they are: a server that
-//! pings, drips or floods has as long as one that says nothing.
+//! One deadline applies to a whole part of the answer. No bytes extend it: a server that sends pings, single
+//! bytes or a flood has as long as a silent one.
 
 use std::time::Duration;
 
-/// What carries the bytes of a play, with a clock of its own.
+/// Transports the bytes of a play, and has a clock.
 pub(super) trait Transport {
-    /// The time since the transport was connected.
+    /// Returns the time since the transport was connected.
     fn now(&self) -> Duration;
 
     /// Sends `bytes`; gives up at `deadline`.
@@ -30,7 +30,7 @@ pub(super) trait Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sent {
     All,
-    /// The deadline came after this many bytes: the server doesn't read.
+    /// The deadline came after this many bytes: the server does not read.
     Only(usize),
     /// The server has closed the connection.
     Gone,
@@ -51,31 +51,31 @@ pub(super) enum Received {
 pub(super) struct Line<T> {
     transport: T,
     buffer: Vec<u8>,
-    /// How much of the buffer was taken.
+    /// How many bytes of the buffer are taken.
     taken: usize,
     timeout: Duration,
-    /// The deadline of the part that is waited for.
+    /// The deadline of the current part.
     deadline: Duration,
-    /// The deadline has passed, and what had come until then was looked at.
+    /// The deadline has passed, and the bytes up to then are received.
     is_late: bool,
-    /// A send has failed: no more is sent.
-    is_mute: bool,
+    /// A send has failed; no more is sent.
+    cannot_send: bool,
     /// Bytes that the server did not read in time.
     unsent: usize,
 }
 
-/// What has become of a wait.
+/// The outcome of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
+pub(super) enum Awaited {
     Enough,
     /// The server has closed the connection.
     End,
-    /// The time is up.
+    /// The deadline has come.
     Silence,
 }
 
 impl<T: Transport> Line<T> {
-    /// Takes a connected transport; a part of the answer may take `timeout`, and so may a send.
+    /// Wraps a connected transport. `timeout` bounds each part of the answer, and each send.
     pub(super) const fn new(transport: T, timeout: Duration) -> Self {
         Self {
             transport,
@@ -84,40 +84,40 @@ impl<T: Transport> Line<T> {
             timeout,
             deadline: timeout,
             is_late: false,
-            is_mute: false,
+            cannot_send: false,
             unsent: 0,
         }
     }
 
-    /// How long a part of the answer may take, and a send.
+    /// Returns how long a part of the answer, or a send, may take.
     pub(super) const fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// Sends `bytes`. A server that has closed the connection is no error: its answer up to then counts.
-    pub(super) fn say(&mut self, bytes: &[u8]) {
+    /// Sends `bytes`. A closed connection is no error: the answer received until then counts.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
         let sent =
-            if self.is_mute { Sent::Only(0) } else { self.transport.send(bytes, self.next_deadline()) };
+            if self.cannot_send { Sent::Only(0) } else { self.transport.send(bytes, self.next_deadline()) };
         match sent {
             Sent::All => {}
-            Sent::Gone => self.is_mute = true,
-            // After a server that has gone, nothing is counted.
-            Sent::Only(len) if !self.is_mute || self.unsent > 0 => {
-                self.is_mute = true;
+            Sent::Gone => self.cannot_send = true,
+            // Bytes after the end of the connection are not counted.
+            Sent::Only(len) if !self.cannot_send || self.unsent > 0 => {
+                self.cannot_send = true;
                 self.unsent += bytes.len() - len;
             }
             Sent::Only(_) => {}
         }
     }
 
-    /// How many bytes the server did not read in time.
+    /// Returns how many bytes the server did not read in time.
     pub(super) const fn unsent(&self) -> usize {
         self.unsent
     }
 
-    /// Says that nothing more will be said.
-    pub(super) fn fall_silent(&mut self) {
-        self.is_mute = true;
+    /// Ends the sending direction.
+    pub(super) fn finish_sending(&mut self) {
+        self.cannot_send = true;
         self.transport.finish_sending();
     }
 
@@ -132,33 +132,34 @@ impl<T: Transport> Line<T> {
         self.is_late = false;
     }
 
-    /// Waits until `len` bytes can be had from [`heard`](Self::heard), or the deadline of the part comes.
-    pub(super) fn wait_for(&mut self, len: usize) -> Heard {
-        while self.heard().len() < len {
+    /// Waits until [`received`](Self::received) has `len` bytes, the connection ends, or the part's deadline
+    /// comes.
+    pub(super) fn wait_for(&mut self, len: usize) -> Awaited {
+        while self.received().len() < len {
             if self.is_late {
-                return Heard::Silence;
+                return Awaited::Silence;
             }
-            // What came in time counts, although this process may have been stopped meanwhile.
+            // Bytes that arrived in time count, even if this process was stopped meanwhile.
             self.is_late = self.transport.now() >= self.deadline;
             self.drop_taken();
             if self.transport.receive(&mut self.buffer, self.deadline) == Received::End {
-                return Heard::End;
+                return Awaited::End;
             }
         }
-        Heard::Enough
+        Awaited::Enough
     }
 
-    /// Returns whether the deadline of the part has passed, whatever has come until then.
+    /// Returns whether the deadline of the part has passed, whatever has arrived until then.
     pub(super) fn is_overdue(&self) -> bool {
         self.transport.now() >= self.deadline
     }
 
-    /// What was heard and not yet taken.
-    pub(super) fn heard(&self) -> &[u8] {
+    /// Returns the bytes that are received and not yet taken.
+    pub(super) fn received(&self) -> &[u8] {
         &self.buffer[self.taken..]
     }
 
-    /// Takes the first `len` bytes of what was heard.
+    /// Takes the first `len` received bytes.
     pub(super) fn take(&mut self, len: usize) {
         self.taken = self.taken.saturating_add(len).min(self.buffer.len());
     }
@@ -167,7 +168,7 @@ impl<T: Transport> Line<T> {
         self.transport.now().saturating_add(self.timeout)
     }
 
-    /// Frees the room of what was taken. It is done once per receive, for a small frame is not worth it.
+    /// Frees the memory of taken bytes: once per receive, since one small frame is not worth it.
     fn drop_taken(&mut self) {
         self.buffer.drain(..self.taken);
         self.taken = 0;

@@ -1,14 +1,14 @@
 //! `wirehook replay FILE --to ws://HOST:PORT`: the client's side of a recording, played against a server.
 //!
 //! ```text
-//! recording ─▶ script.rs: what the client says, when, and what is to be heard before
+//! recording ─▶ script.rs: the client's bytes, their times, and the answer before each
 //!                 │
-//!              player.rs: says it, hears the answers, compares ─▶ difference.rs: what differs, for people
+//!              player.rs: sends them, compares the answers ─▶ difference.rs: the first difference, as text
 //!                 │
 //!              line.rs: the connection, with one deadline per part ─▶ socket.rs: TCP
 //! ```
 //!
-//! This file knows the options and the exit codes. It refuses to know how anything is compared.
+//! This file knows the options and the exit codes. It compares nothing.
 
 mod difference;
 #[cfg(any(test, fuzzing))]
@@ -47,7 +47,7 @@ use super::{
 };
 use line::Line;
 use player::Pace;
-use script::Script;
+use script::ClientScript;
 use socket::Socket;
 
 pub(super) const HELP: &str = "\
@@ -78,10 +78,10 @@ Exit status: 0 the answers are the same, 1 they differ, 2 no verdict was reached
 
 /// The answers differ.
 const EXIT_DIFFERS: u8 = EXIT_FAILURE;
-/// The arguments make no sense, there is no such recording, or the server is not reached.
+/// The arguments are invalid, the recording does not exist, or the server can't be reached.
 const EXIT_NO_VERDICT: u8 = EXIT_USAGE;
 
-/// In place of a file: standard input, or standard output.
+/// Names standard input or standard output in place of a file.
 const STANDARD: &str = "-";
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -89,7 +89,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// What the arguments ask for.
 #[derive(Debug)]
-pub(super) struct Options {
+pub(super) struct ReplayOptions {
     file: PathBuf,
     connection: Option<usize>,
     task: Task,
@@ -101,16 +101,16 @@ enum Task {
     Extract(PathBuf),
 }
 
-/// §3: where a `ws` URI points to.
+/// §3: the server and the path that a `ws` URI names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Target {
     address: String,
-    /// None leaves it to the recording.
+    /// `None` uses the path of the recording.
     path: Option<String>,
 }
 
-/// `None` is the help.
-pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Error> {
+/// Reads the arguments; `None` asks for the help.
+pub(super) fn parse(parser: &mut Parser) -> Result<Option<ReplayOptions>, lexopt::Error> {
     let (mut file, mut target, mut connection, mut extract) = (None::<OsString>, None, None, None);
     let (mut is_paced, mut longest, mut timeout) = (false, None, TIMEOUT);
     while let Some(arg) = parser.next()? {
@@ -139,10 +139,10 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<Options>, lexopt::Erro
         _ => return Err("expected either --to or --extract".into()),
     };
     let file = file.ok_or("expected the FILE of a recording")?.into();
-    Ok(Some(Options { file, connection, task }))
+    Ok(Some(ReplayOptions { file, connection, task }))
 }
 
-pub(super) fn run(options: Options) -> ExitCode {
+pub(super) fn run(options: ReplayOptions) -> ExitCode {
     let bytes = read(&options.file).map_err(|error| error.to_string());
     let recording = match bytes.as_deref().map_err(String::clone).and_then(|it| load(it, options.connection))
     {
@@ -190,7 +190,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The one connection of a file that is meant.
+/// Reads the selected connection of a file.
 fn load(bytes: &[u8], connection: Option<usize>) -> Result<Recording<'_>, String> {
     let mut capture = capture::read(bytes)?;
     for note in &capture.notes {
@@ -198,7 +198,7 @@ fn load(bytes: &[u8], connection: Option<usize>) -> Result<Recording<'_>, String
     }
     let count = capture.connections.len();
     let index = match (count, connection) {
-        (0, _) => return Err("nobody says anything on a TCP connection in it".to_owned()),
+        (0, _) => return Err("no TCP connection in it has any bytes".to_owned()),
         (1, None) => 0,
         (_, None) => return Err(format!("it has {count} connections: choose one with --connection N")),
         (_, Some(number)) if (1..=count).contains(&number) => number - 1,
@@ -211,7 +211,7 @@ fn load(bytes: &[u8], connection: Option<usize>) -> Result<Recording<'_>, String
     Ok(recording)
 }
 
-/// Writes what the client sent behind its request.
+/// Writes the client's bytes after its request to a file.
 fn extract(recording: Recording<'_>, path: &Path) -> ExitCode {
     let frames = script::client_frames(recording);
     let file = private_file().write(true).create_new(true).open(path);
@@ -222,7 +222,7 @@ fn extract(recording: Recording<'_>, path: &Path) -> ExitCode {
     }
 }
 
-/// The same on standard output, with no other word on it.
+/// Writes the client's bytes after its request to standard output, and nothing else.
 fn extract_to_stdout(recording: Recording<'_>) -> ExitCode {
     let mut out = Stdout::new();
     let written = out.put_bytes(&script::client_frames(recording));
@@ -230,7 +230,7 @@ fn extract_to_stdout(recording: Recording<'_>) -> ExitCode {
 }
 
 fn play(recording: Recording<'_>, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
-    let script = match Script::new(recording, target.path.as_deref()) {
+    let script = match ClientScript::new(recording, target.path.as_deref()) {
         Ok(script) => script,
         Err(problem) => return complain(&problem, EXIT_NO_VERDICT),
     };

@@ -1,11 +1,11 @@
-//! The play itself: the client's words, each when its time has come, and the answers held against the recorded ones.
+//! Plays a script: sends the client's bytes when they are due, and compares the answer with the recorded one.
 //!
-//! This file knows when to speak, when to listen, and when to stop. It refuses to know how a difference is shown.
+//! This file knows when to send, when to receive, and when to stop. It does not know how a difference is
+//! shown.
 //!
-//! No more is taken from the server than the recording has, but for one frame that differs and of which some bytes
-//! are shown: a server can't fill memory by saying more. Each part of the answer has one deadline, which nothing
-//! that the server sends extends; and each pause of a client has a longest length. So a play has an end, whoever
-//! wrote the recording and whatever the server does.
+//! It receives no more than the recording has, and for a differing frame the bytes that are shown: a server
+//! can't fill memory. Each part of the answer has one deadline, which no bytes extend, and each pause of the
+//! client has a maximum. So every play ends, whatever the recording and the server.
 
 use std::{fmt, time::Duration};
 
@@ -13,27 +13,27 @@ use wirehook::protocol::FrameHeader;
 
 use super::{
     difference::{Difference, SHOWN},
-    line::{Heard, Line, Transport},
-    script::{END_OF_HEAD, Kind, Part, Script, begins_ping, frame_len, head_len},
+    line::{Awaited, Line, Transport},
+    script::{ClientScript, END_OF_HEAD, Part, PartKind, begins_ping, frame_len, head_len},
 };
 
-/// The longest response head that is waited for.
+/// The longest response head that is accepted.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How many pings are skipped between two looks at the clock. What has come may hold millions of them.
+/// How many pings are skipped between two looks at the clock. One receive can contain millions of them.
 const PINGS_PER_LOOK: usize = 1024;
 
-/// When the client says what it has to say.
+/// When the client sends its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pace {
-    /// When all has come that it had heard before; its own pauses are left out.
+    /// As soon as the answer recorded before them has arrived; the client's own pauses are left out.
     AsSoonAsAnswered,
-    /// Not before that, and not earlier than it did. A pause longer than `longest` is shortened: the times stand in
-    /// a file that anybody may have written.
+    /// Not before that, and not earlier than recorded. A longer pause than `longest` is shortened: the
+    /// recording may come from any source.
     AsRecorded { longest: Duration },
 }
 
-/// What a play came to in which all was the same.
+/// The result of a play without differences.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Summary {
     pub(super) frames: usize,
@@ -44,49 +44,49 @@ pub(super) struct Summary {
     pub(super) unfinished: usize,
     /// The server has not closed the connection.
     pub(super) is_open: bool,
-    /// Pauses that were longer than they may be.
+    /// How many pauses were shortened.
     pub(super) shortened: usize,
 }
 
 /// Plays a script to the end or to the first difference.
 pub(super) fn play<T: Transport>(
-    script: &Script,
+    script: &ClientScript,
     line: Line<T>,
     pace: Pace,
 ) -> Result<Summary, Box<Difference>> {
     let summary = Summary { unfinished: script.unfinished(), ..Summary::default() };
     let mut player = Player { script, line, next: 0, schedule: Schedule::default(), summary };
     for cue in &script.cues {
-        player.listen(cue.after)?;
+        player.compare_parts(cue.after)?;
         if let Pace::AsRecorded { longest } = pace {
             player.pause(cue.at, longest);
         }
-        player.line.say(&cue.bytes);
+        player.line.send(&cue.bytes);
     }
-    player.listen(script.answer.len())?;
-    player.listen_to_the_end()
+    player.compare_parts(script.answer.len())?;
+    player.compare_end()
 }
 
-/// When the next cue is due.
+/// The time at which the next cue is due.
 #[derive(Debug, Default)]
 struct Schedule {
-    /// The latest time in the recording so far. Times in a file can go back.
+    /// The latest time in the recording so far. Times in a file can go backwards.
     recorded: Duration,
-    /// The same on the clock of the play, without what was shortened.
+    /// The same time on the play's clock, without the shortened parts.
     due: Duration,
 }
 
 struct Player<'a, T> {
-    script: &'a Script,
+    script: &'a ClientScript,
     line: Line<T>,
-    /// Which part comes next.
+    /// The index of the next part.
     next: usize,
     schedule: Schedule,
     summary: Summary,
 }
 
 impl<T: Transport> Player<'_, T> {
-    /// Waits as long as the client did before what it said `at` that time, `longest` at most.
+    /// Waits as long as the client did before it sent at time `at`, `longest` at most.
     fn pause(&mut self, at: Duration, longest: Duration) {
         let pause = at.saturating_sub(self.schedule.recorded);
         self.summary.shortened += usize::from(pause > longest);
@@ -95,15 +95,15 @@ impl<T: Transport> Player<'_, T> {
         self.line.sleep_until(self.schedule.due);
     }
 
-    /// Hears all parts that were recorded within the first `len` bytes of the answer.
-    fn listen(&mut self, len: usize) -> Result<(), Box<Difference>> {
+    /// Receives all parts that were recorded within the first `len` bytes of the answer.
+    fn compare_parts(&mut self, len: usize) -> Result<(), Box<Difference>> {
         while let Some(part) = self.script.parts.get(self.next).copied().filter(|part| part.end <= len) {
             self.line.begin_part();
             match part.kind {
-                Kind::Head => self.hear_head(part)?,
-                Kind::Frame => self.hear_frame(part)?,
-                Kind::Ping => self.summary.pings[0] += 1,
-                Kind::Rest => self.hear_rest(part)?,
+                PartKind::Head => self.compare_head(part)?,
+                PartKind::Frame => self.compare_frame(part)?,
+                PartKind::Ping => self.summary.pings[0] += 1,
+                PartKind::Rest => self.compare_rest(part)?,
             }
             self.summary.bytes += part.end - part.start;
             self.next += 1;
@@ -111,13 +111,13 @@ impl<T: Transport> Player<'_, T> {
         Ok(())
     }
 
-    /// Says that nothing more comes, and hears whether the server has more to say.
-    fn listen_to_the_end(mut self) -> Result<Summary, Box<Difference>> {
-        self.line.fall_silent();
+    /// Ends the sending direction, and checks whether the server sends more than recorded.
+    fn compare_end(mut self) -> Result<Summary, Box<Difference>> {
+        self.line.finish_sending();
         self.line.begin_part();
-        let heard = self.skip_pings();
-        // What a recording that breaks off would have had there is not known. A ping may be cut by its server's end.
-        let says_more = !self.line.heard().is_empty() && !begins_ping(self.line.heard());
+        let outcome = self.skip_pings();
+        // An incomplete recording does not tell what followed. The server's end can cut a ping.
+        let says_more = !self.line.received().is_empty() && !begins_ping(self.line.received());
         if says_more && self.summary.unfinished == 0 {
             self.complete_what_is_shown();
             return Err(self.differs("the server says more than was recorded", &[]));
@@ -127,62 +127,62 @@ impl<T: Transport> Player<'_, T> {
             let what = format!("the server doesn't read: {unsent} bytes were not sent within {seconds} s");
             return Err(self.differs(&what, &[]));
         }
-        self.summary.is_open = heard != Heard::End;
+        self.summary.is_open = outcome != Awaited::End;
         Ok(self.summary)
     }
 
     // --- One part --------------------------------------------------------------------------------------------
 
-    fn hear_head(&mut self, part: Part) -> Result<(), Box<Difference>> {
+    fn compare_head(&mut self, part: Part) -> Result<(), Box<Difference>> {
         let mut searched = 0;
         let len = loop {
-            let heard = self.line.wait_for(searched + 1);
-            let came = &self.line.heard()[..self.line.heard().len().min(MAX_HEAD)];
-            // The end may begin in what was searched before. No byte is searched more than a few times.
+            let outcome = self.line.wait_for(searched + 1);
+            let came = &self.line.received()[..self.line.received().len().min(MAX_HEAD)];
+            // The end can begin in the bytes searched before. No byte is searched more than a few times.
             let from = searched.saturating_sub(END_OF_HEAD.len() - 1);
             if let Some(len) = head_len(&came[from..]) {
                 break from + len;
             }
             searched = came.len();
-            if heard != Heard::Enough || searched == MAX_HEAD {
-                return Err(self.missing(&self.name_of(part), heard, part));
+            if outcome != Awaited::Enough || searched == MAX_HEAD {
+                return Err(self.missing(&self.name_of(part), outcome, part));
             }
         };
         let recorded = &self.script.answer[part.start..part.end];
-        if let Some(difference) = Difference::of_heads(recorded, &self.line.heard()[..len]) {
+        if let Some(difference) = Difference::of_heads(recorded, &self.line.received()[..len]) {
             return Err(Box::new(difference));
         }
         self.line.take(len);
         Ok(())
     }
 
-    fn hear_frame(&mut self, part: Part) -> Result<(), Box<Difference>> {
+    fn compare_frame(&mut self, part: Part) -> Result<(), Box<Difference>> {
         match self.skip_pings() {
-            Heard::Enough => self.hear_exactly(part)?,
-            heard => return Err(self.missing(&self.name_of(part), heard, part)),
+            Awaited::Enough => self.compare_exactly(part)?,
+            outcome => return Err(self.missing(&self.name_of(part), outcome, part)),
         }
         self.summary.frames += 1;
         Ok(())
     }
 
-    /// Hears what is no frame. Before it, but not in the body of a refusal, there may be pings.
-    fn hear_rest(&mut self, part: Part) -> Result<(), Box<Difference>> {
+    /// Receives bytes that are no frame. Pings can precede them, except in the body of a refusal.
+    fn compare_rest(&mut self, part: Part) -> Result<(), Box<Difference>> {
         if self.script.has_frames() {
             self.skip_pings();
         }
-        self.hear_exactly(part)
+        self.compare_exactly(part)
     }
 
-    /// Hears a part that has to be the same byte for byte, and stops at the first that isn't: what was announced with
-    /// another length is not waited for.
-    fn hear_exactly(&mut self, part: Part) -> Result<(), Box<Difference>> {
+    /// Receives a part that must be equal byte for byte. Stops at the first difference: a frame with another
+    /// length is not awaited.
+    fn compare_exactly(&mut self, part: Part) -> Result<(), Box<Difference>> {
         let script = self.script;
         let recorded = &script.answer[part.start..part.end];
         let what = self.name_of(part);
-        // First the shortest header and the longest: they say whether the rest is worth waiting for.
+        // First the shortest header and the longest: they tell whether the rest is worth waiting for.
         for len in [2, FrameHeader::MAX_LEN, recorded.len()].map(|len| len.min(recorded.len())) {
-            let heard = self.line.wait_for(len);
-            let came = self.line.heard();
+            let outcome = self.line.wait_for(len);
+            let came = self.line.received();
             let same = recorded.iter().zip(came).take_while(|(one, other)| one == other).count();
             if same < came.len().min(len) {
                 self.complete_what_is_shown();
@@ -190,70 +190,70 @@ impl<T: Transport> Player<'_, T> {
                 let what = format!("{what} differs at its byte {same}, which is byte {at} of the answer");
                 return Err(self.differs(&what, recorded));
             }
-            if heard != Heard::Enough {
-                return Err(self.missing(&what, heard, part));
+            if outcome != Awaited::Enough {
+                return Err(self.missing(&what, outcome, part));
             }
         }
         self.line.take(recorded.len());
         Ok(())
     }
 
-    /// Drops pings that come before what is waited for. Returns whether anything else has come.
-    fn skip_pings(&mut self) -> Heard {
+    /// Drops pings before the expected bytes. Returns the outcome of the last wait.
+    fn skip_pings(&mut self) -> Awaited {
         for skipped in 1_usize.. {
             if skipped.is_multiple_of(PINGS_PER_LOOK) && self.line.is_overdue() {
                 break;
             }
-            let heard = self.line.wait_for(1);
-            if heard != Heard::Enough || !begins_ping(self.line.heard()) {
-                return heard;
+            let outcome = self.line.wait_for(1);
+            if outcome != Awaited::Enough || !begins_ping(self.line.received()) {
+                return outcome;
             }
-            let heard = self.line.wait_for(2);
-            // §5.5: its length stands in the second byte.
-            let &[_, len, ..] = self.line.heard() else { return heard };
-            if !begins_ping(self.line.heard()) {
-                return heard;
+            let outcome = self.line.wait_for(2);
+            // §5.5: the second byte is the length.
+            let &[_, len, ..] = self.line.received() else { return outcome };
+            if !begins_ping(self.line.received()) {
+                return outcome;
             }
-            // Of a ping that doesn't end nothing is taken, and nothing follows it.
+            // Nothing of an incomplete ping is taken, and nothing follows it.
             match self.line.wait_for(2 + usize::from(len)) {
-                Heard::Enough => self.line.take(2 + usize::from(len)),
+                Awaited::Enough => self.line.take(2 + usize::from(len)),
                 cut => return cut,
             }
             self.summary.pings[1] += 1;
         }
-        Heard::Silence
+        Awaited::Silence
     }
 
     // --- What differs ----------------------------------------------------------------------------------------
 
     fn name_of(&self, part: Part) -> String {
         match part.kind {
-            Kind::Head => "the response".to_owned(),
-            Kind::Rest => "what follows the response's head".to_owned(),
-            Kind::Frame | Kind::Ping => format!("frame {}", self.summary.frames + 1),
+            PartKind::Head => "the response".to_owned(),
+            PartKind::Rest => "what follows the response's head".to_owned(),
+            PartKind::Frame | PartKind::Ping => format!("frame {}", self.summary.frames + 1),
         }
     }
 
-    /// Waits for the rest of a frame that differs, as far as it is shown.
+    /// Waits for the rest of a differing frame, as far as it is shown.
     fn complete_what_is_shown(&mut self) {
-        if let Ok(Some((header, header_len))) = FrameHeader::decode(self.line.heard()) {
+        if let Ok(Some((header, header_len))) = FrameHeader::decode(self.line.received()) {
             let len = frame_len(&header, header_len).unwrap_or(SHOWN);
             self.line.wait_for(len.min(SHOWN));
         }
     }
 
-    fn missing(&self, what: &str, heard: Heard, part: Part) -> Box<Difference> {
+    fn missing(&self, what: &str, outcome: Awaited, part: Part) -> Box<Difference> {
         let seconds = self.line.timeout().as_secs_f64();
-        let what = match heard {
-            Heard::End => format!("the server has closed the connection before {what} was complete"),
-            Heard::Silence => format!("{what} doesn't come within {seconds} s"),
-            Heard::Enough => format!("{what} has no end within {MAX_HEAD} bytes"),
+        let what = match outcome {
+            Awaited::End => format!("the server has closed the connection before {what} was complete"),
+            Awaited::Silence => format!("{what} doesn't come within {seconds} s"),
+            Awaited::Enough => format!("{what} has no end within {MAX_HEAD} bytes"),
         };
         self.differs(&what, &self.script.answer[part.start..part.end])
     }
 
     fn differs(&self, what: &str, recorded: &[u8]) -> Box<Difference> {
-        Box::new(Difference::of_bytes(what, recorded, self.line.heard()))
+        Box::new(Difference::of_bytes(what, recorded, self.line.received()))
     }
 }
 

@@ -1,7 +1,7 @@
-//! What a client said on a recorded connection, and what it heard before each of its words.
+//! A recording as a script: the client's bytes, and how much of the answer precedes each piece.
 //!
-//! This file knows where a response head and each frame of an answer ends. It refuses to know what they mean, and
-//! that there is a server to play them to.
+//! This file finds the ends of the response head and of each frame in an answer. It does not know their
+//! meaning.
 
 use std::time::Duration;
 
@@ -12,46 +12,46 @@ use super::super::capture::Recording;
 pub(super) const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 const GET: &[u8] = b"GET ";
 
-/// A recording as a client has to play it.
+/// A recording in the form in which a client plays it.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(super) struct ClientScript {
     pub(super) cues: Vec<Cue>,
-    /// All that the server said.
+    /// All bytes of the server.
     pub(super) answer: Vec<u8>,
     /// The parts of the answer, in their order.
     pub(super) parts: Vec<Part>,
 }
 
-/// Something for the client to say.
+/// Bytes that the client sends.
 #[derive(Debug)]
 pub(super) struct Cue {
     /// Since the connection began.
     pub(super) at: Duration,
     pub(super) bytes: Vec<u8>,
-    /// How many bytes of the answer were there before.
+    /// How many bytes of the answer precede it.
     pub(super) after: usize,
 }
 
-/// A part of an answer that is compared as one.
+/// A part of an answer that is compared as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
-    pub(super) kind: Kind,
+    pub(super) kind: PartKind,
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PartKind {
     Head,
     Frame,
     /// A ping, which servers send by the clock (§5.5.2).
     Ping,
-    /// What is no frame: the body of a refusal, or bytes in which no frame can be found.
+    /// Bytes without frames: the body of a refusal, or bytes in which no frame can be found.
     Rest,
 }
 
-impl Script {
-    /// What is to be played, the request with another path if one is given.
+impl ClientScript {
+    /// Makes the script of a recording; `path` replaces the request's path.
     pub(super) fn new(recording: Recording<'_>, path: Option<&str>) -> Result<Self, String> {
         let (mut cues, mut answer) = (Vec::new(), Vec::new());
         for piece in recording.pieces {
@@ -74,13 +74,13 @@ impl Script {
         is_upgrade(&self.answer)
     }
 
-    /// How many bytes at the end of the answer are no whole part.
+    /// Returns how many bytes at the end of the answer are no whole part.
     pub(super) fn unfinished(&self) -> usize {
         self.answer.len() - self.parts.last().map_or(0, |part| part.end)
     }
 }
 
-/// The parts of an answer; what is cut at its end is none.
+/// Splits an answer into parts; incomplete bytes at its end belong to none.
 fn parts_of(answer: &[u8]) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut start = 0;
@@ -91,17 +91,17 @@ fn parts_of(answer: &[u8]) -> Vec<Part> {
             0 => {
                 let Some(len) = head_len(rest) else { break };
                 has_frames = is_upgrade(&rest[..len]);
-                (Kind::Head, len)
+                (PartKind::Head, len)
             }
-            _ if !has_frames => (Kind::Rest, rest.len()),
+            _ if !has_frames => (PartKind::Rest, rest.len()),
             _ => match FrameHeader::decode(rest) {
                 Ok(None) => break,
                 Ok(Some((header, len))) => {
-                    let kind = if begins_ping(rest) { Kind::Ping } else { Kind::Frame };
+                    let kind = if begins_ping(rest) { PartKind::Ping } else { PartKind::Frame };
                     let Some(len) = frame_len(&header, len).filter(|&len| len <= rest.len()) else { break };
                     (kind, len)
                 }
-                Err(_) => (Kind::Rest, rest.len()),
+                Err(_) => (PartKind::Rest, rest.len()),
             },
         };
         parts.push(Part { kind, start, end: start + len });
@@ -110,29 +110,29 @@ fn parts_of(answer: &[u8]) -> Vec<Part> {
     parts
 }
 
-/// The length of a frame with its header; none if it is more than there can be.
+/// Returns the length of a frame with its header; `None` if it exceeds `usize`.
 pub(super) fn frame_len(header: &FrameHeader, header_len: usize) -> Option<usize> {
     usize::try_from(header.payload_len).ok()?.checked_add(header_len)
 }
 
-/// Whether these bytes are a server's ping, or the beginning of one: whole, without reserved bits, short and not masked
-/// (§5.1, §5.2, §5.5).
+/// Whether these bytes are a valid ping of a server, or the beginning of one: whole, without reserved bits,
+/// short and not masked (§5.1, §5.2, §5.5).
 pub(super) const fn begins_ping(bytes: &[u8]) -> bool {
     matches!(bytes, [0x89] | [0x89, 0..=125, ..])
 }
 
-/// The length of the head that `bytes` begin with, its empty line included.
+/// Returns the length of the head at the beginning of `bytes`, with its empty line.
 pub(super) fn head_len(bytes: &[u8]) -> Option<usize> {
     let end = bytes.windows(END_OF_HEAD.len()).position(|it| it == END_OF_HEAD)?;
     Some(end + END_OF_HEAD.len())
 }
 
-/// §4.1: whether a response says 101, behind which there are frames.
+/// §4.1: whether a response has status 101, so that frames follow.
 fn is_upgrade(head: &[u8]) -> bool {
     head.starts_with(b"HTTP/1.1 101 ")
 }
 
-/// Puts another path into the request that a client begins with.
+/// Replaces the path in the client's request.
 fn replace_path(first: Option<&mut Vec<u8>>, path: &str) -> Result<(), String> {
     let replaced = first.and_then(|bytes| {
         let target = bytes.strip_prefix(GET)?;
@@ -144,7 +144,7 @@ fn replace_path(first: Option<&mut Vec<u8>>, path: &str) -> Result<(), String> {
         .ok_or_else(|| "the recording doesn't begin with a request whose path could be replaced".to_owned())
 }
 
-/// What a client sent behind its request; all of it, where the recording has no request.
+/// Returns the client's bytes after its request, or all of them if there is no request.
 pub(super) fn client_frames(recording: Recording<'_>) -> Vec<u8> {
     let pieces = recording.pieces.into_iter().filter(|piece| piece.from == Side::Client);
     let mut said: Vec<u8> = pieces.flat_map(|piece| piece.bytes).copied().collect();

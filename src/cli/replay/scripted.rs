@@ -1,63 +1,63 @@
-//! A server that follows a script, on a clock that is set by hand: replay's peer in tests and fuzzing.
+//! A scripted server with a manual clock: replay's peer in tests and fuzzing.
 //!
-//! This file knows when which byte comes. It refuses to know what must come of it.
+//! This file decides when which byte arrives. It does not know the expected result.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
 use super::line::{Received, Sent, Transport};
 
-/// What a server does next.
+/// The next action of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ServerStep {
     Say(Vec<u8>),
     Wait(Duration),
 }
 
-/// What it does after its last step, without end.
+/// Its actions after the last step, forever.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Forever {
     Nothing,
-    /// It has closed the connection.
+    /// Closes the connection.
     End,
-    /// It says the same bytes again and again, each time after this pause, which is not 0.
+    /// Sends the same bytes again and again, each time after this pause, which is not 0.
     Repeat(Vec<u8>, Duration),
 }
 
-/// The server's side of a play.
+/// The server of a play.
 #[derive(Clone, Debug)]
-pub(super) struct Scripted {
-    pub(super) steps: VecDeque<Step>,
+pub(super) struct ScriptedServer {
+    pub(super) steps: VecDeque<ServerStep>,
     pub(super) forever: Forever,
-    /// How many bytes it reads, and no more.
+    /// How many bytes it still reads.
     pub(super) reads: usize,
-    /// How much time passes each time that the client looks at the clock.
+    /// How much time passes with each look of the client at the clock.
     pub(super) per_look: Duration,
     pub(super) figures: Rc<RefCell<Figures>>,
 }
 
-/// What a play came to, besides its verdict.
+/// Measurements of a play.
 #[derive(Debug, Default)]
 pub(super) struct Figures {
     /// The time on the clock.
     pub(super) now: Duration,
-    /// All that the client has sent.
+    /// All bytes from the client.
     pub(super) sent: Vec<u8>,
-    /// All that has come to it.
+    /// All bytes to the client.
     pub(super) came: Vec<u8>,
-    /// The most bytes that were held for the client.
+    /// The most bytes that the client held at once.
     pub(super) most_held: usize,
-    /// How often the client has asked for bytes.
+    /// How often the client asked for bytes.
     pub(super) receives: usize,
 }
 
-impl Scripted {
-    /// A server that says these pieces at once, reads all, and then does this.
+impl ScriptedServer {
+    /// Returns a server that sends these pieces at once, reads everything, and then acts as `forever` says.
     pub(super) fn new<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>, forever: Forever) -> Self {
-        let steps = pieces.into_iter().map(|piece| Step::Say(piece.as_ref().to_vec())).collect();
+        let steps = pieces.into_iter().map(|piece| ServerStep::Say(piece.as_ref().to_vec())).collect();
         Self { steps, forever, reads: usize::MAX, per_look: Duration::ZERO, figures: Rc::default() }
     }
 
-    /// Lets `time` pass, up to `deadline`. Returns what is left of it.
+    /// Advances the clock by `time`, up to `deadline`. Returns the rest of `time`.
     fn pass(&self, time: Duration, deadline: Duration) -> Duration {
         let mut figures = self.figures.borrow_mut();
         let passed = time.min(deadline.saturating_sub(figures.now));
@@ -88,7 +88,7 @@ impl Scripted {
     }
 }
 
-impl Transport for Scripted {
+impl Transport for ScriptedServer {
     fn now(&self) -> Duration {
         let mut figures = self.figures.borrow_mut();
         figures.now += self.per_look;
@@ -112,11 +112,11 @@ impl Transport for Scripted {
         self.figures.borrow_mut().receives += 1;
         loop {
             match self.steps.pop_front() {
-                Some(Step::Say(bytes)) => return self.hand_over(&bytes, buffer),
-                Some(Step::Wait(time)) => {
+                Some(ServerStep::Say(bytes)) => return self.hand_over(&bytes, buffer),
+                Some(ServerStep::Wait(time)) => {
                     let left = self.pass(time, deadline);
                     if !left.is_zero() {
-                        self.steps.push_front(Step::Wait(left));
+                        self.steps.push_front(ServerStep::Wait(left));
                         return Received::Nothing;
                     }
                 }

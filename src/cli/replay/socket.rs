@@ -1,10 +1,10 @@
 //! The TCP connection of a replay.
 //!
-//! This file knows a socket and a clock. It refuses to know what is said.
+//! This file knows a socket and a clock. It does not know what the bytes mean.
 //!
-//! A thread of its own reads what the server sends, so that reading goes on while a write waits: a client that only
-//! writes to an echo server and reads later can wait for it without end, and the server for the client. The bytes
-//! that wait between the two threads are bounded. The thread stops reading where they are too many.
+//! A thread of its own reads the server's bytes, so that reading continues during a write. A client that only
+//! writes to an echo server can block forever, with the server blocked too. The bytes that wait between the
+//! two threads are bounded; at the bound the thread stops reading.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -16,7 +16,7 @@ use std::{
 
 use super::line::{Received, Sent, Transport};
 
-/// The most bytes per read, and the most reads that wait to be taken: together 16 MiB.
+/// The most bytes per read, and the most reads that wait to be taken: 16 MiB together.
 const READ_SIZE: usize = 64 * 1024;
 const WAITING_READS: usize = 256;
 
@@ -31,7 +31,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Connects to the first address of `address` that answers. All of them together have `timeout`.
+    /// Connects to the first of the addresses that answers. `timeout` bounds all attempts together.
     pub(super) fn connect(address: &str, timeout: Duration) -> io::Result<Self> {
         let stream = connect_first(address, timeout)?;
         stream.set_nodelay(true)?;
@@ -41,9 +41,9 @@ impl Socket {
         Ok(Self { stream, incoming, connected_at: Instant::now() })
     }
 
-    /// Writes once. The kernel waits for room, `deadline` at most, and takes what there is room for.
+    /// Writes once. Waits for room in the kernel's buffer until `deadline`, and writes as much as fits.
     fn write(&mut self, bytes: &[u8], deadline: Duration) -> io::Result<usize> {
-        // A timeout of 0 would mean none.
+        // A timeout of 0 would mean no timeout.
         let left = deadline.saturating_sub(self.now()).max(SHORTEST_TIMEOUT);
         self.stream.set_write_timeout(Some(left))?;
         self.stream.write(bytes)
@@ -73,7 +73,7 @@ impl Transport for Socket {
     }
 
     fn finish_sending(&mut self) {
-        // It fails where the server has gone, which the next read tells.
+        // An error means that the server has gone, which the next read reports.
         let _ = self.stream.shutdown(Shutdown::Write);
     }
 
@@ -83,7 +83,7 @@ impl Transport for Socket {
             Err(RecvTimeoutError::Disconnected) => return Received::End,
             Err(RecvTimeoutError::Timeout) => return Received::Nothing,
         }
-        // All that came in time, also at the deadline; no more than once what can wait.
+        // All reads up to the deadline, but only as many as can wait at once.
         self.incoming.try_iter().take(WAITING_READS).for_each(|bytes| buffer.extend_from_slice(&bytes));
         Received::Some
     }
@@ -94,7 +94,7 @@ impl Transport for Socket {
 }
 
 fn is_timeout(error: &io::Error) -> bool {
-    // Unix says the one, Windows the other.
+    // Unix reports the first, Windows the second.
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
@@ -112,7 +112,7 @@ fn connect_first(address: &str, timeout: Duration) -> io::Result<TcpStream> {
     Err(last_error)
 }
 
-/// Hands on what a server sends, up to its end or until the play is over.
+/// Forwards the server's bytes until it closes or the play is over.
 fn read_all(mut stream: TcpStream, sender: &SyncSender<Vec<u8>>) {
     let mut buffer = vec![0; READ_SIZE];
     loop {

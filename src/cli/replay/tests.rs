@@ -1,4 +1,4 @@
-//! The command's parts, without a server; whole plays are in `tests/capture.rs`.
+//! Tests of the command's parts without a server; `tests/capture.rs` has whole plays.
 
 mod plays;
 
@@ -7,7 +7,7 @@ use wirehook::explain::Side;
 use super::{
     capture::Piece,
     difference::Difference,
-    script::{Kind, Part, client_frames},
+    script::{Part, PartKind, client_frames},
     *,
 };
 
@@ -28,7 +28,7 @@ fn recording<'a>(pieces: &[(Side, &'a [u8])]) -> Recording<'a> {
     }
 }
 
-fn options(args: &[&str]) -> Result<Option<Options>, String> {
+fn options(args: &[&str]) -> Result<Option<ReplayOptions>, String> {
     parse(&mut Parser::from_args(args)).map_err(|error| error.to_string())
 }
 
@@ -83,16 +83,16 @@ fn a_script_says_each_piece_after_what_was_heard_before() {
         (Side::Client, b"two"),
         (Side::Server, b"\x01b\x82"),
     ];
-    let script = Script::new(recording(&pieces), None).unwrap_or_else(|it| unreachable!("{it}"));
+    let script = ClientScript::new(recording(&pieces), None).unwrap_or_else(|it| unreachable!("{it}"));
     let head = RESPONSE.len();
     let cues: Vec<_> = script.cues.iter().map(|cue| (cue.at.as_secs(), &cue.bytes[..], cue.after)).collect();
     assert_eq!(cues, [(0, REQUEST, 0), (2, b"one", head), (4, b"two", head + 6)]);
     let part = |kind, start, len| Part { kind, start, end: start + len };
     let parts = [
-        part(Kind::Head, 0, head),
-        part(Kind::Frame, head, 3),
-        part(Kind::Ping, head + 3, 2),
-        part(Kind::Frame, head + 5, 3),
+        part(PartKind::Head, 0, head),
+        part(PartKind::Frame, head, 3),
+        part(PartKind::Ping, head + 3, 2),
+        part(PartKind::Frame, head + 5, 3),
     ];
     assert_eq!(script.parts, parts);
     assert_eq!(script.unfinished(), 1);
@@ -101,30 +101,30 @@ fn a_script_says_each_piece_after_what_was_heard_before() {
 #[test]
 fn what_is_no_frame_is_one_part() {
     let kinds = |answer: &[u8]| {
-        let script = Script::new(recording(&[(Side::Server, answer)]), None);
+        let script = ClientScript::new(recording(&[(Side::Server, answer)]), None);
         script.map(|it| it.parts.iter().map(|part| part.kind).collect::<Vec<_>>())
     };
-    assert_eq!(kinds(b"HTTP/1.1 400 Bad Request\r\n\r\n\x81\x00"), Ok(vec![Kind::Head, Kind::Rest]));
-    // A reserved opcode, behind a frame.
+    assert_eq!(kinds(b"HTTP/1.1 400 Bad Request\r\n\r\n\x81\x00"), Ok(vec![PartKind::Head, PartKind::Rest]));
+    // A reserved opcode after a frame.
     let answer = [RESPONSE, b"\x81\x00\x83\x00\x81\x00"].concat();
-    assert_eq!(kinds(&answer), Ok(vec![Kind::Head, Kind::Frame, Kind::Rest]));
-    // A length that nobody reaches.
+    assert_eq!(kinds(&answer), Ok(vec![PartKind::Head, PartKind::Frame, PartKind::Rest]));
+    // A length that never arrives.
     let answer = [RESPONSE, b"\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"].concat();
-    assert_eq!(kinds(&answer), Ok(vec![Kind::Head]));
+    assert_eq!(kinds(&answer), Ok(vec![PartKind::Head]));
     assert_eq!(kinds(b"HTTP/1.1 101 "), Ok(vec![]));
 }
 
 #[test]
 fn a_path_takes_the_place_of_the_recorded_one() {
     let replaced = |first: &[u8]| {
-        let script = Script::new(recording(&[(Side::Client, first)]), Some("/other?x=1"));
+        let script = ClientScript::new(recording(&[(Side::Client, first)]), Some("/other?x=1"));
         script.map(|mut it| it.cues.remove(0).bytes)
     };
     assert_eq!(replaced(REQUEST), Ok(b"GET /other?x=1 HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()));
     for first in [&b"\x81\x80"[..], b"GET /ch", b"POST / HTTP/1.1\r\n"] {
         assert!(replaced(first).is_err());
     }
-    assert!(Script::new(recording(&[]), Some("/")).is_err());
+    assert!(ClientScript::new(recording(&[]), Some("/")).is_err());
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_clients_frames_are_what_follows_its_request() {
 }
 
 #[test]
-fn heads_are_compared_without_what_is_of_the_moment_and_in_any_order() {
+fn heads_are_compared_in_any_order_and_without_times() {
     let compared = |came: &[u8]| {
         let recorded =
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nA: 1\r\nA: 2\r\nDate: x\r\n\r\n";
@@ -155,7 +155,7 @@ fn heads_are_compared_without_what_is_of_the_moment_and_in_any_order() {
     assert_eq!(compared(other).as_deref(), Some(told));
     let turned = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nA: 2\r\nA: 1\r\n\r\n";
     assert!(compared(turned).is_some_and(|it| it.contains("- a: 1\n- a: 2\n- upgrade: websocket\n+ a: 2\n")));
-    // A terminal is not steered.
+    // Control characters are escaped.
     let told = compared(b"HTTP/1.1 101 \x1b[31m\r\n\r\n");
     assert!(told.is_some_and(|it| it.contains("+ HTTP/1.1 101 \\x1b[31m\n")));
 }

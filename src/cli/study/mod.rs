@@ -1,25 +1,24 @@
-//! The mode `study`: one page, and the frames of its own sessions as the server's codec sees them.
+//! The mode `study`: a page that shows the frames of its own sessions as the server's codec sees them.
 //!
-//! This file knows the paths and what is done when something comes in. It refuses to know who may see what
-//! (`traces.rs`), how bytes become something to show (`watcher.rs`), which wishes a page may have (`wishes.rs`)
-//! and how the page looks (`page.rs`).
+//! This file knows the paths, and how sessions answer. `traces.rs` decides which page sees which session,
+//! `observer.rs` turns bytes into steps, `commands.rs` parses the pages' commands, and `page.rs` makes the
+//! page.
 //!
-//! A page opens a *trace* and is given a token. Sessions that are opened with that token are shown there, and
-//! nowhere else:
+//! A page opens a *trace* and receives a token. Sessions opened with that token are shown on that page only:
 //!
 //! ```text
 //! GET /                  the page
 //! GET /rfc6455           the rows that the page's rules link to
-//! GET /trace             a WebSocket: first the token, then one JSON object for each frame; back come wishes
+//! GET /trace             a WebSocket: first the token, then one JSON object for each frame; commands come back
 //! GET /session/TOKEN     a WebSocket: what is studied
 //! ```
 
+mod commands;
+mod observer;
 mod page;
 mod rows;
 mod traces;
-mod watcher;
 mod window;
-mod wishes;
 
 use std::{
     cell::RefCell,
@@ -32,31 +31,31 @@ use wirehook::{
     protocol::{Request, Response},
 };
 
+use commands::{PageCommand, SessionCommand};
+use observer::SessionObserver;
 use traces::{Seat, Traces};
-use watcher::Watcher;
-use wishes::{Deed, Wish};
 
-/// What a session can ask to speak if `--subprotocol` says nothing: two, so that there is something to choose.
+/// The subprotocols without `--subprotocol`: two, so that the page offers a choice.
 const SUBPROTOCOLS: [&str; 2] = ["echo.v2", "echo.v1"];
 
-/// The most fragments of one answer. Each becomes something to show, so a large message gets larger fragments.
+/// The most fragments of one answer. The page shows each, so a large message gets larger fragments.
 const MAX_FRAGMENTS: usize = 1000;
 
-/// What a connection is for.
+/// The purpose of a connection.
 #[derive(Default)]
 pub(super) enum Role {
     /// Not known yet.
     #[default]
     Nothing,
-    /// It shows a page what its sessions say. The token is empty until the connection is open.
+    /// Sends a page the steps of its sessions. The token is empty until the connection is open.
     Trace {
         token: String,
     },
-    Session(Session),
+    EchoSession(EchoSession),
 }
 
 /// How a session answers its messages.
-pub(super) struct Session {
+pub(super) struct EchoSession {
     echoes: bool,
     /// Bytes in each fragment of an answer; `None` answers in one frame.
     fragment_len: Option<usize>,
@@ -69,30 +68,30 @@ pub(super) struct Study {
     is_public: bool,
 }
 
-/// What is said to who lets it listen where others can reach it, and has not said that they may.
+/// The error for a listener that other machines can reach, without `--public`.
 pub(super) const NOT_PUBLIC: &str =
     "study is for its own machine and listens on loopback addresses only; --public lets others reach it";
 
-/// Whether a server that is bound may be for study.
+/// Whether a bound server may serve `study`.
 pub(super) fn may_listen(server: &Server, is_public: bool) -> bool {
     is_public || server.local_addr().is_ok_and(|address| address.ip().is_loopback())
 }
 
-/// Completes a configuration with what a page needs.
+/// Adds the configuration that a page needs.
 pub(super) fn complete(config: &mut Config) {
     if config.subprotocols.is_empty() {
         config.subprotocols = SUBPROTOCOLS.map(str::to_owned).to_vec();
     }
 }
 
-/// The hooks and the observer of a server with this configuration.
+/// Returns the hooks and the observer of a server with this configuration.
 pub(super) fn set_up(config: Config, handle: Handle, is_public: bool) -> (Study, impl Observer) {
     let traces = Rc::new(RefCell::new(Traces::new(handle, config.max_backpressure)));
-    let watcher = Watcher::new(Rc::clone(&traces), config.limits);
-    (Study { traces, config, is_public }, watcher)
+    let observer = SessionObserver::new(Rc::clone(&traces), config.limits);
+    (Study { traces, config, is_public }, observer)
 }
 
-/// The traces are never borrowed while a connection is sent something: the observer hears of that at once, and
+/// The traces are never borrowed during a send to a connection: the observer is called within the send, and
 /// borrows them too.
 impl Handler for Study {
     type State = Role;
@@ -126,7 +125,9 @@ impl Handler for Study {
             return Upgrade::reject(404, "connect to /trace, or to /session/TOKEN");
         };
         match traces.seat_of(token, peer) {
-            Seat::Taken => Upgrade::accept_with(Role::Session(Session { echoes: true, fragment_len: None })),
+            Seat::Taken => {
+                Upgrade::accept_with(Role::EchoSession(EchoSession { echoes: true, fragment_len: None }))
+            }
             Seat::None => Upgrade::reject(503, "this page has too many sessions already"),
             Seat::NoTrace => Upgrade::reject(404, "there is no page with this token"),
         }
@@ -144,7 +145,7 @@ impl Handler for Study {
     fn on_message(&mut self, ws: &mut WebSocket<'_, Role>, message: Message<'_>) {
         match ws.state() {
             Role::Nothing => {}
-            Role::Session(session) => {
+            Role::EchoSession(session) => {
                 if let Some(fragment_len) = session.answers_with() {
                     answer(ws, message, fragment_len);
                 }
@@ -160,7 +161,7 @@ impl Handler for Study {
 
     fn on_close(&mut self, ws: &mut WebSocket<'_, Role>, _: &Closed<'_>) {
         if let Role::Trace { token } = ws.state() {
-            // Nobody could see these sessions any more, or ask them for anything.
+            // No page can see or control these sessions any more.
             let orphans = self.traces.borrow_mut().close(token);
             for id in orphans {
                 ws.close_to(id, CloseCode::GOING_AWAY, "the page that showed this has gone");
@@ -170,8 +171,8 @@ impl Handler for Study {
 }
 
 impl Study {
-    /// A name that anybody could have made point here, on a server that is for this machine only, is how a page of
-    /// somewhere else would pass for one of ours (DNS rebinding).
+    /// Refuses names of other hosts, on a server for this machine only. A foreign page could make its own
+    /// name resolve to this address, and so pass for a page of this server (DNS rebinding).
     fn check_host(&self, request: &Request<'_>) -> Result<(), &'static str> {
         if self.is_public || request.host().is_some_and(is_loopback) {
             Ok(())
@@ -186,26 +187,26 @@ impl Study {
         message: Message<'_>,
         all: &mut Connections<'_, Role>,
     ) -> Result<(), &'static str> {
-        let line = message.as_text().ok_or("a wish is text")?;
-        match wishes::parse(line)? {
-            Wish::Seen(number) => {
+        let line = message.as_text().ok_or("a command is text")?;
+        match commands::parse(line)? {
+            PageCommand::Seen(number) => {
                 self.traces.borrow_mut().seen(token, number);
                 Ok(())
             }
-            Wish::Deed { session, deed } => {
+            PageCommand::Session { session, command } => {
                 let id = self.traces.borrow().session(token, session);
                 let id = id.ok_or("there is no such session")?;
-                let Some(Role::Session(state)) = all.state(id) else {
+                let Some(Role::EchoSession(state)) = all.state(id) else {
                     return Err("this session is not open");
                 };
-                match deed {
-                    Deed::Echo(echoes) => state.echoes = echoes,
-                    Deed::Fragment(len) => state.fragment_len = len,
-                    Deed::Ping(payload) => {
+                match command {
+                    SessionCommand::Echo(echoes) => state.echoes = echoes,
+                    SessionCommand::Fragment(len) => state.fragment_len = len,
+                    SessionCommand::Ping(payload) => {
                         return all.ping(id, payload.as_bytes()).map_err(|_| "this session is closing");
                     }
-                    Deed::Close(code, reason) => all.close(id, code, &reason),
-                    Deed::Vanish => all.terminate(id),
+                    SessionCommand::Close(code, reason) => all.close(id, code, &reason),
+                    SessionCommand::Vanish => all.terminate(id),
                 }
                 Ok(())
             }
@@ -213,8 +214,8 @@ impl Study {
     }
 }
 
-impl Session {
-    /// How its answers are cut, if it answers: 0 is not at all.
+impl EchoSession {
+    /// Returns the longest fragment of its answers; 0 means no answers.
     fn answers_with(&self) -> Option<usize> {
         self.echoes.then_some(self.fragment_len.unwrap_or(0))
     }
@@ -230,14 +231,13 @@ fn answer(ws: &mut WebSocket<'_, Role>, message: Message<'_>, fragment_len: usiz
     }
 }
 
-/// The token in the target of a session's request. The observer reads it off the same way, so that what is opened
-/// and what is shown can't differ.
+/// Returns the token in the target of a session's request. The observer calls this too, so that the opened
+/// and the shown session can't differ.
 fn token_of(target: &str) -> Option<&str> {
     target.strip_prefix("/session/")
 }
 
-/// §10.2: a page of another origin has no business here. A program that sends no Origin may open a session with a
-/// token that it was told.
+/// §10.2: refuses pages of other origins. A program without an Origin may open a session with a token.
 fn check_origin(request: &Request<'_>) -> Result<(), &'static str> {
     let host = request.host().unwrap_or_default();
     let is_own = |origin: &[u8]| {
@@ -252,7 +252,7 @@ fn check_origin(request: &Request<'_>) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a Host is a name of this machine that nobody else can give away.
+/// Whether a Host is a name of this machine that no other party can assign.
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,

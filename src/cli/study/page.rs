@@ -1,7 +1,7 @@
-//! The page, and the headers that keep it to itself.
+//! The page, and the headers that isolate it.
 //!
-//! This file knows how the page is put together from its three sources, so that it needs nothing from anywhere. It
-//! refuses to know what the page does: `page/script.js` does.
+//! This file assembles the page from its three sources, without external resources. `page/script.js` knows
+//! what the page does.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
 const RULES: &str = include_str!("page/rules.html");
 
-/// The page. The nonce is new each time: only what was written here runs, whatever might get into the page later.
+/// Returns the page. The nonce is new each time: only scripts and styles written here run.
 pub(super) fn page(nonce: &str) -> Response {
     let body = HTML
         .replace("{{nonce}}", nonce)
@@ -24,15 +24,15 @@ pub(super) fn page(nonce: &str) -> Response {
     html(&body, nonce)
 }
 
-/// The rows of `docs/rfc6455.md`, as a page to which rules can link.
+/// Returns the rows of `docs/rfc6455.md`, as a page that rules link to.
 pub(super) fn rules(nonce: &str) -> Response {
     let body = RULES.replace("{{nonce}}", nonce).replace("{{style}}", STYLE).replace("{{rows}}", &rows::HTML);
     html(&body, nonce)
 }
 
-/// The first message of a trace: what the page has to know.
+/// Returns the first message of a trace: the page's configuration.
 pub(super) fn welcome(token: &str, config: &Config) -> String {
-    // Tokens of both kinds need no escaping: `units.rs` lets nothing else pass as a subprotocol.
+    // Subprotocols need no escaping: `units.rs` accepts tokens only.
     let mut subprotocols = String::new();
     for name in &config.subprotocols {
         let comma = if subprotocols.is_empty() { "" } else { "," };
@@ -57,7 +57,7 @@ fn html(body: &str, nonce: &str) -> Response {
         ("Cache-Control", "no-store"),
     ];
     for (name, value) in headers {
-        // None of them is one that can't be sent.
+        // All of them are valid.
         let _ = response.header(name, value);
     }
     response

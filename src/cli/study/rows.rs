@@ -1,9 +1,9 @@
-//! `docs/rfc6455.md` as HTML, so that a rule can link to its row without a network.
+//! Renders `docs/rfc6455.md` as HTML, so that a rule can link to its row without a network.
 //!
-//! This file knows the little Markdown that that file is written in: headings, paragraphs, lists, tables, and in them
-//! code, emphasis, links and anchors. It refuses to know what the rows say. The columns that name functions and tests
-//! are left out: they link to files, which a page does not have. So is what comes before the first heading, which
-//! explains all columns; `page/rules.html` explains those that are shown.
+//! This file knows the Markdown of that file: headings, paragraphs, lists, tables, and inside of them code,
+//! emphasis, links and anchors. It does not know what the rows say. The columns with functions and tests are
+//! left out: they link to files, which a page does not have. The text before the first heading, which
+//! explains all columns, is left out too; `page/rules.html` explains the remaining columns.
 
 use std::{
     fmt::{self, Write},
@@ -13,15 +13,16 @@ use std::{
 /// The table of all sentences of the RFC.
 pub(super) const SOURCE: &str = include_str!("../../../docs/rfc6455.md");
 
-/// The columns that are shown: the row's name, what the RFC says, whom it binds, what is done.
+/// The columns that are shown: the row's name, the RFC's sentence, the party that it binds, and the
+/// implementation.
 const COLUMNS: usize = 4;
 
-/// [`SOURCE`] as HTML, worked out once.
+/// [`SOURCE`] as HTML, rendered once.
 pub(super) static HTML: LazyLock<String> = LazyLock::new(|| html(SOURCE));
 
-/// The text as HTML, from its first heading on.
+/// Renders the text from its first heading on.
 fn html(markdown: &str) -> String {
-    let mut page = Page::default();
+    let mut page = RulesHtml::default();
     for line in markdown.lines().skip_while(|line| !line.starts_with(HEADING)) {
         page.add(line);
     }
@@ -29,22 +30,22 @@ fn html(markdown: &str) -> String {
     page.html
 }
 
-/// What a heading begins with; the title has one sign less.
+/// The beginning of a heading; the title has one sign less.
 const HEADING: &str = "## ";
 
 #[derive(Default)]
-struct Page {
+struct RulesHtml {
     html: String,
     block: Block,
 }
 
-/// What the lines so far belong to.
+/// The block that the lines so far belong to.
 #[derive(Default)]
 enum Block {
     #[default]
     None,
     Paragraph(String),
-    /// A list with its last item. An item that goes on in the next lines is one.
+    /// A list with its last item. An item can continue in the next lines.
     List {
         tag: &'static str,
         item: String,
@@ -52,7 +53,7 @@ enum Block {
     Table,
 }
 
-impl Page {
+impl RulesHtml {
     fn add(&mut self, line: &str) {
         if let Some(heading) = line.strip_prefix(HEADING) {
             self.end_block();
@@ -66,7 +67,7 @@ impl Page {
         }
     }
 
-    /// `§5.6 Data Frames` can be linked to as `section-5.6`.
+    /// Adds a heading; `§5.6 Data Frames` gets the anchor `section-5.6`.
     fn heading(&mut self, heading: &str) {
         let section = heading.strip_prefix('§').and_then(|it| it.split(' ').next());
         let anchor = section.map_or_else(String::new, |it| format!(" id=\"section-{}\"", escape(it)));
@@ -143,12 +144,12 @@ impl Page {
     }
 
     fn put(&mut self, html: fmt::Arguments<'_>) {
-        // A string takes everything.
+        // Writing to a string can't fail.
         let _ = self.html.write_fmt(html);
     }
 }
 
-/// The kind of list that an item belongs to which begins in this line, and its text.
+/// Returns the kind of list whose item begins in this line, and the item's text.
 fn list_item(line: &str) -> Option<(&'static str, &str)> {
     if let Some(text) = line.strip_prefix("- ") {
         return Some(("ul", text));
@@ -157,25 +158,25 @@ fn list_item(line: &str) -> Option<(&'static str, &str)> {
     (!number.is_empty() && number.bytes().all(|it| it.is_ascii_digit())).then_some(("ol", text))
 }
 
-/// The anchor that a row begins with, and the rest.
+/// Returns the anchor at the beginning of a row, and the rest.
 fn split_anchor(row: &str) -> (Option<&str>, &str) {
     let split = row.strip_prefix("<a id=\"").and_then(|it| it.split_once("\"></a>"));
     split.map_or((None, row), |(id, rest)| (Some(id), rest))
 }
 
-/// Code, emphasis, links and anchors of one line; everything else is escaped.
+/// Renders code, emphasis, links and anchors of one line; escapes all other characters.
 fn inline(text: &str) -> String {
     let mut html = String::with_capacity(text.len());
     let mut rest = text;
     let mut is_in_word = false;
     while let Some(first) = rest.chars().next() {
-        // The mark inside of a name like max_message_size is none.
+        // A mark inside a name like max_message_size is a plain character.
         let is_mark = !(is_in_word && first == '_');
         is_in_word = first.is_alphanumeric();
         rest = match marked(rest).filter(|_| is_mark) {
-            Some((piece, behind)) => {
+            Some((piece, after)) => {
                 html.push_str(&piece);
-                behind
+                after
             }
             None => {
                 html.push_str(&escape(&rest[..first.len_utf8()]));
@@ -186,7 +187,7 @@ fn inline(text: &str) -> String {
     html
 }
 
-/// The piece of markup that the text begins with, as HTML, and what stands behind it.
+/// Returns the markup at the beginning of the text as HTML, and the text after it.
 fn marked(text: &str) -> Option<(String, &str)> {
     if let (Some(id), rest) = split_anchor(text) {
         return Some((format!("<a id=\"{}\"></a>", escape(id)), rest));
@@ -210,7 +211,7 @@ fn marked(text: &str) -> Option<(String, &str)> {
     Some((html, rest))
 }
 
-/// What stands between two of these marks, and what stands behind them.
+/// Returns the text between two of these marks, and the text after them.
 fn emphasis(text: &str, mark: char) -> Option<(&str, &str)> {
     let text = text.strip_prefix(mark).filter(|it| !it.starts_with([' ', mark]))?;
     text.split_once(mark).filter(|(_, rest)| !rest.starts_with(|it: char| it.is_alphanumeric()))
@@ -225,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_keep_their_names_and_lose_the_columns_that_link_to_files() {
+    fn rows_keep_their_names_and_lose_columns_of_file_links() {
         let markdown = "# Title\n\nHow to read *all* columns.\n\n## What\n\nAn *intro* with\nlinks: [a](b.rs), [c](#d1).\n\n\
             1. <a id=\"d1\"></a>**No** `<tls>`,\n   never.\n2. Two.\n\n- one\n- 10. May\n\
             \n## §5.1 Overview\n\n| § | says | binds | we | function | test |\n|---|---|---|---|---|---|\n\
@@ -263,7 +264,7 @@ mod tests {
     #[test]
     fn no_markdown_and_no_column_that_is_left_out_is_on_the_page() {
         let mut text = String::new();
-        // The text alone, without code, in which marks are none.
+        // The text outside of code, in which no marks may remain.
         for (at, piece) in HTML.split("<code>").enumerate() {
             let piece =
                 if at == 0 { piece } else { piece.split_once("</code>").map_or("", |(_, rest)| rest) };

@@ -1,7 +1,7 @@
-//! Who may see what: the pages' traces, and which sessions belong to each.
+//! The pages' traces, and which sessions belong to each.
 //!
-//! This file knows tokens and seats. A session belongs to the trace whose token stands in its request, and to no
-//! other; nothing here looks one up by anything else. It refuses to know what is shown.
+//! This file knows tokens and seats. A session belongs to the trace whose token its request contains; there
+//! is no other way to look one up. It does not know what is shown.
 
 use std::{
     collections::HashMap,
@@ -14,9 +14,9 @@ use wirehook::{ConnId, Handle};
 
 use super::window::Window;
 
-/// How many pages may be open at once. A person has one or two.
+/// How many pages may be open at once; a user has one or two.
 const MAX_TRACES: usize = 64;
-/// How many connections may belong to one page at once, those that are being refused or closed included.
+/// How many connections may belong to one page at once, including those being refused or closed.
 const MAX_SESSIONS: usize = 16;
 
 /// All traces that are open.
@@ -28,19 +28,19 @@ pub(super) struct Traces {
     room: usize,
 }
 
-/// What one page sees.
+/// One page, and what it sees.
 struct Trace {
     page: ConnId,
     began: Instant,
-    sessions: Vec<Session>,
+    sessions: Vec<TracedSession>,
     last_number: u32,
     window: Window,
 }
 
-struct Session {
+struct TracedSession {
     id: ConnId,
     peer: SocketAddr,
-    /// What the page calls it: 1 is its first. The server's own numbers would tell a page of other pages.
+    /// The page's number for it, from 1. The server's own numbers would reveal other pages.
     number: u32,
 }
 
@@ -48,7 +48,7 @@ struct Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
     Taken,
-    /// The trace has no room for it.
+    /// The trace is full.
     None,
     NoTrace,
 }
@@ -59,12 +59,12 @@ impl Traces {
             tokens: Tokens::default(),
             by_token: HashMap::new(),
             handle,
-            // Under the limit, nothing that a page is told is ever dropped on its way.
+            // Below this limit, no message to a page is ever dropped.
             room: max_backpressure / 2,
         }
     }
 
-    /// A token that was never given before.
+    /// Returns a new token.
     pub(super) fn token(&mut self) -> String {
         self.tokens.next()
     }
@@ -87,23 +87,23 @@ impl Traces {
         token
     }
 
-    /// Ends a trace, and returns whose sessions nobody sees any more.
+    /// Ends a trace, and returns its sessions, which no page sees any more.
     pub(super) fn close(&mut self, token: &str) -> Vec<ConnId> {
         let trace = self.by_token.remove(token);
         trace.map(|it| it.sessions.iter().map(|session| session.id).collect()).unwrap_or_default()
     }
 
-    /// Has a connection belong to a trace; whether it does.
+    /// Adds a connection to a trace; returns whether there is room.
     pub(super) fn admit(&mut self, token: &str, id: ConnId, peer: SocketAddr) -> bool {
         let Some(trace) = self.by_token.get_mut(token).filter(|it| it.sessions.len() < MAX_SESSIONS) else {
             return false;
         };
         trace.last_number += 1;
-        trace.sessions.push(Session { id, peer, number: trace.last_number });
+        trace.sessions.push(TracedSession { id, peer, number: trace.last_number });
         true
     }
 
-    /// Whether the connection from this address, of which a moment ago a request came, belongs to a trace.
+    /// Whether the connection from this address, whose request has just arrived, belongs to a trace.
     pub(super) fn seat_of(&self, token: &str, peer: SocketAddr) -> Seat {
         match self.by_token.get(token) {
             None => Seat::NoTrace,
@@ -112,12 +112,12 @@ impl Traces {
         }
     }
 
-    /// The session that the page calls by this number.
+    /// Returns the session that has this number on the page.
     pub(super) fn session(&self, token: &str, number: u32) -> Option<ConnId> {
         self.by_token.get(token)?.sessions.iter().find(|it| it.number == number).map(|it| it.id)
     }
 
-    /// A connection of the trace has ended: the page is told, and there is room for another.
+    /// Removes a connection that has ended, and reports its end to the page.
     pub(super) fn leave(&mut self, token: &str, id: ConnId) {
         self.tell(token, id, || r#"{"kind":"gone"}"#.to_owned());
         if let Some(trace) = self.by_token.get_mut(token) {
@@ -125,8 +125,8 @@ impl Traces {
         }
     }
 
-    /// Tells the page of this trace what one of its sessions has said: a JSON object, which gets its number, the
-    /// time and the session's number. If the page is too slow for it, it is only counted.
+    /// Sends the page a step of one of its sessions: a JSON object, to which the message's number, the time
+    /// and the session's number are added. If the page is too slow, the step is only counted.
     pub(super) fn tell(&mut self, token: &str, id: ConnId, step: impl FnOnce() -> String) {
         let Some(trace) = self.by_token.get_mut(token) else { return };
         let Some(number) = trace.sessions.iter().find(|it| it.id == id).map(|it| it.number) else { return };
@@ -140,19 +140,19 @@ impl Traces {
         trace.send(&self.handle, &format!(r#""time":{time:.6},"connection":{number},{members}"#));
     }
 
-    /// Whether the page of this trace can be told something.
+    /// Whether the page of this trace has room for another message.
     pub(super) fn has_room(&self, token: &str) -> bool {
         self.by_token.get(token).is_some_and(|trace| trace.window.has_room())
     }
 
-    /// Notes that so many steps are not told to the page of this trace.
+    /// Counts steps that are not sent to the page.
     pub(super) fn miss(&mut self, token: &str, count: u64) {
         if let Some(trace) = self.by_token.get_mut(token) {
             trace.window.miss(count);
         }
     }
 
-    /// The page says that it has seen everything up to this number.
+    /// Acknowledges all messages up to this number.
     pub(super) fn seen(&mut self, token: &str, number: u64) {
         if let Some(trace) = self.by_token.get_mut(token) {
             trace.window.seen(number);
@@ -162,7 +162,7 @@ impl Traces {
 }
 
 impl Trace {
-    /// Tells the page how much it was not told, once it can take something again.
+    /// Reports the number of missed steps to the page, once it has room.
     fn tell_missed(&mut self, handle: &Handle) {
         if let Some(count) = self.window.take_missed() {
             self.send(handle, &format!(r#""kind":"missed","count":{count}}}"#));
@@ -178,12 +178,12 @@ impl Trace {
     }
 }
 
-/// Makes names that nobody can guess, without a dependency for it.
+/// Makes unpredictable tokens, without a dependency for it.
 ///
-/// `RandomState` takes its 128-bit key from the operating system's random source, and hashes with SipHash, which is
-/// made to be unpredictable to whoever does not know the key, also when other values of it are known. Two of them give
-/// 128 bits. The standard library does not promise that it stays so; what these tokens keep apart is what pages of
-/// one machine have echoed, and for that it suffices.
+/// `RandomState` takes its 128-bit key from the operating system's random source, and hashes with SipHash.
+/// Its output is unpredictable without the key, even if other outputs are known. Two outputs give 128 bits.
+/// The standard library does not guarantee this for the future. The tokens separate only what pages of one
+/// machine have echoed, so this suffices.
 #[derive(Default)]
 struct Tokens {
     keys: [RandomState; 2],

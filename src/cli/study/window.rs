@@ -1,19 +1,19 @@
-//! How far a page is behind: what it was told and has not said to have seen.
+//! The window of unacknowledged messages of a page.
 //!
-//! This file knows numbers and lengths. It refuses to know what is told. A page says how far it has come, and not only
-//! the socket's backlog is bounded by that but also what waits inside of the browser.
+//! This file knows numbers and lengths. It does not know what the messages say. The page acknowledges what it
+//! has shown, so this bounds what waits in the socket's backlog and what waits inside the browser.
 
 use std::collections::VecDeque;
 
-/// What one page has not seen yet, up to a number of bytes.
+/// The messages that a page has not acknowledged, up to a number of bytes.
 pub(super) struct Window {
     room: usize,
-    /// The number of the last message that was told; the first is 1.
+    /// The number of the last message; the first is 1.
     last: u64,
-    /// The lengths of those that were not seen.
+    /// The lengths of the unacknowledged messages.
     unseen: VecDeque<usize>,
     bytes: usize,
-    /// How many were not told for lack of room, since that was last said.
+    /// How many messages were not sent for lack of room, since the last report.
     missed: u64,
 }
 
@@ -22,7 +22,8 @@ impl Window {
         Self { room, last: 0, unseen: VecDeque::new(), bytes: 0, missed: 0 }
     }
 
-    /// Whether one more can be told. One always can if nothing is unseen, so that a small room never is none.
+    /// Whether another message may be sent. One always may if none is unacknowledged, however small the room
+    /// is.
     pub(super) fn has_room(&self) -> bool {
         self.unseen.is_empty() || self.bytes < self.room
     }
@@ -41,7 +42,7 @@ impl Window {
         self.missed += count;
     }
 
-    /// How many were missed, if that can be said now.
+    /// Returns how many messages were missed, if there is room to report it.
     pub(super) fn take_missed(&mut self) -> Option<u64> {
         if self.missed == 0 || !self.has_room() {
             return None;
@@ -49,7 +50,7 @@ impl Window {
         Some(std::mem::take(&mut self.missed))
     }
 
-    /// Everything up to this number was seen. A number that was never told counts for the last one.
+    /// Acknowledges everything up to this number. A number beyond the last message counts as the last.
     pub(super) fn seen(&mut self, number: u64) {
         let still_unseen = self.last.saturating_sub(number);
         while self.unseen.len() as u64 > still_unseen {

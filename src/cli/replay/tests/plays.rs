@@ -1,11 +1,11 @@
-//! Whole plays against a scripted server: what differs is found wherever it is, and every play has an end.
+//! Whole plays against a scripted server: every difference is found, and every play ends.
 
 use std::iter;
 
 use super::{
     super::{
         player::Summary,
-        scripted::{Forever, Scripted, Step},
+        scripted::{Forever, ScriptedServer, ServerStep},
     },
     *,
 };
@@ -14,27 +14,27 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
 const PING: &[u8] = b"\x89\x02hi";
 
-/// A head and frames: of one byte, empty, of both shorter lengths at their borders, a Close.
+/// A head and frames: with one byte, empty, with both shorter lengths at their borders, and a Close.
 fn answer() -> Vec<u8> {
     let frame = |len: u8| [&[0x82, len][..], &vec![7; len.into()]].concat();
     let long = [&[0x82, 126, 0, 126][..], &[8; 126]].concat();
     [RESPONSE, &frame(1), b"\x81\x00", &frame(125), &long, b"\x88\x02\x03\xe8"].concat()
 }
 
-/// Plays a request that `recorded` has answered.
-fn play(recorded: &[u8], server: Scripted) -> Result<Summary, String> {
+/// Plays a request whose recorded answer is `recorded`.
+fn play(recorded: &[u8], server: ScriptedServer) -> Result<Summary, String> {
     let recording = recording(&[(Side::Client, REQUEST), (Side::Server, recorded)]);
     play_recording(recording, server, Pace::AsSoonAsAnswered)
 }
 
-fn play_recording(recording: Recording<'_>, server: Scripted, pace: Pace) -> Result<Summary, String> {
-    let script = Script::new(recording, None)?;
+fn play_recording(recording: Recording<'_>, server: ScriptedServer, pace: Pace) -> Result<Summary, String> {
+    let script = ClientScript::new(recording, None)?;
     player::play(&script, Line::new(server, LIMIT), pace).map_err(|difference| difference.to_string())
 }
 
-/// The answer at once, and byte by byte.
-fn cuts(answer: &[u8]) -> [Scripted; 2] {
-    [Scripted::new([answer], Forever::End), Scripted::new(answer.chunks(1), Forever::End)]
+/// Two servers: one sends the answer at once, the other byte by byte.
+fn cuts(answer: &[u8]) -> [ScriptedServer; 2] {
+    [ScriptedServer::new([answer], Forever::End), ScriptedServer::new(answer.chunks(1), Forever::End)]
 }
 
 #[test]
@@ -52,12 +52,12 @@ fn a_change_of_any_bit_is_found_at_its_byte() {
             let mut changed = answer();
             changed[at] ^= 1 << bit;
             let [whole, cut] = cuts(&changed);
-            // One bit is enough to see that cuts make no difference.
+            // One bit is enough to show that cuts make no difference.
             for server in iter::once(whole).chain((bit == 6).then_some(cut)) {
                 let told = play(&answer(), server);
                 let told = told.map_or_else(|it| it, |same| format!("{same}"));
                 assert!(told.starts_with("differs: "), "byte {at}, bit {bit}: {told}");
-                // A reserved bit of a header makes no other frame of it, nor does a bit of a payload.
+                // A flipped reserved bit or payload bit does not change the frame's borders.
                 let place = format!(", which is byte {at} of the answer\n");
                 assert!(bit != 6 || told.contains(&place), "byte {at}: {told}");
             }
@@ -67,11 +67,11 @@ fn a_change_of_any_bit_is_found_at_its_byte() {
 
 #[test]
 fn a_change_of_any_byte_of_the_head_is_found() {
-    // The line ends of the head are its form, and are counted by its lines.
+    // The line ends of the head belong to its form; the test of its lines covers them.
     for at in 0..RESPONSE.len() - 4 {
         let mut changed = answer();
         changed[at] ^= 0x01;
-        assert!(play(&answer(), Scripted::new([changed], Forever::End)).is_err(), "byte {at}");
+        assert!(play(&answer(), ScriptedServer::new([changed], Forever::End)).is_err(), "byte {at}");
     }
 }
 
@@ -85,7 +85,7 @@ fn an_answer_that_is_shorter_or_longer_differs() {
         }
     }
     for more in [&b"\x81"[..], b"\x81\x00", b"\x00"] {
-        let told = play(&whole, Scripted::new([&whole[..], more], Forever::End));
+        let told = play(&whole, ScriptedServer::new([&whole[..], more], Forever::End));
         assert!(told.is_err_and(|it| it.starts_with("differs: the server says more")), "{more:02x?}");
     }
 }
@@ -95,7 +95,10 @@ fn frames_in_another_order_or_number_differ() {
     let (one, two) = (&b"\x81\x01a"[..], &b"\x81\x01b"[..]);
     let recorded = [RESPONSE, one, two].concat();
     for frames in [[two, one].concat(), [one, one, two].concat(), two.to_vec(), [one, two, two].concat()] {
-        assert!(play(&recorded, Scripted::new([RESPONSE, &frames], Forever::End)).is_err(), "{frames:02x?}");
+        assert!(
+            play(&recorded, ScriptedServer::new([RESPONSE, &frames], Forever::End)).is_err(),
+            "{frames:02x?}"
+        );
     }
 }
 
@@ -107,26 +110,26 @@ fn pings_between_frames_are_skipped_and_counted() {
         let summary = play(&recorded, server);
         assert_eq!(summary.map(|it| (it.frames, it.pings)), Ok((2, [1, 3])));
     }
-    // §5.5: that is no ping, and so it is more than was recorded.
-    let told = play(&recorded, Scripted::new([&recorded[..], b"\x89\x7e\x00"], Forever::End));
+    // §5.5: this is no ping, so it is more than was recorded.
+    let told = play(&recorded, ScriptedServer::new([&recorded[..], b"\x89\x7e\x00"], Forever::End));
     assert!(told.is_err());
 }
 
 #[test]
 fn pings_before_bytes_that_are_no_frame_are_skipped() {
-    // A reserved opcode: no frame is found from there on.
+    // A reserved opcode: no frame is found after it.
     let recorded = [RESPONSE, PING, b"\x83\x00"].concat();
     for came in [[RESPONSE, PING, b"\x83\x00"].concat(), [RESPONSE, b"\x83\x00"].concat()] {
-        assert!(play(&recorded, Scripted::new([came], Forever::End)).is_ok());
+        assert!(play(&recorded, ScriptedServer::new([came], Forever::End)).is_ok());
     }
-    // The body of a refusal is no frame, whatever it looks like.
+    // The body of a refusal contains no frames, whatever its bytes.
     let refused = |body: &[u8]| [b"HTTP/1.1 400 Bad Request\r\n\r\n", body].concat();
-    let told = play(&refused(b"\x89\x00ab"), Scripted::new([refused(b"ab")], Forever::End));
+    let told = play(&refused(b"\x89\x00ab"), ScriptedServer::new([refused(b"ab")], Forever::End));
     assert!(told.is_err());
 }
 
-/// How long a play takes, and how it ends.
-fn time_of(recorded: &[u8], server: Scripted) -> (Duration, String) {
+/// Returns how long a play takes, and its result.
+fn time_of(recorded: &[u8], server: ScriptedServer) -> (Duration, String) {
     let figures = server.figures.clone();
     let told = play(recorded, server).map_or_else(|it| it, |same| format!("same: {same}"));
     let figures = figures.borrow();
@@ -142,26 +145,30 @@ fn no_byte_of_a_server_moves_a_deadline() {
     let (drip, flood) = (every(SECOND), every(SECOND / 1000));
     let missing = |what: &str| format!("differs: {what} doesn't come within 5 s");
     let cases = [
-        ("silence", Scripted::new([b""], Forever::Nothing), missing("the response")),
-        ("a head that drips", Scripted::new([b"HTTP"], drip(b"x")), missing("the response")),
-        ("a head that floods", Scripted::new([b"HTTP"], flood(b"x")), missing("the response")),
-        ("pings", Scripted::new([head], drip(PING)), missing("frame 1")),
-        ("a flood of pings", Scripted::new([head], flood(&PING.repeat(100))), missing("frame 1")),
-        ("a ping that drips", Scripted::new([head, b"\x89\x7d"], drip(b"x")), missing("frame 1")),
-        ("a header that drips", Scripted::new([head, &frame[..1]], Forever::Nothing), missing("frame 1")),
-        ("a frame that drips", Scripted::new([head, &frame[..3]], drip(&[7])), missing("frame 1")),
+        ("silence", ScriptedServer::new([b""], Forever::Nothing), missing("the response")),
+        ("a head that drips", ScriptedServer::new([b"HTTP"], drip(b"x")), missing("the response")),
+        ("a head that floods", ScriptedServer::new([b"HTTP"], flood(b"x")), missing("the response")),
+        ("pings", ScriptedServer::new([head], drip(PING)), missing("frame 1")),
+        ("a flood of pings", ScriptedServer::new([head], flood(&PING.repeat(100))), missing("frame 1")),
+        ("a ping that drips", ScriptedServer::new([head, b"\x89\x7d"], drip(b"x")), missing("frame 1")),
+        (
+            "a header that drips",
+            ScriptedServer::new([head, &frame[..1]], Forever::Nothing),
+            missing("frame 1"),
+        ),
+        ("a frame that drips", ScriptedServer::new([head, &frame[..3]], drip(&[7])), missing("frame 1")),
     ];
     for (name, server, told) in cases {
         assert_eq!(time_of(&recorded, server), (LIMIT, told), "{name}");
     }
-    // What differs is shown as far as it comes until then.
-    let (took, told) = time_of(&recorded, Scripted::new([head, b"\x82\x7e\x10\x00"], drip(b"x")));
+    // The differing bytes are shown as far as they arrive in time.
+    let (took, told) = time_of(&recorded, ScriptedServer::new([head, b"\x82\x7e\x10\x00"], drip(b"x")));
     assert_eq!(
         (took, &told[..]),
         (LIMIT, "differs: frame 1 differs at its byte 1, which is byte 57 of the answer")
     );
     // The end is a part like the others.
-    let pings = Scripted::new([&recorded], flood(&PING.repeat(100)));
+    let pings = ScriptedServer::new([&recorded], flood(&PING.repeat(100)));
     let (took, told) = time_of(&recorded, pings);
     assert_eq!(took, LIMIT);
     assert!(told.starts_with("same: 1 frame, ") && told.ends_with("has not closed the connection"), "{told}");
@@ -171,7 +178,7 @@ fn no_byte_of_a_server_moves_a_deadline() {
 fn a_head_without_an_end_is_given_up_at_64_kib() {
     let head = |len: usize| [b"HTTP/1.1 101 \r\nA: ", &vec![b'x'; len - 22][..], b"\r\n\r\n"].concat();
     for pieces in [1, 1000, 64 * 1024] {
-        let server = |len: usize| Scripted::new(head(len).chunks(pieces), Forever::End);
+        let server = |len: usize| ScriptedServer::new(head(len).chunks(pieces), Forever::End);
         let (longest, too_long) = (64 * 1024, 64 * 1024 + 1);
         assert!(play(&head(longest), server(longest)).is_ok());
         let told = play(&head(longest), server(too_long));
@@ -182,14 +189,14 @@ fn a_head_without_an_end_is_given_up_at_64_kib() {
 #[test]
 fn each_part_has_a_time_of_its_own() {
     let recorded = [RESPONSE, b"\x81\x01a\x81\x01b"].concat();
-    let say = |bytes: &[u8]| Step::Say(bytes.to_vec());
+    let say = |bytes: &[u8]| ServerStep::Say(bytes.to_vec());
     let server = |pause: Duration| {
-        let mut server = Scripted::new([RESPONSE], Forever::End);
+        let mut server = ScriptedServer::new([RESPONSE], Forever::End);
         server.steps.extend([
-            Step::Wait(pause),
+            ServerStep::Wait(pause),
             say(b"\x81"),
             say(b"\x01a"),
-            Step::Wait(pause),
+            ServerStep::Wait(pause),
             say(b"\x81\x01b"),
         ]);
         server
@@ -201,14 +208,14 @@ fn each_part_has_a_time_of_its_own() {
 
 #[test]
 fn what_came_in_time_counts_after_a_pause_of_this_process() {
-    // The clock has passed the deadline when the answer is looked at.
-    let server = Scripted::new([answer()], Forever::Nothing);
+    // The clock has passed the deadline when the answer is examined.
+    let server = ScriptedServer::new([answer()], Forever::Nothing);
     let figures = server.figures.clone();
     let mut line = Line::new(server, LIMIT);
     line.begin_part();
     figures.borrow_mut().now += LIMIT * 2;
-    assert_eq!(line.wait_for(answer().len()), line::Heard::Enough);
-    assert_eq!(line.wait_for(answer().len() + 1), line::Heard::Silence);
+    assert_eq!(line.wait_for(answer().len()), line::Awaited::Enough);
+    assert_eq!(line.wait_for(answer().len() + 1), line::Awaited::Silence);
 }
 
 #[test]
@@ -216,7 +223,7 @@ fn pings_that_came_at_once_do_not_hide_the_deadline() {
     let played = |pings: usize| {
         let recorded = [RESPONSE, b"\x81\x01a"].concat();
         let mut server =
-            Scripted::new([RESPONSE, &[&PING.repeat(pings)[..], b"\x81\x01a"].concat()], Forever::End);
+            ScriptedServer::new([RESPONSE, &[&PING.repeat(pings)[..], b"\x81\x01a"].concat()], Forever::End);
         server.per_look = SECOND;
         play(&recorded, server)
     };
@@ -226,7 +233,7 @@ fn pings_that_came_at_once_do_not_hide_the_deadline() {
 
 #[test]
 fn a_server_that_does_not_read_differs() {
-    let mut server = Scripted::new([answer()], Forever::End);
+    let mut server = ScriptedServer::new([answer()], Forever::End);
     server.reads = 10;
     let figures = server.figures.clone();
     let told = play(&answer(), server);
@@ -236,14 +243,14 @@ fn a_server_that_does_not_read_differs() {
     assert_eq!((figures.borrow().now, figures.borrow().sent.len()), (LIMIT, 10));
 }
 
-/// The time that a paced play of words said at these times takes, and how many pauses were shortened.
+/// Returns how long a paced play takes for these times, and how many pauses are shortened.
 fn paced(times: &[Duration], longest: Duration) -> (Duration, Result<usize, String>) {
     let words: Vec<_> = times.iter().map(|_| (Side::Client, &b"x"[..])).collect();
     let mut recording = recording(&words);
     for (piece, at) in recording.pieces.iter_mut().zip(times) {
         piece.at = *at;
     }
-    let server = Scripted::new([b""], Forever::End);
+    let server = ScriptedServer::new([b""], Forever::End);
     let figures = server.figures.clone();
     let summary = play_recording(recording, server, Pace::AsRecorded { longest });
     let took = figures.borrow().now;
@@ -255,9 +262,9 @@ fn a_pause_is_as_long_as_recorded_but_not_longer_than_the_limit() {
     let minute = SECOND * 60;
     assert_eq!(paced(&[SECOND, SECOND * 4], minute), (SECOND * 4, Ok(0)));
     assert_eq!(paced(&[minute, minute * 2 + SECOND], minute), (minute * 2, Ok(1)));
-    // 2^31 s is what a pcap can say, and a pcapng can say more.
+    // 2^31 s is the maximum of a pcap; a pcapng allows more.
     assert_eq!(paced(&[SECOND, SECOND * (1 << 31), SECOND * (1 << 31)], minute), (minute + SECOND, Ok(1)));
     assert_eq!(paced(&[Duration::MAX, Duration::MAX], Duration::MAX), (Duration::MAX, Ok(0)));
-    // Times that go back are no pause, and what is made up for is none either.
+    // Times that go backwards are no pause, and neither is the time until they catch up.
     assert_eq!(paced(&[SECOND * 9, SECOND, SECOND * 10], minute), (SECOND * 10, Ok(0)));
 }

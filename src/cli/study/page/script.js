@@ -1,39 +1,40 @@
-// The page at work: what you do in the console goes to the server, what the server's codec saw comes back and is drawn.
+// Runs the page: sends the console's actions to the server, and draws the frames that the server's codec
+// reports.
 //
-// This file knows forms, lists and boxes. It refuses to know RFC 6455: it decodes no frame, it draws what it is told.
-// Whatever a peer has chosen reaches the page as text and never as HTML.
+// This file knows forms, lists and boxes. It decodes no frame: it draws what the server reports. Text from a
+// peer reaches the page as text, never as HTML.
 
 "use strict";
 
-/** How many steps are kept; of older ones only the number. */
+/** How many steps are kept; older ones are only counted. */
 const MAX_STEPS = 1000;
-/** How many bytes of a payload are worked out one by one. */
+/** How many bytes of a payload are shown one by one. */
 const MAX_SHOWN_BYTES = 32;
 /** How many bytes of a payload fill cells of the diagram. */
 const MAX_DIAGRAM_BYTES = 8;
-/** How many characters of a text stand in its row. */
+/** How many characters of a text its row shows. */
 const MAX_EXCERPT = 60;
-/** How many things the browser has said are kept. */
+/** How many of the browser's messages are kept. */
 const MAX_EVENTS = 30;
 /** Steps are drawn together, at most this often, in milliseconds. */
 const DRAW_EVERY = 40;
-/** A screen reader is told this often at most, in milliseconds. */
+/** The shortest time between two announcements to screen readers, in milliseconds. */
 const ANNOUNCE_EVERY = 1000;
-/** Narrower than this, in pixels, 16 bits make a row of the diagram instead of 32. */
+/** On a page narrower than this, in pixels, a row of the diagram has 16 bits instead of 32. */
 const WIDE_DIAGRAM = 620;
 
 const byId = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
 const count = (value, what) => `${number(value)} ${what}${value === 1 ? "" : "s"}`;
 
-/** What steers a text and can't be seen: controls, and what turns the direction of writing round. */
+/** Invisible characters that change how a text is shown: controls, and marks of the writing direction. */
 const STEERING = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-/** A text with what steers it written out, but for the ends of lines. */
+/** Returns a text with those characters spelled out, except line ends. */
 const visible = (text) =>
   text.replace(STEERING, (it) => (it === "\n" ? it : `\\u{${it.codePointAt(0).toString(16)}}`));
 
-/** An element with properties and children; strings become text in which nothing steers. */
+/** Returns an element with properties and children; strings become text without invisible characters. */
 function make(tag, properties, ...children) {
   const { data, attributes, ...rest } = properties ?? {};
   const made = Object.assign(document.createElement(tag), rest);
@@ -54,16 +55,16 @@ const bitsOf = (byte) => byte.toString(2).padStart(8, "0");
 const spaced = (bytes) => bytes.map(hexOf).join(" ");
 const nibbles = (byte) => bitsOf(byte).replace(/^..../, "$& ");
 
-/** How many bytes the character takes that begins with this byte (RFC 3629). */
+/** Returns the length of the character that begins with this byte (RFC 3629). */
 function characterLength(byte) {
   if (byte < 0xc2 || byte > 0xf4) return 1;
   return byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
 }
 
-/** How characters without a picture of their own are written. */
+/** How characters without a glyph are written. */
 const WRITTEN = { 0x00: "\\0", 0x09: "\\t", 0x0a: "\\n", 0x0d: "\\r", 0x20: "␣" };
 
-/** The characters that bytes stand for, each with the number of its bytes; a dot for a byte that stands for none. */
+/** Returns the characters of some bytes, each with its number of bytes; a dot for a byte outside of any character. */
 function charactersOf(bytes) {
   const characters = [];
   for (let at = 0; at < bytes.length; ) {
@@ -76,7 +77,7 @@ function charactersOf(bytes) {
         const text = new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(wanted));
         character = { text, length: wanted.length };
       } catch {
-        // Not UTF-8, or cut off: the dot stands for the byte.
+        // Not UTF-8, or cut off: a dot replaces the byte.
       }
     }
     characters.push(character);
@@ -85,7 +86,7 @@ function charactersOf(bytes) {
   return characters;
 }
 
-/** Bytes from what somebody has typed, or null. */
+/** Returns the bytes that a typed text spells, or null. */
 function readHex(text) {
   const digits = text.replace(/0x|[\s,:]/gi, "");
   return /^([0-9a-f]{2})*$/i.test(digits) ? new Uint8Array(bytesOf(digits)) : null;
@@ -97,7 +98,7 @@ const trace = { socket: null, token: null, arrived: [], isDrawing: false };
 
 function openTrace() {
   trace.socket = new WebSocket(`ws${location.protocol === "https:" ? "s" : ""}://${location.host}/trace`);
-  trace.socket.onmessage = (event) => hear(JSON.parse(event.data));
+  trace.socket.onmessage = (event) => receive(JSON.parse(event.data));
   trace.socket.onclose = () => {
     trace.token = null;
     byId("trace-lost").textContent = "The server no longer tells this page what it sees. Reload the page to begin anew.";
@@ -106,7 +107,7 @@ function openTrace() {
   };
 }
 
-function hear(told) {
+function receive(told) {
   if (told.kind === "trace") {
     trace.token = told.token;
     offerSubprotocols(told.subprotocols);
@@ -118,7 +119,7 @@ function hear(told) {
     trace.arrived.push(told);
     if (!trace.isDrawing) {
       trace.isDrawing = true;
-      // A timer, and no animation frame: those stand still while the page is in the background.
+      // A timer and no animation frame: in the background, animation frames stop.
       setTimeout(draw, DRAW_EVERY);
     }
   }
@@ -129,19 +130,19 @@ function draw() {
   trace.arrived = [];
   trace.isDrawing = false;
   addSteps(steps);
-  // The server tells no more than a little ahead of what was seen.
+  // The server sends only a little more than the page has acknowledged.
   if (trace.socket.readyState === WebSocket.OPEN) trace.socket.send(`seen ${steps.at(-1).n}`);
 }
 
-/** Asks the server to do something with the session, as soon as its number is known. */
-function wish(verb, ...words) {
-  if (session.number === null) session.wishes.push([verb, ...words]);
+/** Sends the server a command for the session, once the session's number is known. */
+function command(verb, ...words) {
+  if (session.number === null) session.commands.push([verb, ...words]);
   else trace.socket.send([verb, session.number, ...words].join(" "));
 }
 
 // --- The session: what is studied ----------------------------------------------------------------------------------
 
-const session = { socket: null, number: null, wishes: [] };
+const session = { socket: null, number: null, commands: [] };
 
 const isOpen = () => session.socket?.readyState === WebSocket.OPEN;
 const isBusy = () => session.socket !== null && session.socket.readyState !== WebSocket.CLOSED;
@@ -157,7 +158,7 @@ function connect() {
   };
   socket.onmessage = ({ data }) => {
     if (typeof data !== "string") return say(`message: binary, ${count(data.byteLength, "byte")}`);
-    // A string counts the halves of characters beyond U+FFFF.
+    // A string counts characters beyond U+FFFF twice.
     const characters = [...data];
     const excerpt = characters.slice(0, MAX_EXCERPT).join("");
     say(`message: text “${excerpt}${characters.length > MAX_EXCERPT ? "…" : ""}”, ${count(characters.length, "character")}`);
@@ -167,24 +168,24 @@ function connect() {
     say(`close ${code}${reason && ` “${reason}”`}, ${wasClean ? "clean" : "not clean"}`);
     showWhatIsPossible();
   };
-  Object.assign(session, { socket, number: null, wishes: [] });
+  Object.assign(session, { socket, number: null, commands: [] });
   askForAnswers();
   byId("follow").checked = true;
   showWhatIsPossible();
 }
 
-/** Whether a step is the first of the session that this page has just opened; then the session has its number. */
+/** Whether a step is the first of the session that this page has just opened, and so has the session's number. */
 function takeNumber(step) {
   if (step.kind === "request" && session.number === null && isBusy()) {
     session.number = step.connection;
-    for (const words of session.wishes) wish(...words);
+    for (const words of session.commands) command(...words);
   }
 }
 
-/** Settings of before hold for a new session too. */
+/** Applies the console's settings to a new session. */
 function askForAnswers() {
-  if (!byId("echo").checked) wish("echo", "off");
-  if (byId("in-fragments").checked) wish("fragment", byId("fragment-len").value);
+  if (!byId("echo").checked) command("echo", "off");
+  if (byId("in-fragments").checked) command("fragment", byId("fragment-len").value);
 }
 
 // --- The console ---------------------------------------------------------------------------------------------------
@@ -200,7 +201,7 @@ function offerTooLarge(limit) {
   byId("large").append(make("option", { value: limit + 1 }, `${number(limit + 1)} bytes: over the limit`));
 }
 
-/** A button that can't be used stays where it is, for who is on it with the keyboard. */
+/** A disabled button keeps its place and the keyboard focus. */
 function showWhatIsPossible() {
   const connectButton = byId("connect");
   connectButton.disabled = false;
@@ -210,7 +211,7 @@ function showWhatIsPossible() {
   }
 }
 
-/** Has a form do something instead of being sent, if its button can be used. */
+/** Has a form run an action instead of being sent, if its button is enabled. */
 function onSubmit(id, action) {
   byId(id).addEventListener("submit", (event) => {
     event.preventDefault();
@@ -230,7 +231,7 @@ onSubmit("large-form", () => {
   const length = Number(byId("large").value);
   session.socket.send("0123456789".repeat(Math.ceil(length / 10)).slice(0, length));
 });
-onSubmit("ping-form", () => wish("ping", byId("ping").value));
+onSubmit("ping-form", () => command("ping", byId("ping").value));
 onSubmit("close-form", () => {
   byId("close-wrong").textContent = "";
   try {
@@ -240,23 +241,23 @@ onSubmit("close-form", () => {
   }
 });
 
-byId("echo").addEventListener("change", (event) => wish("echo", event.target.checked ? "on" : "off"));
+byId("echo").addEventListener("change", (event) => command("echo", event.target.checked ? "on" : "off"));
 for (const id of ["in-fragments", "fragment-len"]) {
   byId(id).addEventListener("change", () => {
-    wish("fragment", byId("in-fragments").checked ? byId("fragment-len").value : 0);
+    command("fragment", byId("in-fragments").checked ? byId("fragment-len").value : 0);
   });
 }
 
-for (const button of document.querySelectorAll(".deed")) {
+for (const button of document.querySelectorAll(".command")) {
   button.addEventListener("click", () => {
     if (button.getAttribute("aria-disabled") === "true") return;
-    const { wish: verb, code } = button.dataset;
-    if (verb === "close") wish("close", byId("close-code").value, byId("close-reason").value);
-    else wish(verb, ...(code ? [code] : []));
+    const { command: verb, code } = button.dataset;
+    if (verb === "close") command("close", byId("close-code").value, byId("close-reason").value);
+    else command(verb, ...(code ? [code] : []));
   });
 }
 
-/** Adds a line to what the browser says. */
+/** Adds a line to the browser's messages. */
 function say(text) {
   const events = byId("events");
   if (events.firstElementChild?.className === "aside") events.firstElementChild.remove();
@@ -273,7 +274,7 @@ let steps = [];
 let olderSteps = 0;
 let chosen = null;
 let stepsSoFar = 0;
-/** When the first step of each connection came. */
+/** The time of each connection's first step. */
 const began = new Map();
 
 function addSteps(added) {
@@ -308,7 +309,7 @@ function forgetOld() {
 
 const sideOf = (step) => (step.from === "client" || step.from === "server" ? step.from : "both");
 
-/** What stands in a step's row: its name, and more about it. */
+/** Returns the content of a step's row: its name, and details. */
 const SUMMARIES = {
   request: (step) => [`GET ${step.target.slice(0, 13)}…`, step.refused ? "refused" : "handshake"],
   response: (step) => [step.lines[0].replace("HTTP/1.1 ", ""), ""],
@@ -358,7 +359,7 @@ function rowOf(step) {
   return row;
 }
 
-/** Chooses a step: it is marked, and drawn in detail. */
+/** Selects a step: marks it, and draws it in detail. */
 function choose(step) {
   for (const [row, isChosen] of [[chosen?.shown, false], [step.shown, true]]) {
     row?.setAttribute("aria-selected", String(isChosen));
@@ -368,7 +369,7 @@ function choose(step) {
   drawFigure();
 }
 
-/** The newest is shown as it comes only as long as the newest is what somebody looks at. */
+/** Selects the newest step as it arrives, as long as the newest is selected. */
 function chooseByHand(step) {
   byId("follow").checked = step === steps.at(-1);
   choose(step);
@@ -402,7 +403,7 @@ byId("clear").addEventListener("click", () => {
 
 const unannounced = [];
 
-/** Tells a screen reader in few words, and not more often than can be heard. */
+/** Informs screen readers, in few words and at a limited rate. */
 function announce(added) {
   if (unannounced.length === 0) setTimeout(speak, ANNOUNCE_EVERY);
   unannounced.push(...added);
@@ -412,15 +413,15 @@ function speak() {
   const last = unannounced.at(-1);
   const others = unannounced.length - 1;
   unannounced.length = 0;
-  const who = last.from ? `${last.from}: ` : "";
+  const sender = last.from ? `${last.from}: ` : "";
   byId("announcement").textContent = visible(
-    `${who}${summaryOf(last).filter(Boolean).join(", ")}${others > 0 ? `, after ${count(others, "other step")}` : ""}`,
+    `${sender}${summaryOf(last).filter(Boolean).join(", ")}${others > 0 ? `, after ${count(others, "other step")}` : ""}`,
   );
 }
 
 // --- In detail -----------------------------------------------------------------------------------------------------
 
-/** Lights the state that the connection is in (§7.1). */
+/** Highlights the state of the connection (§7.1). */
 function light(state) {
   for (const item of byId("states").children) {
     if (item.dataset.state === state) item.setAttribute("aria-current", "step");
@@ -543,7 +544,7 @@ function frameFacts(step) {
   return factsOf(pairs);
 }
 
-/** The fields of §5.2 with the bits that fill them. */
+/** Returns the fields of §5.2 with their bits. */
 function fieldsOf(step, header) {
   const first = bitsOf(header[0]);
   const fields = [
@@ -571,7 +572,7 @@ function fieldsOf(step, header) {
   return fields;
 }
 
-/** The picture of §5.2, filled in. A field that crosses the end of a row goes on in the next. */
+/** Draws the picture of §5.2 with the bits filled in. A field can continue in the next row. */
 function diagramOf(step, header) {
   const columns = (drawnColumns = columnsNow());
   const fields = fieldsOf(step, header);
@@ -641,7 +642,7 @@ function payloadOf(step) {
   );
 }
 
-/** Tables as wide as fits, one below the other. */
+/** Draws tables as wide as fits, one below the other. */
 function payloadTables(step, plain) {
   const perTable = columnsNow() === 32 ? 16 : 8;
   const masked = bytesOf(step.masked);
@@ -677,7 +678,7 @@ function payloadTable(places, rows, letters) {
   return table;
 }
 
-/** For each byte the character that begins there, or the rest of one that began before. */
+/** Returns for each byte the character that begins there, or the rest of the one before. */
 function lettersOf(bytes) {
   const letters = [];
   for (const { text, length } of charactersOf(bytes)) {
@@ -737,7 +738,7 @@ function derivationOf({ key, guid, sha1, accept }) {
 
 // --- Begin ---------------------------------------------------------------------------------------------------------
 
-// On a narrow page the wire should not be far below the console.
+// On a narrow page the wire stays near the console.
 if (matchMedia("(max-width: 46rem)").matches) {
   for (const group of document.querySelectorAll("details.group")) group.open = false;
 }

@@ -1,7 +1,7 @@
-//! The observer: bytes of the sessions in, steps for the pages out.
+//! The observer of the sessions: turns their bytes into steps for the pages.
 //!
-//! This file knows which connection is shown where. That is decided once, by the target of its request, and by the
-//! same token that opens it. It refuses to know what a frame is: `wirehook::explain` does.
+//! This file knows which page shows a connection. The token in the request's target decides once, as it does
+//! for opening. `wirehook::explain` knows what a frame is.
 
 use std::{cell::RefCell, collections::HashMap, net::SocketAddr, rc::Rc};
 
@@ -12,46 +12,47 @@ use wirehook::{
 
 use super::{super::explain::Follower, token_of, traces::Traces};
 
-/// So many bytes are explained at once: a small frame is 2 bytes, and much more than that when it is explained.
+/// Bytes explained at once: a frame can be 2 bytes long, and its explanation is far longer.
 const PIECE_LEN: usize = 4096;
 
 /// Shows each session to the page that its token belongs to.
-pub(super) struct Watcher {
+pub(super) struct SessionObserver {
     traces: Rc<RefCell<Traces>>,
     limits: Limits,
-    connections: HashMap<ConnId, Watched>,
+    connections: HashMap<ConnId, ObservedConnection>,
 }
 
-/// A connection that belongs to a page, or may turn out to.
-struct Watched {
+/// A connection that belongs to a page, or whose request has not arrived.
+struct ObservedConnection {
     peer: SocketAddr,
-    /// Whose it is, once a request has told.
+    /// The token of its page, after its request.
     token: Option<String>,
     explainer: Explainer,
     client: Follower,
     server: Follower,
 }
 
-impl Watcher {
+impl SessionObserver {
     pub(super) fn new(traces: Rc<RefCell<Traces>>, limits: Limits) -> Self {
         Self { traces, limits, connections: HashMap::new() }
     }
 
-    fn hear(&mut self, id: ConnId, side: Side, bytes: &[u8]) {
-        let Some(watched) = self.connections.get_mut(&id) else { return };
-        let is_anybodys = bytes.chunks(PIECE_LEN).all(|piece| watched.hear(id, side, piece, &self.traces));
-        if is_anybodys {
-            watched.tell_missed(side, &mut self.traces.borrow_mut());
+    fn receive(&mut self, id: ConnId, side: Side, bytes: &[u8]) {
+        let Some(observed) = self.connections.get_mut(&id) else { return };
+        let belongs_to_page =
+            bytes.chunks(PIECE_LEN).all(|piece| observed.receive(id, side, piece, &self.traces));
+        if belongs_to_page {
+            observed.tell_missed(side, &mut self.traces.borrow_mut());
         } else {
             self.connections.remove(&id);
         }
     }
 }
 
-impl Watched {
-    /// Explains a piece to the page that the connection belongs to; whether it belongs to any. What a page has no
-    /// room for is not explained: it is followed, to where it can be explained again.
-    fn hear(&mut self, id: ConnId, side: Side, piece: &[u8], traces: &RefCell<Traces>) -> bool {
+impl ObservedConnection {
+    /// Explains a piece to the connection's page; returns whether it has one. If the page has no room, the
+    /// piece is only followed, up to the next place from which bytes can be explained.
+    fn receive(&mut self, id: ConnId, side: Side, piece: &[u8], traces: &RefCell<Traces>) -> bool {
         let Some((skipped, rest)) = self.follower(side).next_to_explain(piece) else { return true };
         let is_in_head = self.follower(side).began_in_head();
         if let Some(token) = self.token.as_deref().filter(|_| !is_in_head)
@@ -86,7 +87,7 @@ impl Watched {
         }
     }
 
-    /// Shows a step to the page that the connection belongs to; whether it belongs to any.
+    /// Sends a step to the connection's page; returns whether it has one.
     fn is_shown(&mut self, id: ConnId, step: &Step, traces: &RefCell<Traces>) -> bool {
         let mut traces = traces.borrow_mut();
         if self.token.is_none() {
@@ -103,27 +104,32 @@ impl Watched {
     }
 }
 
-impl Observer for Watcher {
+impl Observer for SessionObserver {
     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
         let explainer = Explainer::new(&self.limits);
-        let watched =
-            Watched { peer, token: None, explainer, client: Follower::new(), server: Follower::new() };
-        self.connections.insert(id, watched);
+        let observed = ObservedConnection {
+            peer,
+            token: None,
+            explainer,
+            client: Follower::new(),
+            server: Follower::new(),
+        };
+        self.connections.insert(id, observed);
     }
 
     fn received(&mut self, id: ConnId, bytes: &[u8]) {
-        self.hear(id, Side::Client, bytes);
+        self.receive(id, Side::Client, bytes);
     }
 
     fn sent(&mut self, id: ConnId, bytes: &[u8]) {
-        self.hear(id, Side::Server, bytes);
+        self.receive(id, Side::Server, bytes);
     }
 
     fn disconnected(&mut self, id: ConnId) {
-        let Some(watched) = self.connections.remove(&id) else { return };
-        let Some(token) = watched.token else { return };
+        let Some(observed) = self.connections.remove(&id) else { return };
+        let Some(token) = observed.token else { return };
         let mut traces = self.traces.borrow_mut();
-        for step in watched.explainer.end() {
+        for step in observed.explainer.end() {
             traces.tell(&token, id, || step.json());
         }
         traces.leave(&token, id);
