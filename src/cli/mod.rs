@@ -114,7 +114,7 @@ fn serve_telling(mut options: ServeOptions, out: &Output, log: &Output) -> ExitC
     }
     let metrics = options.metrics.as_deref();
     let form = options.explain;
-    let begin = |mode: &str, url: &str| out.tell(&explain::beginning(form, mode, url));
+    let begin = |mode: &str, url: &str| out.tell_first(&explain::beginning(form, mode, url));
     let outcome = match options.mode {
         Mode::Echo => run(observers.observe(server.handler(echo::Echo)), metrics, |at| {
             begin("echo", &format!("ws://{at}"))

@@ -40,6 +40,15 @@ impl Output {
         self.tell_bytes(lines.as_bytes());
     }
 
+    /// Writes the first lines to standard output at once: no client is served yet.
+    ///
+    /// The queue would start a thread for them, and a process that has had one pays more for every system call.
+    pub(super) fn tell_first(&self, lines: &str) {
+        if write(&mut io::stdout(), lines.as_bytes()).is_err() {
+            self.tell(lines);
+        }
+    }
+
     /// Waits until everything is written, but not for a reader that does not read.
     pub(super) fn finish(&self) {
         self.0.finish();
