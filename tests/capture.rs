@@ -173,8 +173,9 @@ fn a_recording_has_all_that_both_sides_have_said() {
     assert_eq!(decoded(&recorded(&directory)), expected);
 }
 
+/// A connection that sends nothing has no file.
 #[test]
-fn every_connection_has_a_file_of_its_own_and_who_says_nothing_has_none() {
+fn every_connection_that_sends_anything_has_a_file_of_its_own() {
     let directory = Directory::new("each");
     let (process, address) = recorder("echo", &directory);
     // More than there are files open at once, each speaking in turn.
@@ -371,7 +372,7 @@ fn every_client_is_recorded_while_descriptors_are_short() {
 }
 
 #[test]
-fn recordings_have_a_limit_and_the_log_says_who_is_not_recorded() {
+fn recordings_have_a_limit_and_the_log_says_what_is_missing() {
     let directory = Directory::new("limit");
     let (process, address) = Process::start(&["--record", directory.path(), "--max-recorded-bytes", "10K"]);
     let mut first = Client::open(address);
@@ -612,8 +613,9 @@ fn a_path_can_take_the_place_of_the_recorded_one() {
     assert!(text(&run(&["decode", &other.file()]).stdout).contains("| GET /other?x=1 HTTP/1.1\n"));
 }
 
+/// A file that exists already is not written over.
 #[test]
-fn a_clients_frames_can_be_taken_out_and_are_not_written_over_anything() {
+fn a_clients_frames_can_be_taken_out_of_a_recording() {
     let directory = Directory::new("extract");
     let (process, address) = recorder("echo", &directory);
     let mut client = Client::open(address);

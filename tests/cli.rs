@@ -266,8 +266,9 @@ fn decode(args: &[&str]) -> (String, Option<i32>) {
     pipe(&[&["decode"], args].concat(), b"")
 }
 
+/// It also shows the bytes that answer the frame.
 #[test]
-fn decode_says_why_a_frame_without_a_mask_is_refused_and_with_which_bytes() {
+fn decode_says_why_a_frame_without_a_mask_is_refused() {
     // §5.1
     let (text, status) = decode(&["81", "05", "48", "65", "6c", "6c", "6f", "--client"]);
     assert_eq!(status, Some(1));
@@ -997,9 +998,10 @@ fn resident(pid: u32) -> u64 {
 }
 
 // What becomes of freed memory depends on the allocator.
+/// It returns when the clients that sent them have gone.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
-fn most_of_the_memory_of_large_messages_returns_to_the_system_when_they_have_gone() {
+fn most_of_the_memory_of_large_messages_returns_to_the_system() {
     const LEN: u64 = 8 << 20;
     const MIB: u64 = 1024;
 

@@ -296,7 +296,7 @@ fn a_message_in_fragments_with_a_ping_between_is_put_together() {
 }
 
 #[test]
-fn a_closing_handshake_ends_in_closed_whoever_begins() {
+fn a_closing_handshake_from_either_side_ends_in_closed() {
     // §7.1.3, §7.1.4
     let close = masked(0x88, b"\x03\xe8bye");
     for first in [Side::Client, Side::Server] {
@@ -318,7 +318,7 @@ fn a_closing_handshake_ends_in_closed_whoever_begins() {
 }
 
 #[test]
-fn a_close_is_shown_with_code_reason_and_the_close_that_it_is_owed() {
+fn a_close_is_shown_with_code_reason_and_its_answer() {
     // §5.5.1
     let close = frame(Side::Client, &masked(0x88, b"\x03\xe8bye"));
     assert_eq!(close.close, Some((CloseCode::NORMAL, "bye".to_owned())));
@@ -397,7 +397,7 @@ fn codec(input: &[u8]) -> (Option<ProtocolError>, Vec<u8>) {
 }
 
 #[test]
-fn every_broken_rule_is_explained_and_answered_as_the_codec_does() {
+fn every_broken_rule_is_explained_as_the_codec_answers_it() {
     // §7.1.7
     for (error, input, len) in sins() {
         let rule = broken(Side::Client, &input);
@@ -438,7 +438,7 @@ fn every_rule_of_the_codec_is_among_the_cases() {
 
 /// All rows that steps can name, as `docs/rfc6455.md` knows them.
 #[test]
-fn every_row_that_is_named_stands_in_the_table() {
+fn every_row_that_is_named_is_in_the_table() {
     let table = include_str!("../docs/rfc6455.md");
     let all_kinds = [
         masked(0x81, b"a"),
@@ -549,7 +549,7 @@ fn each_kind_of_frame_has_its_own_row_and_sentence() {
 }
 
 #[test]
-fn bytes_behind_a_broken_rule_are_counted_and_not_looked_at() {
+fn bytes_after_a_broken_rule_are_counted_and_not_read() {
     // §7.1.7
     let steps = frames(Side::Client, &[0x81, 0x05, 0x48, 0x65, 0x6c, 0x6c, 0x6f]);
     let [Step::Broken(rule), Step::End(end)] = &steps[..] else { panic!("{steps:#?}") };
@@ -586,7 +586,7 @@ fn a_server_is_held_to_what_an_onlooker_can_judge() {
 // --- Bytes that are missing ------------------------------------------------------------------------------
 
 #[test]
-fn what_is_left_unfinished_is_told_at_the_end_and_breaks_no_rule() {
+fn an_unfinished_end_is_reported_and_breaks_no_rule() {
     let hello = masked(0x81, b"Hello");
     for len in 1..hello.len() {
         let steps = frames(Side::Client, &hello[..len]);
@@ -642,8 +642,9 @@ fn nothing_that_a_peer_sends_can_steer_a_terminal() {
 
 // --- §4 --------------------------------------------------------------------------------------------------
 
+/// The accept key is computed step by step.
 #[test]
-fn the_opening_handshake_is_ticked_off_and_the_accept_key_worked_out() {
+fn the_opening_handshake_is_checked_item_by_item() {
     // §1.3
     let steps = steps_from(Explainer::new, Side::Client, REQUEST);
     let [Step::Request(request)] = &steps[..] else { panic!("{steps:#?}") };

@@ -428,7 +428,7 @@ fn rust_files() -> Files {
 }
 
 #[test]
-fn every_sentence_of_the_rfc_has_its_row_its_function_and_its_test() {
+fn every_sentence_of_the_rfc_has_a_row_a_function_and_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let document = fs::read_to_string(root.join(DOCUMENT)).unwrap();
     let list = fs::read_to_string(root.join(LIST)).unwrap();

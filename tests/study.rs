@@ -123,7 +123,7 @@ fn member<'a>(json: &'a str, name: &str) -> &'a str {
 // --- The page --------------------------------------------------------------------------------------------
 
 #[test]
-fn the_page_needs_nothing_from_anywhere_and_runs_nothing_but_its_own() {
+fn the_page_loads_and_runs_nothing_from_elsewhere() {
     let study = Study::start(&[]);
     let mut nonces = Vec::new();
     for path in ["/", "/rfc6455"] {
@@ -170,7 +170,7 @@ fn other_paths_have_nothing() {
 // --- Who sees what ---------------------------------------------------------------------------------------
 
 #[test]
-fn every_frame_of_a_session_is_shown_to_its_page_in_both_directions() {
+fn every_frame_of_a_session_is_shown_in_both_directions() {
     let study = Study::start(&[]);
     let mut trace = study.open_trace();
     let mut session = study.open_session(&trace.token);
@@ -404,7 +404,7 @@ fn impossible_commands_are_refused_and_cost_nothing() {
 // --- Bounds ----------------------------------------------------------------------------------------------
 
 #[test]
-fn a_page_has_so_many_sessions_and_a_server_so_many_pages() {
+fn the_sessions_of_a_page_and_the_pages_have_a_limit() {
     let study = Study::start(&[]);
     let trace = study.open_trace();
     let mut sessions: Vec<Client> = (0..16).map(|_| study.open_session(&trace.token)).collect();

@@ -81,7 +81,7 @@ fn fragments_may_be_empty() {
 }
 
 #[test]
-fn control_frames_may_stand_between_fragments() {
+fn control_frames_may_come_between_fragments() {
     // §5.4: "Control frames … MAY be injected in the middle of a fragmented message."
     check(&[
         Case {

@@ -122,7 +122,7 @@ fn reserved_opcode_is_noticed_at_the_first_byte() {
 }
 
 #[test]
-fn length_of_up_to_125_stands_in_7_bits() {
+fn length_of_up_to_125_is_encoded_in_7_bits() {
     // §5.2
     for len in [1, 2, 124, 125] {
         let payload = vec![b'*'; len];
@@ -132,7 +132,7 @@ fn length_of_up_to_125_stands_in_7_bits() {
 }
 
 #[test]
-fn length_of_up_to_65535_stands_in_16_bits() {
+fn length_of_up_to_65535_is_encoded_in_16_bits() {
     // §5.2: in network byte order.
     for (len, bytes) in
         [(126, [0x00, 0x7e]), (127, [0x00, 0x7f]), (258, [0x01, 0x02]), (65_535, [0xff, 0xff])]
@@ -144,7 +144,7 @@ fn length_of_up_to_65535_stands_in_16_bits() {
 }
 
 #[test]
-fn length_from_65536_on_stands_in_64_bits() {
+fn length_from_65536_on_is_encoded_in_64_bits() {
     // §5.2: in network byte order.
     for (len, bytes) in [(65_536, [0, 0, 0, 0, 0, 1, 0, 0]), (66_051, [0, 0, 0, 0, 0, 1, 2, 3])] {
         let payload = vec![b'*'; len];
@@ -297,8 +297,9 @@ fn header_of_a_client_has_the_mask_bit_and_ends_with_the_key() {
     }
 }
 
+/// The same when a header is decoded and when it is encoded.
 #[test]
-fn reserved_bits_of_a_header_are_read_and_written_in_their_places() {
+fn reserved_bits_of_a_header_keep_their_places() {
     // §5.2: RSV1 is the highest of the three.
     for (first, rsv) in [(0xc1, 0b100), (0xa1, 0b010), (0x91, 0b001), (0xf1, 0b111)] {
         let (header, _) = FrameHeader::decode(&[first, 0x00]).unwrap().unwrap();

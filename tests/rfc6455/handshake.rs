@@ -742,7 +742,7 @@ fn hello_of_a_tls_client_is_told_from_other_bytes() {
 }
 
 #[test]
-fn byte_that_no_head_may_hold_is_refused_where_it_stands() {
+fn byte_that_no_head_may_contain_is_refused_at_its_place() {
     // §4.2.1: the end of the head is not awaited.
     let verdict_on = |start: &str, byte: u8| {
         let mut reader = RequestReader::default();
@@ -1167,7 +1167,7 @@ fn status_goes_out_with_its_reason_phrase() {
 }
 
 #[test]
-fn page_is_a_response_for_whoever_asks_for_no_websocket() {
+fn page_is_a_response_to_a_request_for_no_websocket() {
     // §1.3: "so that a single port can be used by both HTTP clients … and WebSocket clients".
     let mut out = Vec::new();
     Response::page(200, "text/html", "<p>ü").encode(&mut out);

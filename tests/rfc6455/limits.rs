@@ -306,8 +306,9 @@ fn check_memory(limits: &Limits, steps: &[Growth<'_>]) {
     assert_eq!(client.record.seen, [] as [Seen; 0], "the message is not complete");
 }
 
+/// It never grows past the end of the last frame.
 #[test]
-fn memory_grows_with_what_arrives_and_never_past_the_end_of_the_last_frame() {
+fn memory_grows_with_the_bytes_that_arrive() {
     // §10.4: room for a quarter of the frame, or a quarter of that, until a quarter of the next step has arrived.
     for first in [0x81, 0x82] {
         let whole = frame(first, &[b'x'; 2_001]);
@@ -343,8 +344,9 @@ fn memory_for_text_counts_a_character_that_is_cut() {
     );
 }
 
+/// More is reserved only when a second fragment follows.
 #[test]
-fn memory_for_a_fragment_is_that_of_the_fragment_until_another_follows() {
+fn a_first_fragment_takes_no_more_memory_than_its_length() {
     // §10.4, §5.4: once a second one has come, nobody knows how many more will.
     for first in [0x01, 0x02] {
         check_memory(
@@ -413,7 +415,7 @@ fn what_was_put_together_can_be_given_back_before_more_arrives() {
 }
 
 #[test]
-fn a_message_that_was_put_together_can_be_taken_and_nothing_else_can() {
+fn only_a_message_that_was_put_together_can_be_taken() {
     // §5.6: cut at every byte. What lies whole in the input is not the receiver's to give.
     let fragments = |first, start, rest| [frame(first, start), frame(0x89, b"?"), frame(0x80, rest)].concat();
     let before = fragments(0x01, b"H\xc3", b"\xa9llo");
@@ -491,7 +493,7 @@ fn close_throws_away_the_message_it_interrupts() {
 }
 
 #[test]
-fn bad_close_that_was_put_together_throws_away_the_message_it_interrupts() {
+fn a_bad_close_in_pieces_discards_the_message_it_interrupts() {
     // §10.4, §5.5.1: a body of one byte, which shows only when it is complete.
     let mut client = Client::new(&Limits::default());
     client.deliver(&frame(0x02, b"abc"));

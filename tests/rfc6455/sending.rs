@@ -206,8 +206,9 @@ fn errors_name_their_sections() {
     }
 }
 
+/// The first frame has the opcode, the last one has FIN.
 #[test]
-fn fragments_of_a_message_are_one_message_with_fin_on_the_last_and_an_opcode_on_the_first() {
+fn fragments_of_a_message_are_encoded_as_one_message() {
     // §5.4: "an unfragmented message consists of a single frame with the FIN bit set"; a fragmented one begins
     // with FIN clear and an opcode, and ends with FIN set and an opcode of 0.
     let sender = Sender::default();

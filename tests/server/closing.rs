@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn after_a_hooks_close_no_further_message_of_the_batch_reaches_a_hook() {
+fn no_message_of_the_batch_reaches_a_hook_after_its_close() {
     // §7.1.2
     let server = serve(|server, log| {
         let (on_ping, on_pong) = (log.clone(), log.clone());
@@ -65,7 +65,7 @@ fn what_is_sent_after_a_close_is_gone() {
 }
 
 #[test]
-fn an_id_that_outlives_its_connection_never_finds_another_client() {
+fn an_id_of_an_ended_connection_never_finds_another_client() {
     let server = serve_with_state::<u32>(|server, log| {
         let known = Rc::new(RefCell::new(Vec::<ConnId>::new()));
         let on_open = (log, Rc::clone(&known));

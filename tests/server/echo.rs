@@ -106,7 +106,7 @@ fn fragments_with_a_ping_between_them_come_back_as_one_message() {
 }
 
 #[test]
-fn a_ping_is_answered_with_its_payload_and_heard_by_its_hook() {
+fn a_ping_is_answered_with_its_payload_and_reaches_its_hook() {
     // §5.5.2, §5.5.3
     let server = serve(|server, log| {
         let on_pong = log.clone();
@@ -125,7 +125,7 @@ fn a_ping_is_answered_with_its_payload_and_heard_by_its_hook() {
 }
 
 #[test]
-fn a_hooks_ping_is_answered_and_its_pong_heard() {
+fn a_hooks_ping_is_answered_and_its_pong_reaches_a_hook() {
     // §5.5.2
     let server = serve(|server, log| {
         server

@@ -122,7 +122,7 @@ fn what_was_sent_before_a_close_arrives_before_it() {
 }
 
 #[test]
-fn what_waits_for_a_peer_goes_out_before_the_answer_to_its_close() {
+fn queued_messages_go_out_before_the_answer_to_a_close() {
     // §6.1, §5.5.1: "An endpoint MAY delay sending a Close frame until its current message is sent".
     const LEN: usize = 24 * 1024 * 1024;
     let server = serve(|server, _| {
@@ -176,7 +176,7 @@ fn a_steady_reader_gets_a_long_answer_whole_before_the_close() {
 // --- Without one -----------------------------------------------------------------------------------------
 
 #[test]
-fn a_local_close_that_is_never_answered_ends_after_close_timeout() {
+fn a_local_close_without_an_answer_ends_after_close_timeout() {
     // §7.1.1
     let timeout = Duration::from_millis(200);
     let server = serve(move |server, _| {
@@ -199,7 +199,7 @@ fn a_local_close_that_is_never_answered_ends_after_close_timeout() {
 }
 
 #[test]
-fn a_client_that_never_closes_its_side_is_dropped_after_close_timeout() {
+fn a_client_that_keeps_its_side_open_ends_after_close_timeout() {
     // §7.1.1
     let timeout = Duration::from_millis(200);
     let server = serve(move |server, _| server.configure(|config| config.close_timeout = timeout));
@@ -254,8 +254,9 @@ fn a_reset_is_an_end_like_any_other() {
     }
 }
 
+/// Half closed: the client has closed its side only.
 #[test]
-fn a_client_that_closes_only_its_side_gets_its_answers_and_then_the_end() {
+fn a_half_closed_client_gets_its_answers_and_then_the_end() {
     // §7.1.5
     let server = echo();
     let gone = End::unclean(1006, "", Cause::Transport(ErrorKind::UnexpectedEof));
@@ -374,7 +375,7 @@ fn a_slow_consumer_is_closed_where_the_policy_says_so() {
 // --- Of all connections ----------------------------------------------------------------------------------
 
 #[test]
-fn shutdown_says_1001_to_everybody_and_run_returns() {
+fn shutdown_closes_all_with_1001_and_run_returns() {
     // §7.4.1
     let server = echo();
     let mut clients: Vec<Client> = (0..20).map(|_| Client::open(server.address)).collect();
@@ -400,7 +401,7 @@ fn shutdown_says_1001_to_everybody_and_run_returns() {
 }
 
 #[test]
-fn a_client_that_never_answers_delays_the_shutdown_by_close_timeout() {
+fn a_silent_client_delays_the_shutdown_by_close_timeout() {
     // §7.1.1
     let timeout = Duration::from_millis(300);
     let server = serve(move |server, _| server.configure(|config| config.close_timeout = timeout));
@@ -420,7 +421,7 @@ fn a_client_that_never_answers_delays_the_shutdown_by_close_timeout() {
 }
 
 #[test]
-fn a_server_that_is_shut_down_accepts_nobody() {
+fn a_server_that_is_shut_down_accepts_no_client() {
     let server = echo();
     let address = server.address;
     server.stop();

@@ -139,7 +139,7 @@ fn figures_are_no_client_and_no_websocket() {
 }
 
 #[test]
-fn an_address_has_so_many_connections_and_no_more() {
+fn the_connections_of_an_address_have_a_limit() {
     // RFC 6585 §4
     let server = serve(|server, _| server.configure(|config| config.max_connections_per_address = Some(2)));
     let mut first = Client::open(server.address);

@@ -153,14 +153,14 @@ fn a_client_that_does_not_read_is_not_read_from_until_it_does() {
 }
 
 #[test]
-fn input_that_was_put_aside_keeps_its_place_before_what_comes_later() {
+fn input_that_was_put_aside_stays_before_later_input() {
     // Small messages, so that a batch holds many; and the client takes and gives all the time.
     let server = serve_noting_backlog(4 * MIB, 4 * MIB);
     write_until_the_server_stops_to_read(&server, 600, 2 * MIB);
 }
 
 #[test]
-fn a_client_that_closes_its_side_early_still_gets_all_its_answers() {
+fn a_client_that_half_closes_early_gets_all_its_answers() {
     // §7.1.5
     const COUNT: u32 = 300;
     const LEN: usize = 64 * KIB;
@@ -178,7 +178,7 @@ fn a_client_that_closes_its_side_early_still_gets_all_its_answers() {
 }
 
 #[test]
-fn what_waits_for_a_client_that_has_closed_its_side_still_goes_out() {
+fn a_half_closed_client_still_gets_what_is_queued_for_it() {
     // §7.1.5
     const LEN: usize = MORE_THAN_SOCKETS_HOLD;
     let server = serve(|server, _| {
@@ -284,8 +284,9 @@ fn fill<S>(ws: &mut WebSocket<'_, S>, id: wirehook::ConnId, limit: usize) -> Vec
     }
 }
 
+/// The receiver stays connected.
 #[test]
-fn what_others_send_is_dropped_exactly_at_the_limit_and_the_client_stays() {
+fn what_others_send_is_dropped_exactly_at_the_limit() {
     const LIMIT: usize = 300_000;
     let server = serve(|server, log| {
         server.configure(|config| config.max_backpressure = LIMIT).on_message(move |ws, message| {
@@ -332,7 +333,7 @@ fn what_others_send_is_dropped_exactly_at_the_limit_and_the_client_stays() {
 }
 
 #[test]
-fn a_client_that_is_too_slow_for_others_is_still_heard() {
+fn a_client_that_is_too_slow_for_others_is_still_read() {
     let server = serve(|server, log| {
         server.on_message(move |ws, message| {
             if message == "fill".into() {
@@ -376,7 +377,7 @@ fn one_frame_alone_may_be_over_the_limit() {
 }
 
 #[test]
-fn a_large_broadcast_arrives_whole_at_everybody() {
+fn a_large_broadcast_arrives_whole_at_every_client() {
     let server = serve(|server, log| {
         server.on_message(move |ws, _| {
             let status = ws.broadcast(&payload(7, MIB));
@@ -463,7 +464,7 @@ fn a_long_transfer_goes_on_at_each_drain() {
 // --- Pongs -----------------------------------------------------------------------------------------------
 
 #[test]
-fn of_many_pings_only_the_newest_is_answered_to_a_client_that_does_not_read() {
+fn a_client_that_does_not_read_gets_only_the_newest_pong() {
     // §5.5.3
     const PINGS: u32 = 2000;
     let server = serve(|server, log| {

@@ -434,8 +434,9 @@ fn a_head_that_is_not_complete_in_time_is_answered_with_408() {
     assert!(!open.hears_within(timeout * 2));
 }
 
+/// The next one is accepted as soon as another has left.
 #[test]
-fn one_connection_too_many_is_answered_with_503_until_another_leaves() {
+fn one_connection_too_many_is_answered_with_503() {
     // RFC 9110 §15.6.4
     let server = serve(|server, _| server.configure(|config| config.max_connections = Some(2)));
     let mut first = Client::open(server.address);
@@ -456,7 +457,7 @@ fn one_connection_too_many_is_answered_with_503_until_another_leaves() {
 }
 
 #[test]
-fn a_page_is_served_to_who_asks_for_no_websocket_and_to_nobody_else() {
+fn a_page_is_served_only_to_a_request_for_no_websocket() {
     let server = serve(|server, _| {
         server.on_http(|request, _| match request.path() {
             "/" => Some(Response::page(200, "text/plain", "a page")),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[test]
-fn a_broadcast_reaches_everybody_and_counts_them() {
+fn a_broadcast_reaches_all_and_counts_them() {
     let server = serve_with_state::<u32>(|server, log| {
         server.on_message(move |ws, message| {
             let own = ws.id();

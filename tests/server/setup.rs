@@ -139,8 +139,9 @@ fn of_two_observers_metrics_listeners_or_hooks_the_later_counts() {
     client.expect_text("the second ping");
 }
 
+/// Those that are set later run.
 #[test]
-fn hooks_and_timers_of_another_state_are_dropped_and_those_set_later_run() {
+fn hooks_and_timers_set_before_the_state_is_chosen_are_dropped() {
     let server = start(|server, log| {
         let early = log.clone();
         let server = server

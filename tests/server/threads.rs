@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn eight_threads_send_at_once_and_every_message_arrives_once_in_order() {
+fn messages_of_eight_threads_arrive_once_and_in_order() {
     const THREADS: usize = 8;
     const MESSAGES: usize = 2_000;
     let server = echo();
@@ -99,7 +99,7 @@ fn a_handle_of_a_server_that_has_stopped_says_so() {
 }
 
 #[test]
-fn a_shutdown_tells_everybody_over_a_time_and_ends_at_its_deadline() {
+fn a_shutdown_is_spread_over_time_and_ends_at_its_deadline() {
     // §7.4.1
     let server =
         serve(|server, _| server.configure(|config| config.drain_spread = Duration::from_millis(300)));
@@ -172,7 +172,7 @@ fn a_later_pipe_takes_the_place_of_an_earlier() {
 }
 
 #[test]
-fn timers_run_on_the_loop_and_reach_everybody() {
+fn timers_run_on_the_loop_and_reach_every_client() {
     let server = serve(|server, log| {
         let mut runs = 0;
         server

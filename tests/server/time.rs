@@ -59,7 +59,7 @@ fn a_silent_client_is_pinged_once_and_any_traffic_postpones_it() {
 }
 
 #[test]
-fn without_a_ping_interval_nobody_is_pinged() {
+fn without_a_ping_interval_no_client_is_pinged() {
     let server = serve(|server, _| {
         server.configure(|config| {
             config.ping_interval = None;
