@@ -77,7 +77,7 @@ fn stop(process: Process) {
     assert!(process.wait().0.success());
 }
 
-/// The same for `greet`, which tells on standard output who has come and gone.
+/// The same for `greet`, which prints each connection that opens or ends.
 fn stop_greeting(process: Process) {
     assert_eq!(["connection open: 1", "connection close: 1"], [(); 2].map(|()| process.line()));
     stop(process);
@@ -129,7 +129,7 @@ fn time_of_last_word(file: &str) -> Duration {
     said.next_back().unwrap().0 - began
 }
 
-/// The lines of `decode --json`, each cut down to who, what, length and the beginning of the payload.
+/// The lines of `decode --json`, each cut down to side, kind, length and the beginning of the payload.
 fn decoded(file: &str) -> Vec<String> {
     let output = run(&["decode", "--json", file]);
     assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
@@ -187,7 +187,7 @@ fn every_connection_that_sends_anything_has_a_file_of_its_own() {
             client.expect_text(round);
         }
     }
-    // The server has seen the end of who says nothing, before it is told to stop and could answer.
+    // The server has seen the silent client end before it is told to stop, when it would send a Close.
     silent.half_close();
     silent.expect_end();
     drop(clients);
@@ -312,7 +312,7 @@ fn what_is_put_in_the_place_of_a_recording_is_left_alone() {
     assert_eq!(fs::read_to_string(victim.path()).unwrap(), "of another");
     fs::remove_file(victim.path()).unwrap();
 
-    // Whoever opens a pipe waits until somebody reads it.
+    // Opening a pipe waits until another process reads it.
     let directory = Directory::new("pipe");
     let line = swapped(&directory, |first| {
         assert!(std::process::Command::new("mkfifo").arg(first).status().unwrap().success());
@@ -405,7 +405,7 @@ fn a_recording_plays_the_same_against_a_fresh_server() {
     let (_process, address) = Process::start(&[]);
     let (status, told, errors) = replay(&file, address, &[]);
     assert_eq!((status, &*errors), (Some(0), ""), "{told}");
-    // Behind a head of 129 bytes: 7 and 9, 10 + 70,200 and 4.
+    // After a head of 129 bytes: 7 and 9, 10 + 70,200 and 4.
     assert_eq!(told, "same: 4 frames, 70359 bytes with the response's head\n");
 }
 
@@ -506,7 +506,7 @@ fn no_server_keeps_a_replay_longer_than_its_deadlines() {
     let directory = Directory::new("kept");
     let (process, address) = recorder("echo", &directory);
     let mut client = Client::open(address);
-    // More than a socket's buffers take of one who doesn't read.
+    // More than the buffers of a socket take when the client doesn't read.
     client.send(BINARY, &vec![7; 900_000]);
     assert_eq!(client.frame().payload.len(), 900_000);
     client.send_close(1000, "");
@@ -639,7 +639,7 @@ fn without_a_verdict_the_status_is_2() {
     // Two connections in one file: two sections, one after the other, are a file.
     let bytes = fs::read(&file).unwrap();
     fs::write(&both, [&bytes[..], &bytes].concat()).unwrap();
-    // Nobody listens on a port that was free a moment ago.
+    // No server listens on a port that was free a moment ago.
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let target = format!("ws://{free}");
     let cases: [(&[&str], &str); 6] = [
@@ -675,7 +675,7 @@ fn decode_explains_a_capture_connection_by_connection() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" decode - < \"$1\"", BINARY_PATH, &file]);
     assert_eq!(text(&shell.output().unwrap().stdout), told);
-    // A SYN tells who is the client, whatever is said of it.
+    // A SYN tells which side is the client, whatever the arguments say.
     for side in ["--client", "--server"] {
         let output = run(&["decode", side, &file]);
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), told.clone()));

@@ -394,7 +394,7 @@ fn decode_reads_each_spelling_of_a_file_or_names_it() {
         assert!(text.contains(told) && text.lines().count() == 1, "{}: {text}", content.escape_ascii());
         assert!(output.stdout.is_empty());
     }
-    // Who says whose the bytes are is believed; so is a request.
+    // An argument that names the side is believed; so is a request.
     let (text, status) = pipe(&["decode", "--client"], b"hello world\n");
     assert!(text.contains("a text frame breaks") || text.contains("breaks §5"), "{text}");
     assert_eq!(status, Some(1));
@@ -626,7 +626,7 @@ fn unread(args: &[&str], is_stderr: bool) -> (Process, SocketAddr, Box<dyn Read 
     (Process::unheard(child), address_of(&line), unread)
 }
 
-/// Sends so many messages of this length, and reads what answers each.
+/// Sends `count` messages of this length, and reads the answer to each.
 fn chat(client: &mut Client, count: usize, len: usize) {
     let word = "w".repeat(len);
     for _ in 0..count {
@@ -983,7 +983,7 @@ fn a_second_signal_ends_the_process_at_once() {
 /// How much processor time a process has had, in seconds, where the system says so.
 fn cpu_seconds(pid: u32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // Behind the name, which may hold anything: user and system time are the 12th and 13th, in 1/100 s.
+    // After the name, which may contain anything: user and system time are the 12th and 13th, in 1/100 s.
     let ticks: Vec<f64> =
         stat.rsplit_once(')')?.1.split_whitespace().skip(11).take(2).flat_map(str::parse).collect();
     Some(ticks.iter().sum::<f64>() / 100.0)
@@ -1027,7 +1027,7 @@ fn most_of_the_memory_of_large_messages_returns_to_the_system() {
         assert!(client.frame() == Frame { first: BINARY, payload: payload.clone() });
     }
     until(&|now| now < before + 16 * MIB);
-    // Nobody has gone.
+    // No client has left.
     for client in &mut clients {
         client.send_text("Hello");
         client.expect_text("Hello");
@@ -1064,7 +1064,7 @@ fn a_full_descriptor_table_is_survived() {
     if let (Some(before), Some(after)) = (before, cpu_seconds(process.id())) {
         assert!(after - before < 0.3, "{} s of processor time, with next to nothing to do", after - before);
     }
-    // As many as leave, so many are let in.
+    // One is accepted for each that leaves.
     clients.drain(..5);
     for client in &mut waiting[..5] {
         client.expect_open();

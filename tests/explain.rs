@@ -85,7 +85,7 @@ fn frame(side: Side, input: &[u8]) -> FrameStep {
     }
 }
 
-/// The rule that the last of these frames breaks; nothing may follow but bytes that nobody looks at.
+/// The rule that the last of these frames breaks; only bytes that are not looked at may follow.
 #[track_caller]
 fn broken(side: Side, input: &[u8]) -> BrokenRule {
     let steps = frames(side, input);
@@ -102,7 +102,7 @@ fn broken(side: Side, input: &[u8]) -> BrokenRule {
 #[track_caller]
 fn check_forms(step: &Step) {
     let json = step.json();
-    let rest = json_value(json.as_bytes()).unwrap_or_else(|at| panic!("no JSON behind {at} bytes: {json}"));
+    let rest = json_value(json.as_bytes()).unwrap_or_else(|at| panic!("no JSON after {at} bytes: {json}"));
     assert_eq!(rest, b"", "{json}");
     assert!(json.chars().all(|it| !it.is_control() && it != '\u{202e}'), "{json}");
 
@@ -124,7 +124,7 @@ fn check_forms(step: &Step) {
     assert_eq!(trimmed, text.lines().collect::<Vec<_>>());
 }
 
-/// Reads one JSON value (RFC 8259), strictly, and returns what is behind it; the error is how much was left.
+/// Reads one JSON value (RFC 8259), strictly, and returns what follows it; the error is how much was left.
 fn json_value(bytes: &[u8]) -> Result<&[u8], usize> {
     match bytes {
         [b'{', b'}', rest @ ..] | [b'[', b']', rest @ ..] => Ok(rest),
@@ -311,7 +311,7 @@ fn a_closing_handshake_from_either_side_ends_in_closed() {
         assert_eq!((asked.state, answered.state), (State::Closing, State::Closed), "{first:?} begins");
         assert_eq!(answered.says, "the Close in return: the closing handshake is done");
         assert_eq!(answered.answer, [], "nothing is owed for an answer");
-        // Who has sent its Close listens, but says nothing more.
+        // A side that has sent its Close still receives, and sends nothing more.
         let [Step::Broken(broken)] = &explainer.explain(Side::Server, b"\x81\x00")[..] else { panic!() };
         assert_eq!((broken.section, broken.frame.header.len()), ("§5.5.1", 1));
     }
@@ -496,7 +496,7 @@ fn each_broken_rule_has_its_own_row_and_reason() {
         let rule = broken(Side::Client, &input);
         assert_eq!(rule.row, Some(row), "{}: {}", rule.section, rule.says);
         assert!(rule.why.starts_with(why), "{row}: {}", rule.why);
-        // The row stands in the section that is named, but for codes and texts that §7.1.7 and §8.1 share.
+        // The row is in the section that is named, but for codes and texts that §7.1.7 and §8.1 share.
         let section = row[1..].split('-').next().unwrap();
         assert!(rule.section == format!("§{section}") || row.starts_with("s7.4") || row == "s8.1-1", "{row}");
     }
@@ -804,7 +804,7 @@ fn a_body_is_explained_as_the_body() {
     let steps = body("404 Not Found\r\nContent-Length: 600", "€".repeat(200).as_bytes());
     let Step::Body(found) = &steps[1] else { panic!("{steps:#?}") };
     assert_eq!((found.length, found.start.len(), found.text()), (600, SHOWN, Some(&*"€".repeat(85))));
-    // What is said of the rest, and of bodies whose end no number tells.
+    // What is said of the rest, and of bodies without a length.
     for (head, bytes, says) in [
         ("403 F\r\nContent-Length: 5", &b"Hell"[..], "the body has 5 bytes, and the rest has not arrived"),
         ("403 F\r\nTransfer-Encoding: chunked", b"1\r\na\r\n", "they are a body in chunks"),
@@ -922,7 +922,7 @@ fn a_compressed_session_is_still_held_to_the_rules() {
         // RFC 7692 §6: not on continuations and control frames.
         ([masked(0x41, b"a"), header(0xC0, 1)].concat(), "RFC 7692 §6"),
         (header(0xC9, 1), "RFC 7692 §6"),
-        // §5.2: the other two bits belong to nobody.
+        // §5.2: the other two bits have no meaning.
         (header(0xA1, 1), "§5.2"),
         (header(0xF1, 1), "§5.2"),
         // What is not compressed is text, what is has a mask, a beginning and an end.
@@ -986,7 +986,7 @@ fn without_the_negotiation_rsv1_breaks_no_rule() {
 
 #[test]
 fn after_a_101_the_client_sends_frames_whatever_its_request_was() {
-    // §4.2.2: another server may let in whom this one refuses; and a capture may miss the request.
+    // §4.2.2: another server may accept what this one refuses; and a capture may miss the request.
     let request = String::from_utf8(REQUEST.to_vec()).unwrap().replacen("Version: 13", "Version: 8", 1);
     for request in [request.as_bytes(), b""] {
         let mut explainer = Explainer::new(&Limits::default());

@@ -2,7 +2,7 @@
 //! twin.
 //!
 //! This file knows independent ways to the same result: a client's encoder, a mask of one line, the standard
-//! library's UTF-8. It refuses to know single cases: those stand in `rfc6455/`.
+//! library's UTF-8. It refuses to know single cases: those are in `rfc6455/`.
 
 use proptest::{collection::vec, option, prelude::*, sample, test_runner::Config};
 use wirehook::protocol::{

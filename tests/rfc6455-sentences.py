@@ -31,7 +31,7 @@ SENTENCE_END = re.compile(r"(?:(?<=[.?!])|(?<=[.?!][)\"]))(?:  +|\n\s*)")
 
 
 def without_page_breaks(text):
-    """A paragraph that a page break cuts goes on behind it; one that ended before it has ended."""
+    """A paragraph that a page break cuts goes on after it; one that ended before it has ended."""
 
     def joint(match):
         ended = match.string[: match.start()].rstrip()[-1:] in ".:;?!)"
@@ -41,7 +41,7 @@ def without_page_breaks(text):
 
 
 def paragraphs(text):
-    """The paragraphs of the body, each with the section that it stands in."""
+    """The paragraphs of the body, each with its section."""
     section = None
     for paragraph in re.split(r"\n\s*\n", text):
         heading = HEADING.fullmatch(paragraph.strip("\n"))

@@ -1,8 +1,8 @@
 //! `docs/rfc6455.md` held to the RFC's sentences, to the source and to the tests: what the table names must exist.
 //!
 //! This file knows how the table, the list of sentences and a Rust file that rustfmt has laid out are read. It
-//! refuses to know the RFC: which sentences there are stands in `rfc6455-sentences.txt`, and whether a row is true
-//! is for its reader to judge, and for `breaks/run`, which breaks the rule of a row and wants its test to fail.
+//! refuses to know the RFC: `rfc6455-sentences.txt` lists its sentences. Whether a row is true is for its reader
+//! to judge, and for `breaks/run`, which breaks the rule of a row and wants its test to fail.
 
 #[path = "breaks/check.rs"]
 mod breaks;
@@ -129,7 +129,7 @@ fn read_rows(document: &str) -> Vec<Row<'_>> {
     rows
 }
 
-/// The items of a cell, which stand in it as links with code for their text.
+/// The items of a cell, which are links with code for their text.
 fn named_in(cell: &str) -> Vec<Named<'_>> {
     cell.split("[`")
         .skip(1)
@@ -203,7 +203,7 @@ fn belongs_to(line: &str, owner: &str) -> bool {
     subject.contains(&format!(" {owner} ")) || subject.contains(&format!(" {owner}<"))
 }
 
-/// The name that a line declares: behind its visibility and `fn` or the like, or as its first word.
+/// The name that a line declares: after its visibility and `fn` or the like, or as its first word.
 fn declared_name(line: &str) -> &str {
     let mut rest = line.trim_start();
     if let Some(restricted) = rest.strip_prefix("pub(") {
@@ -313,18 +313,18 @@ fn judge_sentences(rows: &[Row<'_>], sentences: &[Sentence<'_>]) -> Vec<String> 
         complaints.push(format!("{DOCUMENT}: {} is no sentence of {LIST}; remove the row", row.id));
     }
     if complaints.is_empty() && !of_sentences().map(|row| row.id).eq(sentences.iter().map(|it| it.id)) {
-        complaints.push(format!("{DOCUMENT}: the rows stand in another order than in {LIST}; sort them"));
+        complaints.push(format!("{DOCUMENT}: the rows are in another order than in {LIST}; sort them"));
     }
     complaints
 }
 
-/// What a row must say depends on whom the sentence binds.
+/// What a row must say depends on which side the sentence binds.
 fn judge_form(row: &Row<'_>) -> Vec<String> {
     let id = row.id;
     let mut complaints = Vec::new();
     let mut complain = |what: &str| complaints.push(format!("{DOCUMENT}: {id} {what}"));
     if row.cells.len() != 7 || row.cells.iter().any(|cell| cell.is_empty()) {
-        complain("has not seven cells; an empty one is written as —, and a | can't stand in one");
+        complain("has not seven cells; an empty one is written as —, and none may contain a |");
     }
     let (functions, tests) = (row.functions().len(), row.tests().len());
     match row.binds() {
@@ -578,7 +578,7 @@ fn a_row_that_is_missing_or_wrong_is_found() {
     assert!(found.contains("s5.1-1 stands under §5.5.2; move it to §5.1"), "{found}");
     let other = SOUND_DOCUMENT.lines().find(|it| it.contains("it MUST close")).unwrap();
     let found = after_change(&format!("{row}\n{other}"), &format!("{other}\n{row}"));
-    assert!(found.contains("the rows stand in another order"), "{found}");
+    assert!(found.contains("the rows are in another order"), "{found}");
     let found = after_change("<a id=\"s5.1-2\">", "<a id=\"s5.1-3\">");
     assert!(found.contains("s5.1-2 has no row") && found.contains("s5.1-3 is no sentence"), "{found}");
     let found = after_change("SHOULD NOT wait", "SHOULD wait");

@@ -1,7 +1,7 @@
-//! The rules of the house that no compiler holds: who may name what, and what stands nowhere.
+//! The rules of the house that no compiler checks: which files may name what, and what no file may contain.
 //!
-//! This file knows how to look at Rust without its comments and strings, so that words can be spoken about and
-//! still be forbidden. It refuses to know why: `docs/architecture.md` has the reasons.
+//! This file knows how to look at Rust without its comments and strings, so that a comment may
+//! name what the code may not. It refuses to know why: `docs/architecture.md` has the reasons.
 
 use std::{fs, path::Path};
 
@@ -56,7 +56,7 @@ fn literal_or_comment_len(source: &str, before: Option<char>) -> usize {
     0
 }
 
-/// The length up to and with the quote that ends `source`; a backslash hides the character behind it.
+/// The length up to and with the quote that ends `source`; a backslash hides the character after it.
 fn quoted_len(source: &str, quote: char) -> usize {
     let mut chars = source.char_indices();
     while let Some((at, it)) = chars.next() {
@@ -75,19 +75,20 @@ fn is_word(it: char) -> bool {
 
 /// The numbers of the lines whose code has one of `names`, as a word of its own where it starts or ends with one.
 fn lines_with(source: &str, names: &[&str]) -> Vec<usize> {
-    let code = code_of(source);
-    let has = |line: &str, name: &str| {
-        line.match_indices(name).any(|(at, _)| {
-            let before = line[..at].chars().next_back().is_some_and(is_word);
-            let after = line[at + name.len()..].chars().next().is_some_and(is_word);
-            !(before && name.starts_with(is_word) || after && name.ends_with(is_word))
-        })
-    };
     (1..)
-        .zip(code.lines())
-        .filter(|(_, line)| names.iter().any(|it| has(line, it)))
+        .zip(code_of(source).lines())
+        .filter(|(_, line)| names.iter().any(|it| has_words(line, it)))
         .map(|(at, _)| at)
         .collect()
+}
+
+/// Whether `line` has `words`, as words of their own where they start or end with one.
+fn has_words(line: &str, words: &str) -> bool {
+    line.match_indices(words).any(|(at, _)| {
+        let before = line[..at].chars().next_back().is_some_and(is_word);
+        let after = line[at + words.len()..].chars().next().is_some_and(is_word);
+        !(before && words.starts_with(is_word) || after && words.ends_with(is_word))
+    })
 }
 
 /// All Rust files below `directory` with their texts, by paths as `src/main.rs`.
@@ -98,6 +99,10 @@ fn sources(directory: &str) -> Vec<(String, String)> {
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with("target") {
+                // What a build makes is not ours.
+                continue;
+            }
             if path.is_dir() {
                 directories.push(path);
             } else if path.extension().is_some_and(|it| it == "rs") {
@@ -174,7 +179,7 @@ fn nothing_is_unsafe() {
 
 #[test]
 fn nothing_panics_by_design() {
-    // Tests may; these need the loop's inside and can't stand in `tests/`.
+    // Tests may; these need the loop's inside and can't be in `tests/`.
     check_only_in(
         &["src/server/tests"],
         &[".unwrap()", ".expect(", "panic!", "todo!", "unimplemented!", "dbg!"],
@@ -212,8 +217,8 @@ fn every_public_item_has_an_example() {
 }
 
 /// The public types, traits and functions of a file that have no example, that no other example in it uses, and
-/// whose documentation doesn't say where there is one. The methods of a trait are left out: whoever implements it
-/// is its example; and so is what only a fuzzer's build has.
+/// whose documentation doesn't say where there is one. The methods of a trait are left out: its implementors
+/// are its examples; and so is what only a fuzzer's build has.
 fn items_without_example(source: &str) -> Vec<&str> {
     let examples = examples_of(source);
     let (mut documentation, mut attributes) = (String::new(), String::new());
@@ -260,6 +265,80 @@ fn public_name(line: &str) -> Option<&str> {
     let kinds = ["pub fn ", "pub const fn ", "pub struct ", "pub enum ", "pub trait "];
     let rest = kinds.iter().find_map(|kind| line.strip_prefix(kind))?;
     rest.split(|it| !is_word(it)).next()
+}
+
+/// A test name is a sentence that fits on a line of a report; what does not fit is a comment above the test.
+const LONGEST_NAME: usize = 60;
+
+#[test]
+fn test_names_have_at_most_60_letters() {
+    for folder in ["tests", "fuzz/src", "fuzz/examples", "fuzz/fuzz_targets"] {
+        for (path, source) in sources(folder) {
+            assert_eq!(long_test_names(&source), [] as [&str; 0], "{path}: shorten them");
+        }
+    }
+}
+
+/// The names of the tests that are over [`LONGEST_NAME`].
+fn long_test_names(source: &str) -> Vec<&str> {
+    let mut is_test = false;
+    let mut long = Vec::new();
+    for line in source.lines().map(str::trim_start) {
+        if line.starts_with("#[") || line.starts_with("//") {
+            is_test |= line == "#[test]";
+            continue;
+        }
+        let name = line.strip_prefix("fn ").and_then(|rest| rest.split(|it| !is_word(it)).next());
+        long.extend(name.filter(|it| is_test && it.len() > LONGEST_NAME));
+        is_test = false;
+    }
+    long
+}
+
+/// Words whose sentence has no thing of the program for its subject, or a number that is not named.
+const VAGUE_WORDS: [&str; 7] =
+    ["whoever", "somebody", "nobody", "held against", "is heard", "so many bytes", "so many times"];
+
+/// How many lines of comments in a folder have one of [`VAGUE_WORDS`], without the folders below it that are
+/// listed too. These numbers may only fall.
+const VAGUE_LINES: [(&str, usize); 11] = [
+    ("bench", 6),
+    ("examples", 0),
+    ("fuzz", 0),
+    ("src/cli", 34),
+    ("src/explain", 4),
+    ("src/hub", 20),
+    ("src/protocol", 8),
+    ("src/server", 28),
+    ("src", 5),
+    ("tests", 0),
+    ("tests/soak", 5),
+];
+
+#[test]
+fn comments_name_the_things_that_act() {
+    for (folder, most) in VAGUE_LINES {
+        let is_listed_below = |path: &str| {
+            VAGUE_LINES.iter().any(|(inner, _)| inner.len() > folder.len() && path.starts_with(inner))
+        };
+        let lines: Vec<String> = sources(folder)
+            .iter()
+            .filter(|(path, _)| !is_listed_below(path))
+            .flat_map(|(path, source)| {
+                vague_lines(source).into_iter().map(move |line| format!("{path}:{line}"))
+            })
+            .collect();
+        assert!(lines.len() <= most, "{folder} has {VAGUE_WORDS:?} in:\n{}", lines.join("\n"));
+    }
+}
+
+/// The numbers of the lines that have one of [`VAGUE_WORDS`] in a comment.
+fn vague_lines(source: &str) -> Vec<usize> {
+    let is_vague = |line: &str| {
+        let comment = line.split_once("//").map(|(_, comment)| comment.to_lowercase());
+        comment.is_some_and(|comment| VAGUE_WORDS.iter().any(|words| has_words(&comment, words)))
+    };
+    (1..).zip(source.lines()).filter(|(_, line)| is_vague(line)).map(|(at, _)| at).collect()
 }
 
 #[test]
@@ -333,4 +412,22 @@ fn items_without_an_example_are_found() {
         #[cfg(fuzzing)]\npub fn for_fuzzers() {}\n\n\
         /// ```\n/// let it = 1;\n/// ```\npub enum WithOne {}\n";
     assert_eq!(items_without_example(source), ["missing", "method"]);
+}
+
+#[test]
+fn long_names_and_vague_words_are_found() {
+    let long = "a".repeat(LONGEST_NAME + 1);
+    let source = format!(
+        "#[test]\nfn short() {{}}\n\nfn {long}x() {{}}\n\n    #[test]\n    #[cfg(unix)]\n    // Why.\n    \
+         fn {long}() {{}}\n\n#[test]\nfn {}() {{}}\n",
+        &long[1..]
+    );
+    assert_eq!(long_test_names(&source), [&long]);
+
+    // Slashes here would make these lines comments.
+    let source =
+        "%/ Whoever asks.\nlet nobody = 1;\nf(); % held against it\n% Somebody's, and so many bytes\n\
+        % nobodys, so many\n"
+            .replace('%', "//");
+    assert_eq!(vague_lines(&source), [1, 3, 4]);
 }

@@ -1,4 +1,4 @@
-//! The mode `study` as a process: its page, who sees what, and what a page can ask for.
+//! The mode `study` as a process: its page, which page sees what, and what a page can ask for.
 //!
 //! What the page makes of it is tested in a browser, by `tests/browser/run`.
 
@@ -167,7 +167,7 @@ fn other_paths_have_nothing() {
     }
 }
 
-// --- Who sees what ---------------------------------------------------------------------------------------
+// --- Which page sees what --------------------------------------------------------------------------------
 
 #[test]
 fn every_frame_of_a_session_is_shown_in_both_directions() {
@@ -299,7 +299,7 @@ fn names_that_only_lead_here_are_refused() {
 
 // --- Commands --------------------------------------------------------------------------------------------
 
-/// A page and its session, whose handshake has been told.
+/// A page and its session, after the handshake was shown.
 fn open(study: &Study) -> (Trace, Client) {
     let mut trace = study.open_trace();
     let session = study.open_session(&trace.token);
@@ -430,7 +430,7 @@ fn a_page_that_does_not_keep_up_is_told_how_much_it_has_missed() {
         session.send_text("Hello");
         session.expect_text("Hello");
     }
-    // The request, the response, and so many of the 400 frames; then nothing, because nothing was seen.
+    // The request, the response, and some of the 400 frames; then nothing, because nothing was acknowledged.
     let mut told = 0;
     while trace.client.hears_within(std::time::Duration::from_millis(300)) {
         assert_eq!(member(&trace.receive(), "kind"), "frame");

@@ -81,7 +81,7 @@ fn live_steps() -> Vec<String> {
     }
     server.kill().unwrap();
     server.wait().unwrap();
-    // The first is that somebody has connected.
+    // The first is that a client has connected.
     steps.split_off(1)
 }
 

@@ -1,6 +1,6 @@
 //! §5.2 as a client writes it and reads it, without a line of the server's code.
 //!
-//! This file knows bytes of frames, right and wrong ones. It refuses to know rules: those who use it break them.
+//! This file knows bytes of frames, right and wrong ones. It refuses to know rules: its users break them.
 
 /// How a payload length is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

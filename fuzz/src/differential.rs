@@ -14,7 +14,7 @@ use super::messages_up_to;
 /// The largest message of both, in bytes.
 const LIMIT: usize = 1000;
 
-/// What was heard, in the same words for both.
+/// What was received, in the same words for both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Heard {
     Text(Vec<u8>),
@@ -103,7 +103,7 @@ pub fn body(input: &[u8]) {
     }
     let is_known = DIFFERENCES.iter().any(|it| (it.is_it)(refused, &ours, &theirs));
     assert!(is_known, "{refused:?}, {ours:?} and {theirs:?}");
-    // Up to there they hear the same.
+    // Up to there both receive the same.
     let before_close = ours.heard.iter().take_while(|it| !matches!(it, Heard::Close(_))).count();
     assert!(theirs.heard.starts_with(&ours.heard[..before_close]), "{ours:?} and {theirs:?}");
 }

@@ -1,10 +1,10 @@
 //! What must hold for any bytes: the bodies of the fuzz targets, and the seeds that they start from.
 //!
 //! This crate knows independent ways to the same result: a client's encoder, naive twins, a model of §5 and §7,
-//! another implementation. It refuses to know who makes the bytes: libFuzzer does it in `fuzz_targets/`, and the
-//! main crate's `tests/corpus.rs` includes this file to replay what was kept.
+//! another implementation. It refuses to know where the bytes come from: libFuzzer makes them for
+//! `fuzz_targets/`, and the main crate's `tests/corpus.rs` includes this file to replay what was kept.
 //!
-//! A body takes bytes and panics when its invariant, which stands on top of its file, is broken.
+//! A body takes bytes and panics when its invariant, which is at the top of its file, is broken.
 
 #![forbid(unsafe_code)]
 
@@ -28,8 +28,8 @@ use wirehook::protocol::Limits;
 /// A target's name, which is also that of its folder in `corpus/` and `crashes/`, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All targets but those that need the inside of wirehook: `server`, whose body stands in `src/server/tests/fuzz.rs`,
-/// and `arguments`, `capture` and `replay_peer`, whose bodies are in `src/cli/`.
+/// All targets but those that need the inside of wirehook: the body of `server` is in
+/// `src/server/tests/fuzz.rs`, those of `arguments`, `capture` and `replay_peer` are in `src/cli/`.
 pub const TARGETS: [Target; 10] = [
     ("frame_header", frame_header::body),
     ("receiver", receiver::body),

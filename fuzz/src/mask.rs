@@ -18,7 +18,7 @@ pub fn body(input: &[u8]) {
     apply_mask(&mut whole, key);
     assert_eq!(whole, payload);
 
-    // Behind `cut` other bytes, so that a piece begins anywhere in memory too.
+    // After `cut` other bytes, so that a piece begins anywhere in memory too.
     let (first, second) = whole.split_at_mut(cut.min(payload.len()));
     apply_mask(first, key);
     apply_mask(second, turn_key(key, first.len()));

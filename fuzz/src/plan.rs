@@ -28,7 +28,7 @@ impl<'a> Plan<'a> {
         array
     }
 
-    /// So many bytes, or all that are left.
+    /// The next `len` bytes, or all that are left.
     pub(super) fn bytes(&mut self, len: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest;

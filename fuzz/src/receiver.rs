@@ -60,7 +60,7 @@ fn check(event: Event<'_>, limit: usize) {
     }
 }
 
-/// §8.1: a `str` always is, unless somebody got around the type.
+/// §8.1: a `str` always is, unless code got around the type.
 fn is_utf8(text: &str) -> bool {
     str::from_utf8(text.as_bytes()).is_ok()
 }

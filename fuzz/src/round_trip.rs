@@ -73,7 +73,7 @@ fn write_message(plan: &mut Plan<'_>, bytes: &mut Vec<u8>, said: &mut Vec<Said>)
     });
 }
 
-/// Bytes that stand in the plan, or so many that no plan has them.
+/// Bytes of the plan, or more than any plan has.
 fn payload(plan: &mut Plan<'_>, length: u8, is_text: bool) -> Vec<u8> {
     let bytes = match LENGTHS.get(usize::from(length)) {
         Some(&len) => {
@@ -95,7 +95,7 @@ fn owned(event: Event<'_>) -> Said {
         Event::Message(Message::Text(text)) => Said::Text(text.to_owned()),
         Event::Message(Message::Binary(bytes)) => Said::Binary(bytes.to_vec()),
         Event::Ping(payload) => Said::Ping(payload.to_vec()),
-        Event::Pong(_) | Event::Close(_) => panic!("nobody has said {event:?}"),
+        Event::Pong(_) | Event::Close(_) => panic!("{event:?} was never sent"),
     }
 }
 

@@ -31,11 +31,11 @@ pub fn seeds() -> Vec<Seed> {
         add("handshake", name, &[&[2, 10, 1], &head[..]].concat());
     }
     for (name, text) in TEXTS {
-        // Cut behind the second byte.
+        // Cut after the second byte.
         add("utf8", name, &[&[2], *text].concat());
     }
     for len in [0, 1, 3, 4, 5, 31, 32, 33, 64, 100] {
-        // Cut behind the third byte.
+        // Cut after the third byte.
         add("mask", &format!("{len}_bytes"), &[&KEY[..], &[3], &vec![b'x'; len]].concat());
     }
     for (name, plan) in MESSAGES {

@@ -231,7 +231,7 @@ fn act(plan: &mut Plan<'_>, first: u8) -> Act {
     }
 }
 
-/// Bytes that stand in the plan, or one of them over and over.
+/// Bytes of the plan, or one of them over and over.
 fn payload(plan: &mut Plan<'_>, is_long: bool) -> Vec<u8> {
     if is_long {
         let len = plan.number() % 2048;

@@ -7,7 +7,7 @@
         reads the report, prints what is wrong and one tally line
 
 Exit status: 0 fine, 1 the verdict is not strict, 2 anything else. What is
-expected stands in expected.json beside this file.
+expected is in expected.json beside this file.
 """
 
 import collections
@@ -22,7 +22,7 @@ USUAL = ("OK", "NON-STRICT", "INFORMATIONAL", "FAILED")
 
 
 class Problem(Exception):
-    """Why there is no verdict, in words for the one who ran this."""
+    """Why there is no verdict, in words for a reader of the output."""
 
 
 def load(path):

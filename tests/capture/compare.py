@@ -79,7 +79,7 @@ def header_of(proto):
 
 
 def take_payload(frame, proto, begun):
-    """Fills in what stands beside a header, or behind it in a section of its own."""
+    """Fills in what is beside a header, or after it in a section of its own."""
     # A message of several frames is shown with its last one; `take_fragments` divides it.
     if frame["opcode"] == 0 and frame["fin"] and len(begun) > 1:
         return

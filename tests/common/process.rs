@@ -43,7 +43,7 @@ impl Process {
         (process, address)
     }
 
-    /// One that was started already, and whose output somebody else reads.
+    /// A process that was started already; its output is read elsewhere.
     pub(crate) fn unheard(child: Child) -> Self {
         Self { child, stdout: mpsc::channel().1, stderr: mpsc::channel().1 }
     }

@@ -1,4 +1,4 @@
-//! §7.4 Status codes: which may stand in a Close frame, the peer's or ours.
+//! §7.4 Status codes: which a Close frame may contain, the peer's or ours.
 
 use wirehook::protocol::{CloseCode, Limits, ProtocolError, SendError, Sender};
 

@@ -103,7 +103,7 @@ fn bad_close_body_is_noticed_before_it_is_complete() {
 
 #[test]
 fn nothing_is_processed_after_close() {
-    // §5.5.1: every case has a tail behind it as well, which must be ignored.
+    // §5.5.1: every case has a tail after it as well, which must be ignored.
     check(&[
         Case {
             name: "a text and a second close",
@@ -273,7 +273,7 @@ fn bad_close_frame_is_a_failure_and_no_close() {
 
 #[test]
 fn discarding_throws_all_input_away() {
-    // §7.1.7: for whoever fails the connection for reasons of its own.
+    // §7.1.7: for a server that fails the connection for reasons of its own.
     let mut client = Client::new(&Limits::default());
     client.deliver(b"\x02\x85\0\0\0\0abc");
     assert_eq!(client.connection.recv.buffered(), 3);

@@ -1,4 +1,4 @@
-//! §5.4 Fragmentation: what may be cut, what may stand in between, and what may not.
+//! §5.4 Fragmentation: what may be cut, what may come in between, and what may not.
 
 use wirehook::protocol::{Limits, ProtocolError};
 

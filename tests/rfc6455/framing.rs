@@ -281,7 +281,7 @@ fn header_of_a_server_has_no_mask_and_no_reserved_bit() {
 
 #[test]
 fn header_of_a_client_has_the_mask_bit_and_ends_with_the_key() {
-    // §5.2: MASK is the highest bit of the second byte, and the key stands behind the length.
+    // §5.2: MASK is the highest bit of the second byte, and the key follows the length.
     for (payload_len, before_the_key) in [
         (0, &[0x81, 0x80][..]),
         (125, &[0x81, 0xfd]),

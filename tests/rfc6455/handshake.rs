@@ -69,7 +69,7 @@ fn verdict_for(head: &str, hosts: &[&str]) -> Result<(), HandshakeError> {
 }
 
 /// The verdict on a head, and the bytes of the answer, delivered whole, byte by byte, and cut in two everywhere;
-/// with and without frames behind it, which must be left in the input.
+/// with and without frames after it, which must be left in the input.
 #[track_caller]
 fn answer(head: impl AsRef<[u8]>, origins: &[&str]) -> (Result<(), HandshakeError>, String) {
     let head = head.as_ref();

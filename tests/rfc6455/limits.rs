@@ -347,7 +347,7 @@ fn memory_for_text_counts_a_character_that_is_cut() {
 /// More is reserved only when a second fragment follows.
 #[test]
 fn a_first_fragment_takes_no_more_memory_than_its_length() {
-    // §10.4, §5.4: once a second one has come, nobody knows how many more will.
+    // §10.4, §5.4: after a second one, how many more will come is unknown.
     for first in [0x01, 0x02] {
         check_memory(
             &Limits::default(),
@@ -439,7 +439,7 @@ fn only_a_message_that_was_put_together_can_be_taken() {
                 assert_eq!(receiver.take_message(), None, "cut at {cut}: once only");
                 heard.extend(message);
             }
-            assert_eq!(receiver.take_message(), None, "cut at {cut}: all was heard, or is not complete");
+            assert_eq!(receiver.take_message(), None, "cut at {cut}: all was received, or is not complete");
         }
         let [text, lent, binary] = &heard[..] else { panic!("cut at {cut}: {heard:?}") };
         assert_eq!(text.as_message(), Message::Text("Héllo"));
@@ -450,7 +450,7 @@ fn only_a_message_that_was_put_together_can_be_taken() {
 
 #[test]
 fn nothing_is_given_back_of_a_message_that_is_not_complete() {
-    // §5.4: here between two fragments, and behind a ping that stood there.
+    // §5.4: here between two fragments, and after a ping there.
     let mut client = Client::new(&Limits::default());
     client.deliver(&frame(0x02, b"abc"));
     client.connection.recv.release();
@@ -510,7 +510,7 @@ fn head_of(len: usize) -> Vec<u8> {
     [before, &"x".repeat(len - before.len() - after.len()), after].concat().into()
 }
 
-/// A request head with so many header lines.
+/// A request head with `count` header lines.
 fn head_with(headers: usize) -> Vec<u8> {
     let lines: String = (0..headers).map(|number| format!("X-{number}: {number}\r\n")).collect();
     format!("GET / HTTP/1.1\r\n{lines}\r\n").into()
@@ -573,7 +573,7 @@ fn request_line_of_8000_octets_passes() {
 
 #[test]
 fn empty_lines_before_the_request_count_against_the_limit() {
-    // §10.4: nobody waits for ever for a request line.
+    // §10.4: the wait for a request line has an end.
     assert_eq!(read(&b"\r\n".repeat(50), &heads_up_to(100)), Ok(None));
     assert_eq!(read(&b"\r\n".repeat(51), &heads_up_to(100)), Err(HandshakeError::HeadTooBig));
 }

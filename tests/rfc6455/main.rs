@@ -1,8 +1,8 @@
 //! The protocol core held to RFC 6455, one file per section, from literal bytes.
 //!
-//! This file knows how a case is delivered: whole, byte by byte, cut in two everywhere, and with a tail behind
+//! This file knows how a case is delivered: whole, byte by byte, cut in two everywhere, and with a tail after
 //! it. Each way must end in the same events, the same replies and the same error. It refuses to know any rule:
-//! those stand in the other files, and `grep -rn '§5.4' tests` finds the tests of a section.
+//! those are in the other files, and `grep -rn '§5.4' tests` finds the tests of a section.
 
 mod close_codes;
 mod closing;
@@ -135,7 +135,7 @@ fn check_within(limits: &Limits, cases: &[Case<'_>]) {
         deliver(limits, case.name, case.input, &wanted);
 
         let tail: &[u8] = if ends {
-            // A ping, the start of a text and bytes that are no frame: nobody listens any more.
+            // A ping, the start of a text and bytes that are no frame: they are discarded.
             b"\x89\x81\0\0\0\0?\x81\x85\0\0\0\0He\xff\xff\xff\xff\xff\xff"
         } else {
             // A ping, which control frames may be anywhere between two frames.

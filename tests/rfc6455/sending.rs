@@ -72,7 +72,7 @@ fn message_knows_its_kind_and_its_payload() {
 
 #[test]
 fn frames_are_appended() {
-    // §5: whoever writes the buffer decides when.
+    // §5: the writer of the buffer decides when.
     let mut sender = Sender::default();
     let mut out = b"before".to_vec();
     sender.ping(b"", &mut out).unwrap();

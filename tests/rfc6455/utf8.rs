@@ -16,7 +16,7 @@ const VALID: [&[u8]; 19] = [
     b"\xec\xbf\xbf",     // U+CFFF
     b"\xed\x80\x80",     // U+D000
     b"\xed\x9f\xbf",     // U+D7FF, before the surrogates
-    b"\xee\x80\x80",     // U+E000, behind the surrogates
+    b"\xee\x80\x80",     // U+E000, after the surrogates
     b"\xef\xbb\xbf",     // U+FEFF, the byte order mark
     b"\xef\xbf\xbd",     // U+FFFD, the replacement character
     b"\xef\xbf\xbf",     // U+FFFF, a noncharacter and valid all the same
@@ -96,7 +96,7 @@ fn text_that_is_not_utf8_fails_the_connection() {
 
 #[test]
 fn impossible_byte_is_noticed_before_the_frame_is_complete() {
-    // §8.1: 1,000 bytes are announced, and none behind the impossible one is awaited.
+    // §8.1: 1,000 bytes are announced, and none after the impossible one is awaited.
     for (name, bytes) in INVALID {
         for first in [0x81, 0x01] {
             for prefix in ["", "a", "grüße", "0123456789abcdef0123456789abcdef"] {
@@ -168,7 +168,7 @@ fn text_that_ends_inside_a_character_fails_the_connection() {
         check(&[
             Case { name: "in one frame", input: &frame(0x81, open), expect, sent: &refused },
             Case {
-                name: "behind other text",
+                name: "after other text",
                 input: &frame(0x81, &[b"abc", open].concat()),
                 expect,
                 sent: &refused,

@@ -149,7 +149,7 @@ fn a_hook_can_broadcast_in_on_close() {
     let mut leaving = Client::open(server.address);
     leaving.send_text("ann");
     leaving.send_close(1000, "");
-    assert_eq!(server.note(), "3", "everybody but the one who has left");
+    assert_eq!(server.note(), "3", "all but the one that has left");
     for client in &mut clients {
         client.expect_text("ann has left");
     }

@@ -16,7 +16,7 @@ fn descriptor_limit() -> Option<usize> {
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-/// Whether there are descriptors for so many clients and for other tests; both ends are in this process.
+/// Whether there are descriptors for `clients` and for other tests; both ends are in this process.
 fn has_descriptors_for(clients: usize) -> bool {
     let needed = clients * 2 + 500;
     let limit = descriptor_limit().filter(|limit| *limit < needed);

@@ -232,7 +232,7 @@ fn a_broken_rule_fails_the_connection_and_is_named() {
     ];
     for (bytes, code, error, section) in cases {
         let mut client = Client::open(server.address);
-        // What stands before the broken rule is still answered, and nothing behind it.
+        // What comes before the broken rule is still answered, and nothing after it.
         client.write(&[&frame(TEXT, b"good"), bytes, &frame(TEXT, b"more")].concat());
         client.expect_text("good");
         client.expect_close(code, &error.to_string());
@@ -329,7 +329,7 @@ fn a_client_that_answers_pings_stays() {
     });
     let mut client = Client::open(server.address);
     let began = Instant::now();
-    // Together the rounds take longer than anybody may stay silent.
+    // Together the rounds take longer than a client may stay silent.
     while began.elapsed() < interval * 2 + timeout {
         assert_eq!(client.frame(), Frame { first: PING, payload: vec![] });
         client.send(PONG, b"");
@@ -417,7 +417,7 @@ fn a_silent_client_delays_the_shutdown_by_close_timeout() {
     server.expect_closed(&End::unclean(1006, "", Cause::Local));
     assert!(began.elapsed() + GRAIN >= timeout, "the time is not cut short");
     server.stop();
-    assert!(began.elapsed() < Duration::from_secs(4), "nobody delays the end beyond close_timeout");
+    assert!(began.elapsed() < Duration::from_secs(4), "no client delays the end beyond close_timeout");
 }
 
 #[test]

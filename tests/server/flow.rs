@@ -412,11 +412,11 @@ fn on_drain_comes_once_the_client_reads() {
         fast.send_text(text);
         fast.expect_text(text);
     }
-    assert!(server.notes_so_far().is_empty(), "nobody has read yet");
+    assert!(server.notes_so_far().is_empty(), "no client has read yet");
     slow.send_text("I read now");
     while slow.frame() != Frame::text("I read now") {}
     assert_eq!(server.note(), "1 has 0 waiting");
-    // Those who keep up never drain.
+    // A client that keeps up never drains.
     for text in ["one", "two"] {
         fast.send_text(text);
         fast.expect_text(text);
@@ -453,7 +453,7 @@ fn a_long_transfer_goes_on_at_each_drain() {
     });
     let mut client = Client::open(server.address);
     client.send_text("go");
-    // More than fits at once: nobody has read yet.
+    // More than fits at once: no client has read yet.
     assert_eq!(server.note(), "full");
     for number in 0..TRANSFER {
         assert!(client.frame().payload == payload(number, 100_000), "message {number} comes next");

@@ -159,12 +159,12 @@ impl Running {
         self.notes.recv_timeout(PATIENCE).expect("a hook notes something")
     }
 
-    /// What hooks have noted so far and nobody has asked for.
+    /// What hooks have noted so far and no test has taken.
     pub(crate) fn notes_so_far(&self) -> Vec<String> {
         self.notes.try_iter().collect()
     }
 
-    /// Shuts down and waits for the end, if nobody has.
+    /// Shuts down and waits for the end, if that was not done before.
     pub(crate) fn stop(self) {
         drop(self);
     }

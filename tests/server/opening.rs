@@ -90,7 +90,7 @@ fn the_subprotocol_is_chosen_in_the_servers_order() {
         ("/", "Sec-WebSocket-Protocol: V2\r\n", None),
         ("/", "", None),
         ("/own", "Sec-WebSocket-Protocol: v2, v3\r\n", Some("v3")),
-        // §4.2.2: no subprotocol goes out that was not offered, whoever chose it.
+        // §4.2.2: no subprotocol goes out that was not offered, whichever hook chose it.
         ("/own", "Sec-WebSocket-Protocol: v2\r\n", None),
         // One that only begins or ends like it, or is written in another case, is another one.
         ("/own", "Sec-WebSocket-Protocol: v3.1, v, V3, av3\r\n", None),
@@ -134,7 +134,7 @@ fn on_upgrade_rejects_with_a_status_and_headers_of_its_own() {
     let mut client = Client::connect(server.address);
     client.write(request("/", "AUTHORIZATION: Basic eDp5\r\n").as_bytes());
     client.expect_open();
-    assert_eq!(server.opened().to_string(), "2", "the one who was refused has not opened");
+    assert_eq!(server.opened().to_string(), "2", "the refused connection has not opened");
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn a_hook_redirects_and_says_what_is_not_there() {
     client.write(request("/new", "").as_bytes());
     client.expect_open();
     assert_eq!(server.opened().to_string(), "4", "those that were refused have not opened");
-    assert!(server.notes_so_far().is_empty(), "nor was anything of them heard");
+    assert!(server.notes_so_far().is_empty(), "nor did a hook see anything of them");
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn every_refusal_can_be_read_to_its_end() {
                 405 => assert_eq!(refusal.header("Allow"), Some("GET")),
                 426 => {
                     assert_eq!(refusal.header("Upgrade"), Some("websocket"));
-                    // §4.4: told to whoever asks for a WebSocket, and for no version that is spoken.
+                    // §4.4: told to a request for a WebSocket of a version that is not spoken.
                     let asks = request.contains("Upgrade: websocket");
                     assert_eq!(refusal.header("Sec-WebSocket-Version"), asks.then_some("13"), "{request}");
                 }
@@ -440,7 +440,7 @@ fn one_connection_too_many_is_answered_with_503() {
     // RFC 9110 §15.6.4
     let server = serve(|server, _| server.configure(|config| config.max_connections = Some(2)));
     let mut first = Client::open(server.address);
-    // One that has not sent its request counts as well; the one behind it knows that it was accepted before.
+    // One that has not sent its request counts as well; the next one shows that it was accepted before.
     let waiting = Client::connect(server.address);
     for _ in 0..3 {
         let mut refused = Client::connect(server.address);

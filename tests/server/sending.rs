@@ -1,4 +1,5 @@
-//! What a hook sends, to its own connection and to others: who gets it, in which order, and what is reported.
+//! What a hook sends, to its own connection and to others: which of them get it, in which order, and what is
+//! reported.
 
 use std::net::SocketAddr;
 
@@ -21,7 +22,7 @@ fn a_broadcast_reaches_all_and_counts_them() {
                 "all" => ws.broadcast("to all"),
                 "others" => ws.broadcast_if("to the others", |id, _| id != own),
                 "even" => ws.broadcast_if(b"to even states", |_, state| state % 2 == 0),
-                "nobody" => ws.broadcast_if("to nobody", |_, _| false),
+                "none" => ws.broadcast_if("to none", |_, _| false),
                 number => {
                     *ws.state() = number.parse().unwrap();
                     ws.send(message);
@@ -44,7 +45,7 @@ fn a_broadcast_reaches_all_and_counts_them() {
         clients[0].send_text(text);
         server.note()
     };
-    assert_eq!([ask("all"), ask("others"), ask("even"), ask("nobody")], ["5", "4", "2", "0"]);
+    assert_eq!([ask("all"), ask("others"), ask("even"), ask("none")], ["5", "4", "2", "0"]);
     for (client, number) in clients.iter_mut().zip(1..) {
         client.expect_text("to all");
         if number != 1 {

@@ -27,7 +27,7 @@ impl Handler for Echo {
     }
 }
 
-/// Notes who comes.
+/// Notes each client that connects.
 struct Doorman(Log, &'static str);
 
 impl Observer for Doorman {
@@ -44,7 +44,7 @@ impl Observer for Doorman {
 fn set_up<H: Handler>(server: Server<H>, pipe: UnixStream, log: &Log) -> Server<H> {
     let server = server
         .configure(|config| config.limits.max_message_size = 4)
-        .observe(Doorman(log.clone(), "somebody"))
+        .observe(Doorman(log.clone(), "a client"))
         .metrics_on("127.0.0.1:0")
         .unwrap()
         .stopped_by(pipe)
@@ -64,7 +64,7 @@ fn what_is_set_before_or_after_the_handler_is_kept() {
         });
         let metrics: SocketAddr = server.note().parse().unwrap();
         let mut client = Client::open(server.address);
-        assert_eq!(server.note(), "somebody", "{order}");
+        assert_eq!(server.note(), "a client", "{order}");
         client.send_text("four");
         client.expect_text("four");
         client.send_text("fives");
@@ -125,7 +125,7 @@ fn of_two_observers_metrics_listeners_or_hooks_the_later_counts() {
             })
     });
     let [first, second] = [(); 2].map(|()| server.note().parse::<SocketAddr>().unwrap());
-    assert!(std::net::TcpStream::connect(first).is_err(), "nobody listens there any more");
+    assert!(std::net::TcpStream::connect(first).is_err(), "no server listens there any more");
     let mut scraper = Client::connect(second);
     scraper.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!(scraper.refusal().status, 200);

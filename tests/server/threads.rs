@@ -63,7 +63,7 @@ fn a_handle_broadcasts_closes_and_terminates() {
     server.handle.terminate(*second_id).unwrap();
     server.expect_closed(&End::unclean(1006, "", Cause::Local));
     assert!(second.try_frame().is_ok_and(|frame| frame.is_none()), "the end, without a Close");
-    // Those who have gone are found no more, and nobody else in their places.
+    // Ended connections are found no more, nor are others in their places.
     server.handle.send(*second_id, "?").unwrap();
     server.handle.broadcast("to the last").unwrap();
     third.expect_text("to the last");
@@ -160,7 +160,7 @@ fn a_later_pipe_takes_the_place_of_an_earlier() {
         })
     });
     let mut client = Client::open(server.address);
-    assert!(earlier.write_all(b"!").is_err(), "nobody holds its other end any more");
+    assert!(earlier.write_all(b"!").is_err(), "its other end is closed");
     drop(earlier);
     client.send_text("still there?");
     client.expect_text("still there?");

@@ -24,7 +24,7 @@ fn a_silent_client_is_pinged_once_and_any_traffic_postpones_it() {
     let mut client = Client::open(server.address);
     let (ping, echo) = (Frame { first: PING, payload: vec![] }, Frame::text("I'm here"));
     let began = Instant::now();
-    // When the latest message was sent of which it is known that it was heard.
+    // When the latest message was sent that is known to have arrived.
     let mut spoke = began;
     let mut speak = |client: &mut Client| {
         let speaks = Instant::now();

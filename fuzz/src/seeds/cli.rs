@@ -118,7 +118,8 @@ pub(super) fn captures() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// TCP packets from 192.0.2.1:50000 to 192.0.2.2:9501 and back, with both SYNs. Checksums are 0: nobody checks them.
+/// TCP packets from 192.0.2.1:50000 to 192.0.2.2:9501 and back, with both SYNs. Checksums are 0:
+/// they are never checked.
 fn packets(turns: &[Turn<'_>]) -> Vec<Vec<u8>> {
     let mut packets = vec![packet(true, 0, 0x02, b""), packet(false, 0, 0x12, b"")];
     let mut next = [1_u32; 2];
