@@ -196,8 +196,8 @@ impl<S> Hub<S> {
     /// first).
     pub(super) fn finish(&mut self, id: ConnId) {
         let is_corked = self.cork.owner == Some(id);
-        let Some(outbound) = self.get(id) else { return };
-        let is_flushed = outbound.outbox.is_none() && !is_corked;
+        let Some(outbound) = self.get_mut(id) else { return };
+        let is_flushed = outbound.outbox.is_none() && !outbound.stream.wants_write() && !is_corked;
         match outbound.stage {
             Stage::Lingering | Stage::Dead => {}
             Stage::Finishing if !is_flushed => {}

@@ -174,7 +174,11 @@ impl<S> Hub<S> {
             }
         }
         match result {
-            Ok(written) if written == first.len() + second.len() => {}
+            Ok(written) if written == first.len() + second.len() => {
+                if outbound.stream.wants_write() {
+                    self.flush_stream(id);
+                }
+            }
             Ok(written) => {
                 let first_written = written.min(first.len());
                 self.queue_rest(id, &first[first_written..], second, written - first_written);
@@ -271,7 +275,10 @@ impl<S> Hub<S> {
             if outbound.stage == Stage::Dead {
                 return;
             }
-            let Some(outbox) = &outbound.outbox else { return self.linger_if_flushed(id) };
+            let Some(outbox) = &outbound.outbox else {
+                let wants_write = outbound.stream.wants_write();
+                return if wants_write { self.flush_stream(id) } else { self.linger_if_flushed(id) };
+            };
             if outbox.backlog.is_empty() {
                 self.flushed(id);
                 continue;
@@ -292,6 +299,20 @@ impl<S> Hub<S> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
                 Err(error) => return self.abort_socket(id, &error),
             }
+        }
+    }
+
+    /// Writes what the stream still holds of its own, as TLS does of ciphertext.
+    #[cold]
+    fn flush_stream(&mut self, id: ConnId) {
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        match outbound.stream.flush() {
+            Ok(()) => {
+                self.flushed(id);
+                self.linger_if_flushed(id);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.block(id),
+            Err(error) => self.abort_socket(id, &error),
         }
     }
 

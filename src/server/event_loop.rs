@@ -40,7 +40,7 @@ use crate::{
     hub::{ConnId, Hub, LoopTime, ObserverSlot, Outbound, ROOM, Stage, Task, Timers},
     panics,
     protocol::{CloseCode, Response},
-    transport::{Listener, ReadBuffer, Stream},
+    transport::{Listener, Read, ReadBuffer, Stream},
 };
 
 /// The tokens that are not a connection's; connections have those from 0 on.
@@ -394,30 +394,42 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     #[inline]
     fn read(&mut self, id: ConnId) -> bool {
         // Not from a peer that doesn't take what it causes; `resume` comes back to it.
-        let Some(outbound) = self.hub.get(id).filter(|outbound| !outbound.paused) else { return false };
+        let Some(outbound) = self.hub.get_mut(id).filter(|outbound| !outbound.paused) else { return false };
         let asks_for_figures = outbound.is_metrics;
-        let buffer = self.buffer.bytes();
-        match outbound.stream.read(buffer) {
-            Ok(0) => self.hub.end_of_input(id),
-            Ok(len) => {
-                self.hub.stats.received_bytes += len as u64;
+        match outbound.stream.read(&mut self.buffer) {
+            Ok(Read::Plain { bytes, is_full }) => {
+                let wants_write = outbound.stream.wants_write();
+                self.hub.stats.received_bytes += bytes.len() as u64;
                 if !asks_for_figures {
-                    self.hub.observer.tell(|observer| observer.received(id, &buffer[..len]));
+                    self.hub.observer.tell(|observer| observer.received(id, bytes));
                 }
                 self.hub.note_activity(id);
                 let inbound = &mut self.inbound[id.index as usize];
-                inbound.receive(id, &mut buffer[..len], &mut self.handler, &mut self.hub);
-                let is_full = len == buffer.len();
+                inbound.receive(id, bytes, &mut self.handler, &mut self.hub);
                 if is_full || inbound.hang_up || inbound.has_stash() {
                     self.come_back_to(id, is_full);
+                }
+                if wants_write {
+                    self.hub.flush(id);
                 }
                 self.shed();
                 return is_full;
             }
+            Ok(Read::Nothing) => self.read_nothing(id),
+            Ok(Read::End) => self.hub.end_of_input(id),
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) => self.hub.abort_socket(id, &error),
         }
         false
+    }
+
+    /// A read has brought bytes, but none for the receiver yet: the next turn reads again. The transport may have an
+    /// answer of its own to write.
+    #[cold]
+    fn read_nothing(&mut self, id: ConnId) {
+        self.hub.note_activity(id);
+        self.come_back_to(id, false);
+        self.hub.flush(id);
     }
 
     /// Brings everything that this turn has begun to its end.

@@ -23,4 +23,4 @@ pub(crate) use listener::Listener;
 pub(crate) use read_buffer::ReadBuffer;
 #[cfg(any(test, fuzzing))]
 pub(crate) use script::Script;
-pub(crate) use stream::Stream;
+pub(crate) use stream::{Read, Stream};

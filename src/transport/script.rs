@@ -1,6 +1,6 @@
-//! A stream for tests that does what it is told: each read and each write has its outcome written down before.
+//! A stream for tests: the test says before what each read and each write does.
 //!
-//! This file knows no protocol. Without a script a read would block and a write takes everything.
+//! This file knows no protocol. Without a script a read would block and a write takes all bytes.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,17 +18,20 @@ pub(crate) struct Script {
 
 #[derive(Debug, Default)]
 struct Inner {
-    reads: RefCell<VecDeque<io::Result<Vec<u8>>>>,
+    reads: RefCell<VecDeque<Input>>,
     writes: RefCell<VecDeque<io::Result<usize>>>,
     register_fails: Cell<bool>,
     /// While it is full every write without a script would block.
     is_full: Cell<bool>,
     is_reset: Cell<bool>,
+    /// It keeps what it takes until it is flushed.
+    keeps: Cell<bool>,
+    kept: RefCell<Vec<u8>>,
     written: RefCell<Vec<u8>>,
     /// How many bytes were read and written in all.
     read_len: Cell<u64>,
     written_len: Cell<u64>,
-    /// Some write has not taken all that it was given.
+    /// A write has refused some of its bytes.
     has_refused: Cell<bool>,
     read_calls: Cell<usize>,
     write_calls: Cell<usize>,
@@ -36,8 +39,18 @@ struct Inner {
     is_dropped: Cell<bool>,
 }
 
+/// What a read finds.
+#[derive(Debug)]
+enum Input {
+    /// No bytes are the end of the stream.
+    Bytes(Vec<u8>),
+    /// Bytes of the transport's own, with none for the receiver.
+    Nothing,
+    Failure(ErrorKind),
+}
+
 impl Clone for Script {
-    /// Another hold of the test's end.
+    /// Another handle of the test's end.
     fn clone(&self) -> Self {
         Self { inner: Rc::clone(&self.inner), is_servers: false }
     }
@@ -52,21 +65,26 @@ impl Drop for Script {
 }
 
 impl Script {
-    /// The end that the server is given.
+    /// The end for the server.
     pub(crate) fn servers_end(&self) -> Self {
         Self { inner: Rc::clone(&self.inner), is_servers: true }
     }
 
     /// These bytes have arrived; none is the end of the stream.
     pub(crate) fn will_read(&self, bytes: &[u8]) {
-        self.inner.reads.borrow_mut().push_back(Ok(bytes.to_vec()));
+        self.inner.reads.borrow_mut().push_back(Input::Bytes(bytes.to_vec()));
+    }
+
+    /// Bytes have arrived that bring the receiver nothing yet.
+    pub(crate) fn will_read_nothing(&self) {
+        self.inner.reads.borrow_mut().push_back(Input::Nothing);
     }
 
     pub(crate) fn read_will_fail(&self, error: ErrorKind) {
-        self.inner.reads.borrow_mut().push_back(Err(error.into()));
+        self.inner.reads.borrow_mut().push_back(Input::Failure(error));
     }
 
-    /// The next write takes so many bytes, or all if there are fewer.
+    /// The next write takes `len` bytes, or all if there are fewer.
     pub(crate) fn will_take(&self, len: usize) {
         self.inner.writes.borrow_mut().push_back(Ok(len));
     }
@@ -79,11 +97,16 @@ impl Script {
         self.inner.is_full.set(is_full);
     }
 
+    /// Has writes take all bytes and keep them until a flush, as TLS does with a record that the socket refuses.
+    pub(crate) fn set_keeps(&self, keeps: bool) {
+        self.inner.keeps.set(keeps);
+    }
+
     pub(crate) fn set_registering_fails(&self, fails: bool) {
         self.inner.register_fails.set(fails);
     }
 
-    /// The connection is gone: whatever was to come, every read and every write fails from now on.
+    /// The connection is gone: every read and every write fails from now on.
     pub(crate) fn reset(&self) {
         self.inner.reads.borrow_mut().clear();
         self.inner.writes.borrow_mut().clear();
@@ -95,7 +118,7 @@ impl Script {
         self.inner.written.take()
     }
 
-    /// How often something was read or tried.
+    /// How many reads there were, failed ones too.
     pub(crate) fn read_calls(&self) -> usize {
         self.inner.read_calls.get()
     }
@@ -110,17 +133,17 @@ impl Script {
         self.inner.written_len.get()
     }
 
-    /// Whether some write has not taken all that it was given.
+    /// Whether a write has refused some of its bytes.
     pub(crate) fn has_refused(&self) -> bool {
         self.inner.has_refused.get()
     }
 
-    /// Whether there is something that was not read yet.
+    /// Whether there is input that was not read yet.
     pub(crate) fn is_unread(&self) -> bool {
         !self.inner.reads.borrow().is_empty()
     }
 
-    /// How often something was written or tried.
+    /// How many writes there were, failed ones too.
     pub(crate) fn write_calls(&self) -> usize {
         self.inner.write_calls.get()
     }
@@ -129,13 +152,24 @@ impl Script {
         self.inner.is_write_closed.get()
     }
 
-    /// Whether the server has let go of its end.
+    /// Whether the server has dropped its end.
     pub(crate) fn is_dropped(&self) -> bool {
         self.inner.is_dropped.get()
     }
 
     pub(super) fn register(&self) -> io::Result<()> {
         if self.inner.register_fails.get() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+    }
+
+    /// Whether the next read brings nothing; if so it is done.
+    pub(super) fn reads_nothing(&self) -> bool {
+        let mut reads = self.inner.reads.borrow_mut();
+        let is_nothing = matches!(reads.front(), Some(Input::Nothing));
+        if is_nothing {
+            reads.pop_front();
+            self.inner.read_calls.set(self.inner.read_calls.get() + 1);
+        }
+        is_nothing
     }
 
     pub(super) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -145,22 +179,23 @@ impl Script {
         }
         let mut reads = self.inner.reads.borrow_mut();
         let mut len = 0;
-        // Like a socket it gives all that there is, up to an end or an error, which is a read of its own.
+        // As a socket does: all bytes up to an end or an error, which is a read of its own.
         while len < buffer.len() {
             match reads.pop_front() {
-                Some(Ok(mut bytes)) if !bytes.is_empty() => {
+                Some(Input::Bytes(mut bytes)) if !bytes.is_empty() => {
                     let taken = bytes.len().min(buffer.len() - len);
                     buffer[len..len + taken].copy_from_slice(&bytes[..taken]);
                     len += taken;
                     if taken < bytes.len() {
-                        reads.push_front(Ok(bytes.split_off(taken)));
+                        reads.push_front(Input::Bytes(bytes.split_off(taken)));
                     }
                 }
                 Some(end) if len > 0 => {
                     reads.push_front(end);
                     break;
                 }
-                Some(end) => return end.map(|_| 0),
+                Some(Input::Failure(error)) => return Err(error.into()),
+                Some(_) => return Ok(0),
                 None if len > 0 => break,
                 None => return Err(ErrorKind::WouldBlock.into()),
             }
@@ -171,6 +206,29 @@ impl Script {
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.is_write_closed(), "nothing is written after the stream was closed for writing");
+        if !self.inner.keeps.get() {
+            return self.write_out(bytes);
+        }
+        self.flush()?;
+        self.inner.kept.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    /// Whether there are bytes that only a flush writes.
+    pub(super) fn wants_write(&self) -> bool {
+        !self.inner.kept.borrow().is_empty()
+    }
+
+    pub(super) fn flush(&self) -> io::Result<()> {
+        while self.wants_write() {
+            let len = self.write_out(&self.inner.kept.borrow())?;
+            self.inner.kept.borrow_mut().drain(..len);
+        }
+        Ok(())
+    }
+
+    /// Writes what the script lets through.
+    fn write_out(&self, bytes: &[u8]) -> io::Result<usize> {
         self.inner.write_calls.set(self.inner.write_calls.get() + 1);
         let refused_before = self.inner.has_refused.replace(true);
         if self.inner.is_reset.get() {
@@ -189,6 +247,7 @@ impl Script {
     }
 
     pub(super) fn shutdown_write(&self) {
+        assert!(!self.wants_write(), "the stream is closed for writing after all that it holds was written");
         self.inner.is_write_closed.set(true);
     }
 }

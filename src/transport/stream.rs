@@ -1,16 +1,17 @@
-//! The one place that touches a connection's socket.
+//! The only place that touches a connection's socket.
 //!
 //! This file knows how to read, write and half-close without blocking. It refuses to know what the bytes mean.
-//! Another transport, such as TLS, would be another kind of stream here; the tests have one that follows a
-//! script, so that every fault can be had at every point without a network.
+//! Another transport, such as TLS, is another kind of stream here. The tests have one that follows a script: any
+//! call can fail at any point, without a network.
 
 use std::{
-    io::{self, ErrorKind, IoSlice, Read, Write},
+    io::{self, ErrorKind, IoSlice, Read as _, Write as _},
     net::Shutdown,
 };
 
 use mio::{Interest, Registry, Token, net::TcpStream};
 
+use super::ReadBuffer;
 #[cfg(any(test, fuzzing))]
 use super::Script;
 
@@ -22,8 +23,20 @@ pub(crate) enum Stream {
     Script(Script),
 }
 
+/// What one read of a stream brings.
+#[derive(Debug)]
+pub(crate) enum Read<'b> {
+    /// Bytes for the receiver. If the buffer `is_full`, the socket may have more, and no event will say so.
+    Plain { bytes: &'b mut [u8], is_full: bool },
+    /// Bytes came, but none for the receiver yet: a part of a TLS record or of its handshake. The socket may have more.
+    #[cfg_attr(not(any(test, fuzzing)), expect(dead_code, reason = "TCP has no such bytes; TLS does"))]
+    Nothing,
+    /// The peer has closed its side.
+    End,
+}
+
 impl Stream {
-    /// Asks to be told when there is something to read.
+    /// Has the poll say when there is something to read.
     pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
@@ -32,7 +45,7 @@ impl Stream {
         }
     }
 
-    /// Asks to be told also when there is room to write again.
+    /// Has the poll say also when there is room to write again.
     pub(crate) fn register_writes(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.reregister(socket, token, Interest::READABLE | Interest::WRITABLE),
@@ -41,7 +54,7 @@ impl Stream {
         }
     }
 
-    /// Switches Nagle's algorithm off or on. That it can't is no reason to lose a client.
+    /// Switches Nagle's algorithm off or on. A failure is no reason to lose the client.
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
         match self {
             Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
@@ -50,28 +63,43 @@ impl Stream {
         }
     }
 
-    /// Reads what there is, up to the length of `buffer`; `Ok(0)` is the end of the stream.
+    /// Reads once, as much as the buffer has room for.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` when nothing has come; any other error ends the stream.
     #[inline]
-    pub(crate) fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        retry(|| match self {
-            Self::Tcp(socket) => { socket }.read(buffer),
+    pub(crate) fn read<'b>(&mut self, buffer: &'b mut ReadBuffer) -> io::Result<Read<'b>> {
+        #[cfg(any(test, fuzzing))]
+        if let Self::Script(script) = self
+            && script.reads_nothing()
+        {
+            return Ok(Read::Nothing);
+        }
+        let room = buffer.bytes();
+        let len = retry(|| match self {
+            Self::Tcp(socket) => socket.read(room),
             #[cfg(any(test, fuzzing))]
-            Self::Script(script) => script.read(buffer),
-        })
+            Self::Script(script) => script.read(room),
+        })?;
+        let is_full = len == room.len();
+        Ok(if len == 0 { Read::End } else { Read::Plain { bytes: &mut room[..len], is_full } })
     }
 
+    /// Writes as much as the stream takes, and returns how many bytes that is.
     #[inline]
-    pub(crate) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         retry(|| match self {
-            Self::Tcp(socket) => { socket }.write(bytes),
+            Self::Tcp(socket) => socket.write(bytes),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.write(bytes),
         })
     }
 
-    pub(crate) fn write_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// Writes several pieces in one system call; otherwise as [`write`](Self::write).
+    pub(crate) fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         retry(|| match self {
-            Self::Tcp(socket) => { socket }.write_vectored(parts),
+            Self::Tcp(socket) => socket.write_vectored(parts),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => {
                 script.write(&parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())
@@ -79,10 +107,34 @@ impl Stream {
         })
     }
 
-    /// Says that no more will be sent, after all that is written has been.
-    pub(crate) fn shutdown_write(&self) {
+    /// Whether the stream holds bytes of its own that still have to be written. TLS has ciphertext: a record that the
+    /// socket refused, or a part of its handshake. TCP has none.
+    #[inline]
+    pub(crate) fn wants_write(&self) -> bool {
         match self {
-            // Fails only where the peer has gone, and then there is nobody to tell.
+            Self::Tcp(_) => false,
+            #[cfg(any(test, fuzzing))]
+            Self::Script(script) => script.wants_write(),
+        }
+    }
+
+    /// Writes all that the stream holds of its own.
+    ///
+    /// # Errors
+    ///
+    /// `WouldBlock` while the socket does not take all of it.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.flush(),
+            #[cfg(any(test, fuzzing))]
+            Self::Script(script) => script.flush(),
+        }
+    }
+
+    /// Closes our side, after all that was written.
+    pub(crate) fn shutdown_write(&mut self) {
+        match self {
+            // It fails only where the peer has gone already.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.shutdown_write(),

@@ -391,3 +391,52 @@ fn an_end_is_clean_only_if_our_close_has_left() {
     assert!(client.script.is_dropped());
     world.finish();
 }
+
+// --- A transport with bytes of its own, as TLS has ----------------------------------------------------------
+
+#[test]
+fn a_read_without_plaintext_is_a_sign_of_life_and_is_repeated() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    world.pass(19_999);
+    client.script.will_read_nothing();
+    client.script.will_read(&frame(0x81, b"after"));
+    world.readable(&client);
+    assert_eq!(client.script.take_written(), echo(b"after"), "one event was enough");
+    world.pass(19_000);
+    client.script.will_read_nothing();
+    world.readable(&client);
+    world.pass(19_999);
+    assert_eq!(client.script.take_written(), b"", "a peer whose transport is alive is not pinged");
+    world.finish();
+}
+
+#[test]
+fn what_the_stream_holds_leaves_when_there_is_room() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_keeps(true);
+    world.sends(&client, &frame(0x81, b"free"));
+    assert_eq!(client.script.take_written(), echo(b"free"));
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x81, b"first"));
+    world.sends(&client, &frame(0x81, b"second"));
+    assert_eq!(client.script.take_written(), b"");
+    assert_eq!(world.takes_all(&client), [echo(b"first"), echo(b"second")].concat());
+    world.sends(&client, &frame(0x81, b"third"));
+    assert_eq!(client.script.take_written(), echo(b"third"));
+    world.finish();
+}
+
+#[test]
+fn what_the_stream_holds_leaves_before_tcp_is_closed() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.set_keeps(true);
+    client.script.set_full(true);
+    world.sends(&client, &frame(0x88, &[3, 232]));
+    assert!(!client.script.is_write_closed());
+    assert_eq!(world.takes_all(&client), b"\x88\x02\x03\xe8");
+    assert!(client.script.is_write_closed());
+    world.finish();
+}
