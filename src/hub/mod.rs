@@ -33,7 +33,6 @@ use std::{
 };
 
 use log::debug;
-use mio::Token;
 
 pub(crate) use backlog::SHARE_LEN;
 pub(crate) use deadlines::LoopTime;
@@ -52,6 +51,7 @@ use crate::{
     panics,
     protocol::{HandshakeError, Response},
     stats::Stats,
+    transport::{PollRegistry, Token},
 };
 use admission::Admission;
 use deadlines::Deadlines;
@@ -115,7 +115,7 @@ pub(crate) struct Hub<S> {
     pub(crate) is_shutting_down: bool,
     /// The connections that only ask for figures, in the order in which they came.
     metrics_connections: VecDeque<ConnId>,
-    poll: mio::Registry,
+    poll: PollRegistry,
 }
 
 impl<S> Hub<S> {
@@ -123,7 +123,7 @@ impl<S> Hub<S> {
     #[cfg(test)]
     pub(crate) const PLACE_LEN: usize = Registry::<Outbound<S>>::PLACE_LEN;
 
-    pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll: mio::Registry) -> Self {
+    pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll: PollRegistry) -> Self {
         let meter = Meter::default();
         Self {
             table: Registry::with_capacity(ROOM),

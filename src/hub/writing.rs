@@ -18,8 +18,6 @@ use std::{
     rc::Rc,
 };
 
-use mio::Token;
-
 use super::{
     ConnId, Hub, Outbound, Stage,
     backlog::{Backlog, SHARE_LEN},
@@ -29,6 +27,7 @@ use super::{
 use crate::{
     protocol::{Event, OwnedMessage, append},
     trace,
+    transport::Token,
 };
 
 /// How many bytes are collected before they are written, although the batch goes on.

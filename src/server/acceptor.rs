@@ -9,11 +9,10 @@ use std::{
 };
 
 use log::{info, warn};
-use mio::net::TcpListener;
 
 use crate::{
     hub::LoopTime,
-    transport::{Listener, Stream},
+    transport::{Listener, Stream, TcpListener},
 };
 
 /// How many clients are taken in one turn, so that a storm of them doesn't hold up those that are in.

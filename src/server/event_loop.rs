@@ -21,7 +21,6 @@ use std::{
 };
 
 use log::{debug, error, info, warn};
-use mio::{Events, Poll, Token, event::Event, net::TcpListener};
 
 use super::{
     Handle,
@@ -31,7 +30,6 @@ use super::{
     heap::Heap,
     inbound::{self, Inbound},
     shutdown::Shutdown,
-    stop::Stop,
 };
 use crate::{
     cause::Cause,
@@ -40,7 +38,7 @@ use crate::{
     hub::{ConnId, Hub, LoopTime, ObserverSlot, Outbound, ROOM, Stage, Task, Timers},
     panics,
     protocol::{CloseCode, Response},
-    transport::{Listener, Read, ReadBuffer, Stream},
+    transport::{Events, Listener, Poll, Read, ReadBuffer, Ready, StopPipe, Stream, TcpListener, Token},
 };
 
 /// The tokens that are not a connection's; connections have those from 0 on.
@@ -71,7 +69,7 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     clients_inherit_nodelay: bool,
     /// Where those come in who watch the server; open to the end.
     metrics_acceptor: Option<Acceptor<L>>,
-    stop: Option<Stop>,
+    stop: Option<StopPipe>,
     handle: Handle,
     handler: H,
     hub: Hub<H::State>,
@@ -93,28 +91,6 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     started: Instant,
 }
 
-/// What the poll says of one socket.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ready {
-    pub(super) token: Token,
-    pub(super) readable: bool,
-    pub(super) writable: bool,
-    /// The peer has closed its side, or there is an error: reading goes on until it tells which.
-    pub(super) hang_up: bool,
-}
-
-impl Ready {
-    #[inline]
-    fn of(event: &Event) -> Self {
-        Self {
-            token: event.token(),
-            readable: event.is_readable(),
-            writable: event.is_writable(),
-            hang_up: event.is_read_closed() || event.is_error(),
-        }
-    }
-}
-
 impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn new(
         poll: Poll,
@@ -125,7 +101,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         handler: H,
         timers: Timers<Task<H::State>>,
     ) -> io::Result<Self> {
-        let hub = Hub::new(config, timers, poll.registry().try_clone()?);
+        let hub = Hub::new(config, timers, poll.registry()?);
         let clients_inherit_nodelay = listener.set_nodelay(hub.config.nodelay);
         Ok(Self {
             poll,
@@ -156,7 +132,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     }
 
     /// Has the end of a pipe end the server.
-    pub(super) fn stopped_by(mut self, stop: Option<Stop>) -> Self {
+    pub(super) fn stopped_by(mut self, stop: Option<StopPipe>) -> Self {
         self.stop = stop;
         self
     }
@@ -173,7 +149,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let started = self.started;
         self.set_clock(move || LoopTime::from(started.elapsed()));
         while !self.is_over() {
-            match self.poll.poll(&mut events, self.poll_timeout(LoopTime::from(end))) {
+            match self.poll.wait(&mut events, self.poll_timeout(LoopTime::from(end))) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
                     end = self.started.elapsed();
                     continue;
@@ -182,7 +158,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
             let begin = self.started.elapsed();
             let clock = || LoopTime::from(started.elapsed());
-            self.turn(LoopTime::from(begin), clock, events.iter().map(Ready::of));
+            self.turn(LoopTime::from(begin), clock, events.iter());
             end = self.started.elapsed();
             self.hub.stats.count_turn(end.saturating_sub(begin));
             if self.handle.is_shared() {
@@ -741,7 +717,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// The pipe has spoken, or says that it might have.
     fn listen_to_stop(&self) {
-        if self.stop.as_ref().is_some_and(Stop::is_asked_for) {
+        if self.stop.as_ref().is_some_and(StopPipe::is_asked_for) {
             self.handle.shutdown();
         }
     }

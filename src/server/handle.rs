@@ -10,12 +10,12 @@ use std::{
 };
 
 use log::error;
-use mio::Waker;
 
 use crate::{
     hub::ConnId,
     protocol::{CloseCode, FrameHeader, Message, append},
     stats::Stats,
+    transport::Waker,
 };
 
 /// How many commands may wait for the loop.

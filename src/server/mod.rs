@@ -11,7 +11,6 @@ mod heap;
 mod inbound;
 mod metrics;
 mod shutdown;
-mod stop;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 
@@ -21,8 +20,6 @@ use std::{
     time::Duration,
 };
 
-use mio::{Interest, Poll, Waker, net::TcpListener};
-
 pub use handle::{Handle, HandleError};
 
 use crate::{
@@ -31,13 +28,12 @@ use crate::{
     handler::{Closed, Handler, Hooks, Upgrade},
     hub::{Hub, LoopTime, Observer, ObserverSlot, Task, Timers},
     protocol::{Message, Request, Response},
-    transport,
+    transport::{self, Poll, StopPipe, TcpListener, Waker},
     websocket::WebSocket,
 };
 #[cfg(unix)]
 use event_loop::STOP;
 use event_loop::{EventLoop, LISTENER, METRICS, WAKER};
-use stop::Stop;
 
 /// A WebSocket server on one address, on one thread.
 ///
@@ -88,7 +84,7 @@ pub struct Server<H: Handler = Hooks<()>> {
     poll: Poll,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
-    stop: Option<Stop>,
+    stop: Option<StopPipe>,
     timers: Timers<Task<H::State>>,
     handle: Handle,
     config: Config,
@@ -115,8 +111,8 @@ impl Server {
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
         let mut listener = transport::bind(address)?;
         let poll = Poll::new()?;
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-        let handle = Handle::new(Waker::new(poll.registry(), WAKER)?);
+        listener.register(&poll, LISTENER)?;
+        let handle = Handle::new(Waker::new(&poll, WAKER)?);
         Ok(Self {
             poll,
             listener,
@@ -375,7 +371,7 @@ impl<H: Handler> Server<H> {
     /// No address, or none that is free.
     pub fn metrics_on(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
         let mut listener = transport::bind(address)?;
-        self.poll.registry().register(&mut listener, METRICS, Interest::READABLE)?;
+        listener.register(&self.poll, METRICS)?;
         self.metrics_listener = Some(listener);
         Ok(self)
     }
@@ -406,7 +402,7 @@ impl<H: Handler> Server<H> {
     /// The operating system refuses to watch it.
     #[cfg(unix)]
     pub fn stopped_by(mut self, pipe: std::os::unix::net::UnixStream) -> io::Result<Self> {
-        self.stop = Some(Stop::new(pipe, self.poll.registry(), STOP)?);
+        self.stop = Some(StopPipe::new(pipe, &self.poll, STOP)?);
         Ok(self)
     }
 

@@ -7,7 +7,7 @@ use std::{
     net::ToSocketAddrs,
 };
 
-use mio::net::TcpListener;
+use super::TcpListener;
 
 /// Listens on the first of the addresses that is free.
 pub(crate) fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {

@@ -4,9 +4,7 @@
 
 use std::{io, net::SocketAddr};
 
-use mio::net::TcpListener;
-
-use super::Stream;
+use super::{Poll, Stream, Token};
 
 /// Accepts clients. A test has one of its own, so that every accept can fail.
 pub(crate) trait Listener {
@@ -27,6 +25,26 @@ pub(crate) trait Listener {
     }
 }
 
+/// A TCP port that clients connect to.
+#[derive(Debug)]
+pub(crate) struct TcpListener(mio::net::TcpListener);
+
+impl TcpListener {
+    pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
+        mio::net::TcpListener::bind(address).map(Self)
+    }
+
+    /// Has the poll say when clients wait.
+    pub(crate) fn register(&mut self, poll: &Poll, token: Token) -> io::Result<()> {
+        poll.watch(&mut self.0, token)
+    }
+
+    /// Returns the address with its real port.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
 impl Listener for TcpListener {
     #[cfg(unix)]
     type Spare = std::os::fd::OwnedFd;
@@ -37,7 +55,7 @@ impl Listener for TcpListener {
     fn spare(&self) -> Option<Self::Spare> {
         use std::os::fd::AsFd;
 
-        self.as_fd().try_clone_to_owned().ok()
+        self.0.as_fd().try_clone_to_owned().ok()
     }
 
     #[cfg(not(unix))]
@@ -46,7 +64,7 @@ impl Listener for TcpListener {
     }
 
     fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
-        let (socket, address) = self.accept()?;
+        let (socket, address) = self.0.accept()?;
         Ok((Stream::Tcp(socket), address))
     }
 
@@ -55,7 +73,7 @@ impl Listener for TcpListener {
         use std::os::fd::AsFd;
 
         // The option is one of the socket, whatever it is used for; only streams have a method for it.
-        let socket = self.as_fd().try_clone_to_owned().map(std::net::TcpStream::from);
+        let socket = self.0.as_fd().try_clone_to_owned().map(std::net::TcpStream::from);
         socket.and_then(|socket| socket.set_nodelay(nodelay)).is_ok()
     }
 }

@@ -6,21 +6,27 @@
 //! - `stream.rs`: a connected stream of bytes. TLS will be another kind of it.
 //! - `listener.rs`: what clients are accepted from.
 //! - `address.rs`: where a listener is bound.
+//! - `poll.rs`: how the loop learns what is ready. `mio` is named in this folder only.
+//! - `stop_pipe.rs`: a pipe whose other end asks the server to stop.
 //! - `read_buffer.rs`: what streams are read into.
 //! - `script.rs`: the stream of the tests, which follows a script.
 
 mod address;
 mod listener;
+mod poll;
 mod read_buffer;
 #[cfg(any(test, fuzzing))]
 // The fuzz target needs less of it than the tests.
 #[cfg_attr(not(test), allow(dead_code))]
 mod script;
+mod stop_pipe;
 mod stream;
 
 pub(crate) use address::bind;
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Listener, TcpListener};
+pub(crate) use poll::{Events, Poll, PollRegistry, Ready, Token, Waker};
 pub(crate) use read_buffer::ReadBuffer;
 #[cfg(any(test, fuzzing))]
 pub(crate) use script::Script;
+pub(crate) use stop_pipe::StopPipe;
 pub(crate) use stream::{Read, Stream};

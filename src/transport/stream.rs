@@ -9,11 +9,11 @@ use std::{
     net::Shutdown,
 };
 
-use mio::{Interest, Registry, Token, net::TcpStream};
+use mio::net::TcpStream;
 
-use super::ReadBuffer;
 #[cfg(any(test, fuzzing))]
 use super::Script;
+use super::{PollRegistry, ReadBuffer, Token};
 
 /// A connected, non-blocking stream of bytes.
 #[derive(Debug)]
@@ -37,18 +37,18 @@ pub(crate) enum Read<'b> {
 
 impl Stream {
     /// Has the poll say when there is something to read.
-    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn register(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => registry.register(socket, token, Interest::READABLE),
+            Self::Tcp(socket) => registry.watch(socket, token),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.register(),
         }
     }
 
     /// Has the poll say also when there is room to write again.
-    pub(crate) fn register_writes(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+    pub(crate) fn register_writes(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => registry.reregister(socket, token, Interest::READABLE | Interest::WRITABLE),
+            Self::Tcp(socket) => registry.watch_writes(socket, token),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.register(),
         }

@@ -1,6 +1,7 @@
 //! Those who come in: accepts that fail, storms, caps. And the pipe that ends the server.
 
 use super::*;
+use crate::transport;
 
 /// Turns as a real loop would, by what `poll_timeout` says, for so many milliseconds; how many turns it took.
 fn run_for(world: &mut World, millis: u64) -> usize {
@@ -387,16 +388,16 @@ fn one_address_begins_so_many_handshakes_a_second() {
 #[test]
 fn clients_inherit_nodelay_from_the_listener() {
     for nodelay in [true, false] {
-        let listener = mio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-        assert!(Listener::set_nodelay(&listener, nodelay));
+        let listener = transport::bind("127.0.0.1:0").unwrap();
+        assert!(listener.set_nodelay(nodelay));
         let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (socket, _) = loop {
+        let (stream, _) = loop {
             match listener.accept() {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
                 accepted => break accepted.unwrap(),
             }
         };
-        assert_eq!(socket.nodelay().unwrap(), nodelay);
+        assert!(matches!(stream, Stream::Tcp(socket) if socket.nodelay().unwrap() == nodelay));
     }
 }
 
@@ -407,7 +408,7 @@ fn a_pipe_asks_for_the_end_once_it_is_written_to_or_closed_and_not_before() {
 
     let poll = Poll::new().unwrap();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
-    let stop = crate::server::stop::Stop::new(ours, poll.registry(), Token(0)).unwrap();
+    let stop = transport::StopPipe::new(ours, &poll, Token(0)).unwrap();
     assert!(!stop.is_asked_for());
     theirs.write_all(b"!").unwrap();
     assert!(stop.is_asked_for());

@@ -67,17 +67,15 @@ use std::{
     time::Duration,
 };
 
-use mio::{Poll, Token, Waker};
-
 use super::{
     Handle,
-    event_loop::{EventLoop, LISTENER, METRICS, Ready, WAKER},
+    event_loop::{EventLoop, LISTENER, METRICS, WAKER},
 };
 use crate::{
     Cause, CloseCode, Closed, Config, ConnId, Handler, Message, Observer, Stats, Upgrade, WebSocket,
     hub::{LoopTime, ObserverSlot, Timers},
     protocol::Request,
-    transport::{Listener, Script, Stream},
+    transport::{Listener, Poll, Ready, Script, Stream, Token, Waker},
 };
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -346,7 +344,7 @@ impl World {
         let mut config = Config::default();
         change(&mut config);
         let poll = Poll::new().unwrap();
-        let handle = Handle::new(Waker::new(poll.registry(), WAKER).unwrap());
+        let handle = Handle::new(Waker::new(&poll, WAKER).unwrap());
         let (queue, recorder) = (Queue::default(), Recorder::default());
         let descriptors = Rc::clone(&queue.0.descriptors);
         let metrics = Queue(Rc::new(PendingClients { descriptors, ..PendingClients::default() }));
