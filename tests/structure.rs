@@ -163,8 +163,81 @@ fn lines_beyond_protocol(source: &str) -> Vec<usize> {
 }
 
 #[test]
-fn mio_is_named_only_by_the_loop() {
-    check_only_in(&["src/transport/", "src/server/", "src/hub/"], &["mio"]);
+fn mio_is_named_only_by_the_transport() {
+    check_only_in(&["src/transport/"], &["mio"]);
+}
+
+/// The parts of the crate that a folder may name besides itself: only what is below it.
+const IMPORTS: [(&str, &[&str]); 3] = [
+    ("transport", &[]),
+    ("hub", &["cause", "config", "panics", "protocol", "stats", "trace", "transport"]),
+    (
+        "server",
+        &[
+            "cause",
+            "config",
+            "connections",
+            "handler",
+            "hub",
+            "panics",
+            "protocol",
+            "stats",
+            "trace",
+            "transport",
+            "websocket",
+        ],
+    ),
+];
+
+#[test]
+fn folders_import_only_what_is_below_them() {
+    for (folder, below) in IMPORTS {
+        let wrong: Vec<String> = sources(&format!("src/{folder}"))
+            .iter()
+            // The tests of the loop use the public API too.
+            .filter(|(path, _)| !path.starts_with("src/server/tests"))
+            .flat_map(|(path, source)| parts_named(source).into_iter().map(move |part| (path, part)))
+            .filter(|(_, part)| part != folder && !below.contains(&part.as_str()))
+            .map(|(path, part)| format!("{path}: {part}"))
+            .collect();
+        assert!(wrong.is_empty(), "src/{folder} imports only {below:?}:\n{}", wrong.join("\n"));
+    }
+}
+
+/// The parts of the crate that a file names: `a` and `c` of `use crate::{a::b, c}`.
+fn parts_named(source: &str) -> Vec<String> {
+    let first_word = |it: &str| it.split(|it| !is_word(it)).next().unwrap_or_default().to_owned();
+    let code = code_of(source);
+    let mut parts = Vec::new();
+    for (at, name) in code.match_indices("crate::") {
+        let rest = &code[at + name.len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            parts.push(first_word(rest));
+            continue;
+        };
+        let (mut depth, mut is_start) = (0, true);
+        for (at, it) in list.char_indices() {
+            match it {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => is_start = true,
+                _ if is_start && is_word(it) => {
+                    parts.push(first_word(&list[at..]));
+                    is_start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    parts
+}
+
+#[test]
+fn imports_of_every_form_are_found() {
+    let source = "use crate::{\n    a::{self, b},\n    c,\n    d::e,\n};\nuse crate::f::g;\n\
+        // use crate::h;\npub(crate) fn i(it: crate::j::K) {}\n";
+    assert_eq!(parts_named(source), ["a", "c", "d", "f", "j"]);
 }
 
 #[test]
