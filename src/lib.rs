@@ -18,35 +18,57 @@
 //! # ; Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! Any client talks to it. Here the server runs on this thread and a client of another crate on a second one:
+//!
+//! ```
+//! # use std::thread;
+//! # use wirehook::Server;
+//! let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
+//!     ws.send(&format!("hello, {} !", message.as_text().unwrap_or("you")));
+//! });
+//! let (url, handle) = (format!("ws://{}", server.local_addr()?), server.handle());
+//!
+//! let client = thread::spawn(move || {
+//!     let (mut socket, _response) = tungstenite::connect(url)?;
+//!     socket.send("Ann".into())?;
+//!     let answer = socket.read()?;
+//!     handle.shutdown();
+//!     answer.into_text()
+//! });
+//! server.run()?;
+//! assert_eq!(client.join().unwrap().unwrap().as_str(), "hello, Ann !");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! # How bytes pass through
 //!
 //! ```text
 //! kernel ─read─▶ buffer ─&mut [u8]─▶ Receiver ─Event<'_>─▶ hook ─▶ WebSocket::send ─▶ cork ─write─▶ kernel
-//!        server/                     protocol/             yours      peers/, protocol/
+//!        transport/                  protocol/             yours      hub/, protocol/        transport/
 //! ```
 //!
-//! - [`protocol`] is RFC 6455 and nothing else: bytes in, events and bytes out. It can be used, and fuzzed,
-//!   without the rest.
+//! - [`protocol`] is RFC 6455 and nothing else: it takes bytes and returns events and bytes. It can be used, and
+//!   fuzzed, without the rest.
 //! - [`explain`] says what bytes mean, frame by frame, in words and as JSON.
 //! - [`Server`] is the loop: one thread, one poll, all sockets non-blocking.
 //! - [`Handler`] has the hooks as a trait; the methods of [`Server`] take them as closures.
 //! - [`WebSocket`] is what a hook holds: its own connection, and the way to all others.
 //!
-//! One server is one thread. Whoever wants more cores runs more servers.
+//! One server is one thread. To use more cores, run more servers.
 //!
 //! # From front to back
 //!
-//! 1. [`Server`]: a whole life, with a client that says its bytes by hand; and each hook in an example.
-//! 2. [`Handler`]: which hook is called when, in a picture. [`Upgrade`] and [`Closed`] are the first and the last
-//!    word about a connection; [`Cause`] says who or what began its end.
-//! 3. [`WebSocket`] and [`Connections`]: what a hook or a timer can do; [`SendStatus`]: what became of it.
+//! 1. [`Server`]: the life of a connection, with a client that writes its bytes by hand; and an example of each hook.
+//! 2. [`Handler`]: a picture of which hook is called when. [`Upgrade`] is the answer to a request; [`Closed`] says how a
+//!    connection ended, and its [`Cause`] why.
+//! 3. [`WebSocket`] and [`Connections`]: what a hook or a timer can do; [`SendStatus`]: what became of a message.
 //! 4. [`Handle`]: the same from other threads.
-//! 5. [`Config`], [`Stats`] and [`Observer`]: what is bounded, what is counted, what can be watched.
-//! 6. [`protocol`]: what all of this stands on; it begins with an order of its own.
+//! 5. [`Config`], [`Stats`] and [`Observer`]: limits, figures, and the bytes of every connection.
+//! 6. [`protocol`]: the codec; it begins with an order of its own.
 //!
-//! In the examples `talk(server, bytes)` runs the server and is its client: it asks for `/ann`, sends `bytes`,
-//! says Close after the first answer, and returns what came behind the 101. Most masks are zero there, so that
-//! payloads can be read. It is a few dozen lines over a `TcpStream`, in `docs/talk.rs`.
+//! In the examples `talk(server, bytes)` runs the server and is its client: it requests `/ann`, sends `bytes`, sends a
+//! Close after the first answer, and returns what came after the 101. Most masks are zero there, so that payloads can
+//! be read. It is a few dozen lines over a `TcpStream`, in `docs/talk.rs`.
 //!
 //! # The source, in thirty minutes
 //!
@@ -57,9 +79,9 @@
 //!
 //! # In scope, out of scope
 //!
-//! In scope: everything that RFC 6455 demands of a server, held to the letter; limits on all that a peer can
-//! cost; the hooks. Out of scope so far: TLS (put a proxy in front), compression (offers are ignored, as §9.1
-//! allows), the client's role, other things than WebSocket on the same port.
+//! In scope: everything that RFC 6455 demands of a server, to the letter; limits on what a peer can cost; the hooks;
+//! one page for a plain GET or HEAD ([`Handler::on_http`]). Out of scope so far: TLS (put a proxy in front),
+//! compression (offers are ignored, as §9.1 allows), the client's role, more of HTTP on the same port.
 //!
 //! # Features
 //!
