@@ -1,6 +1,6 @@
-//! Scenarios with one figure each: what a few peers, or a great many silent ones, may cost.
+//! Scenarios with one figure each: the cost of a few peers, or of many silent ones.
 //!
-//! This file knows the scenarios and their limits. It refuses to know how clients behave.
+//! This file knows the scenarios and their limits. It does not know how clients behave.
 
 use std::{
     io::{self, Write},
@@ -17,19 +17,19 @@ use crate::{
     probe::{Client, Probe, percentile},
     random::Random,
     role::Timing,
-    roles::{Fate, Flood, Guest, SlowHead},
-    scenario::{Group, Stage, has_lived, kib},
+    roles::{Fate, Flood, SlowHead, Visitor},
+    scenario::{Group, Servers, has_lived, kib},
     server::Server,
     soak::check_descent,
     swarm::Swarm,
     table::Table,
     vitals,
-    wire::{BINARY, CONTINUATION, FIN, Heard, PING, TEXT, put_frame},
+    wire::{BINARY, CONTINUATION, FIN, PING, Received, TEXT, put_frame},
 };
 
 const SEED: u64 = 0x5EED_0F50_AC00_0002;
 
-/// The server's own defaults.
+/// The defaults of the server.
 const TIMING: Timing = Timing {
     handshake: Duration::from_secs(10),
     ping: Duration::from_secs(20),
@@ -39,7 +39,7 @@ const TIMING: Timing = Timing {
 };
 const MAX_BACKPRESSURE: u64 = 1024;
 
-/// The scenarios, by the names that they can be asked for.
+/// The scenarios, by name.
 pub(crate) const FIGURES: Group = Group {
     title: "figures",
     scenarios: &[
@@ -52,10 +52,10 @@ pub(crate) const FIGURES: Group = Group {
     ],
 };
 
-/// 200 slow heads, two flooders, and one client that reads nothing of the 64 MiB that are to be echoed at it.
-fn beside_hostile_peers(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Runs 200 slow heads, two flooders, and a client that reads nothing of 64 MiB of echoes.
+fn beside_hostile_peers(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     const TIME: Duration = Duration::from_secs(9);
-    let mut server = stage.server(&[], None)?;
+    let mut server = servers.server(&[], None)?;
     let before = vitals::resident(server.pid())?;
     let address = server.address;
     let probe = Probe::start(address);
@@ -90,8 +90,8 @@ fn beside_hostile_peers(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> 
     has_lived(table, &mut server)
 }
 
-/// The flooders send as fast as they can, on a thread that lets others go first: on a machine with few cores the
-/// figures are to show the server's slowness and not the load's.
+/// Sends as fast as possible, on a thread with a low priority: on a machine with few cores the figures must
+/// show the server's speed and not the load's.
 fn heads_and_flooders(address: SocketAddr, time: Duration) -> io::Result<()> {
     nice(10)?;
     let mut swarm = Swarm::new(address, SEED, TIMING)?;
@@ -105,7 +105,7 @@ fn heads_and_flooders(address: SocketAddr, time: Duration) -> io::Result<()> {
     turn_for(&mut swarm, time)
 }
 
-/// Sends up to 64 MiB and reads nothing; returns how much was taken.
+/// Sends up to 64 MiB and reads nothing; returns how many bytes were accepted.
 fn never_reader(address: SocketAddr, time: Duration) -> io::Result<u64> {
     const ALL: u64 = 64 << 20;
     let mut client = Client::open(address)?;
@@ -133,10 +133,10 @@ fn is_pause(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
-/// 300,000 fragments with nothing in them, and then the end of the message.
-fn empty_fragments(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
-    let mut server = stage.server(&[], None)?;
-    // The reading buffer is touched for the first time by the first flood: that is no growth per fragment.
+/// Sends 300,000 empty fragments, and then the last fragment.
+fn empty_fragments(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = servers.server(&[], None)?;
+    // The first flood touches the read buffer for the first time: this is no growth per fragment.
     flood_with_fragments(&server, 300_000)?;
     let (growth, cpu, is_whole) = flood_with_fragments(&server, 300_000)?;
     table.tell("300,000 empty fragments of one message", "");
@@ -146,7 +146,7 @@ fn empty_fragments(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     has_lived(table, &mut server)
 }
 
-/// The growth of memory in KiB, the time on a core, and whether the empty message has come back.
+/// Returns the growth of memory in KiB, the processor time, and whether the empty message came back.
 fn flood_with_fragments(server: &Server, count: usize) -> io::Result<(u64, Duration, bool)> {
     let mut client = Client::open(server.address)?;
     let mut random = Random::new(SEED);
@@ -160,20 +160,20 @@ fn flood_with_fragments(server: &Server, count: usize) -> io::Result<(u64, Durat
         client.stream.write_all(piece)?;
         most = most.max(vitals::resident(server.pid())?);
     }
-    // Its answer says that all before it were worked through.
+    // The answer shows that all frames before it were processed.
     client.say(FIN | PING, b"through?")?;
-    client.expect(&Heard::Pong(b"through?".to_vec()))?;
+    client.expect(&Received::Pong(b"through?".to_vec()))?;
     most = most.max(vitals::resident(server.pid())?);
     let cpu = cpu_at_rest(server.pid())? - cpu;
     client.say(FIN | CONTINUATION, b"")?;
-    let is_whole = client.expect(&Heard::Message(BINARY, Vec::new())).is_ok();
+    let is_whole = client.expect(&Received::Message(BINARY, Vec::new())).is_ok();
     Ok((most - before, cpu, is_whole))
 }
 
-/// 64 MiB of pings from a client that reads no pong.
-fn unread_pongs(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Sends 64 MiB of pings and reads no pong.
+fn unread_pongs(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     const ALL: usize = 64 << 20;
-    let mut server = stage.server(&[], None)?;
+    let mut server = servers.server(&[], None)?;
     let mut client = Client::open(server.address)?;
     let mut random = Random::new(SEED);
     let mut frames = Vec::new();
@@ -195,7 +195,7 @@ fn unread_pongs(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     has_lived(table, &mut server)
 }
 
-/// The processor time that a server has had once it does nothing more: two looks see the same.
+/// Returns the processor time of a server at rest: two readings must be equal.
 fn cpu_at_rest(pid: u32) -> io::Result<Duration> {
     const BETWEEN: Duration = Duration::from_millis(20);
     const LOOKS: u32 = 500;
@@ -211,17 +211,17 @@ fn cpu_at_rest(pid: u32) -> io::Result<Duration> {
     Err(io::Error::other("the server does not come to rest"))
 }
 
-/// A thousand who are open and silent.
-fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Opens a thousand silent clients.
+fn idle(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     const COUNT: usize = 1000;
     const TIME: Duration = Duration::from_secs(10);
-    let mut server = stage.server(&[], None)?;
+    let mut server = servers.server(&[], None)?;
     let before = vitals::resident(server.pid())?;
     let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
-    let open = accept_pending(&mut swarm, COUNT, None)?;
+    let open = open_all(&mut swarm, COUNT, None)?;
     let cpu = cpu_at_rest(server.pid())?;
     let per_client = (vitals::resident(server.pid())? - before) as f64 / COUNT as f64;
-    // Pings are due 20 s after the last word, so none falls into this time.
+    // Pings are due after 20 s of silence, so none falls into this time.
     thread::sleep(TIME);
     let share = (vitals::cpu(server.pid())? - cpu).as_secs_f64() / TIME.as_secs_f64() * 100.0;
     table.tell("1,000 idle connections", format!("{open}"));
@@ -230,12 +230,12 @@ fn idle(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     has_lived(table, &mut server)
 }
 
-/// Connects so many guests, and returns how many were let in within a while.
-fn accept_pending(swarm: &mut Swarm, count: usize, pause: Option<usize>) -> io::Result<usize> {
-    let opened = |swarm: &Swarm| swarm.world.tally.get("guests let in").kept as usize;
+/// Connects visitors, and returns how many were admitted in time.
+fn open_all(swarm: &mut Swarm, count: usize, pause: Option<usize>) -> io::Result<usize> {
+    let opened = |swarm: &Swarm| swarm.world.tally.get("visitors let in").kept as usize;
     for begun in 0..count {
-        swarm.add("guest", Box::new(Guest::new(true, pause)));
-        // Never more on their way than the server's queue holds.
+        swarm.add("visitor", Box::new(Visitor::new(true, pause)));
+        // No more connects under way than the server's queue holds.
         while begun.saturating_sub(opened(swarm)) > 200 {
             swarm.turn(Duration::from_millis(1))?;
         }
@@ -255,12 +255,12 @@ fn turn_for(swarm: &mut Swarm, time: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// SIGTERM while thousands talk.
-fn descent_under_load(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
-    let count = 5000.min(stage.descriptors.saturating_sub(200)) as usize;
-    let mut server = stage.server(&[], None)?;
+/// Sends SIGTERM while thousands of clients send.
+fn descent_under_load(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    let count = 5000.min(servers.descriptors.saturating_sub(200)) as usize;
+    let mut server = servers.server(&[], None)?;
     let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
-    let open = accept_pending(&mut swarm, count, Some(1000))?;
+    let open = open_all(&mut swarm, count, Some(1000))?;
     turn_for(&mut swarm, Duration::from_secs(2))?;
     table.tell("SIGTERM while so many talk", open.to_string());
     check_descent(table, &mut server, &mut swarm, count, TIMING.close)?;
@@ -270,15 +270,15 @@ fn descent_under_load(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     Ok(())
 }
 
-/// 64 descriptors and 200 clients.
-fn no_descriptors(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Runs 200 clients against a server with 64 descriptors.
+fn no_descriptors(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     const COUNT: usize = 200;
     const TIME: Duration = Duration::from_secs(3);
-    let mut server = stage.server(&[], Some(64))?;
+    let mut server = servers.server(&[], Some(64))?;
     let mut first = Client::open(server.address)?;
     let mut swarm = Swarm::new(server.address, SEED, TIMING)?;
     for _ in 0..COUNT {
-        swarm.add("guest", Box::new(Guest::new(true, None)));
+        swarm.add("visitor", Box::new(Visitor::new(true, None)));
     }
     turn_for(&mut swarm, Duration::from_millis(500))?;
     let used = vitals::descriptors(server.pid())?;
@@ -286,10 +286,10 @@ fn no_descriptors(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
     turn_for(&mut swarm, TIME)?;
     let busy = (vitals::cpu(server.pid())? - cpu).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
     let served = first.round_trip(b"still there?");
-    let answered = swarm.world.tally.get("guests let in").kept;
+    let answered = swarm.world.tally.get("visitors let in").kept;
     drop(swarm);
     let began = Instant::now();
-    // A connect that meets a full queue is tried again by TCP only after a second; here sooner.
+    // TCP retries a connect to a full queue only after a second; this retries sooner.
     let attempt = || Client::open_within(server.address, Duration::from_millis(100));
     let fresh = iter::repeat_with(attempt).take(20).find_map(Result::ok);
     let fresh = fresh.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut));

@@ -1,6 +1,6 @@
-//! One client's socket, and how fast it is written to and read from.
+//! One client's socket, and the pace at which it is written and read.
 //!
-//! This file knows pieces, pauses and what a socket reports. It refuses to know what the bytes mean.
+//! This file knows pieces, pauses and socket events. It does not know what the bytes mean.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -13,12 +13,12 @@ use rustix::net::sockopt;
 
 use crate::random::Random;
 
-/// How bytes are taken or given.
+/// The pace of reading or writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// As fast as the socket can.
+    /// As fast as the socket allows.
     Full,
-    /// In pieces of up to so many bytes, with pauses of up to this between them.
+    /// In pieces of at most this many bytes, with pauses of at most this length.
     Pieces(usize, Duration),
     /// Never.
     Never,
@@ -27,16 +27,16 @@ pub(crate) enum Pace {
 /// How the server's side has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// In order: it sends nothing more.
+    /// By FIN.
     Eof,
-    /// With an error: nothing goes either way.
+    /// With an error, in both directions.
     Error(ErrorKind),
 }
 
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) socket: TcpStream,
-    /// When the connect was begun: no later than the server can have noticed.
+    /// When the connect began: before the server noticed it.
     pub(crate) began: Instant,
     out: Vec<u8>,
     sent: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Line {
     /// When the next piece is due.
     write_at: Option<Instant>,
     read_at: Option<Instant>,
-    /// The server has ended its side.
+    /// Whether the server has ended its side.
     eof: bool,
 }
 
@@ -55,7 +55,7 @@ impl Line {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         let began = Instant::now();
         let socket = TcpStream::connect(address)?;
-        // Each piece is to arrive as one, and not to wait for the next.
+        // Each piece must arrive alone and without delay.
         socket.set_nodelay(true)?;
         Ok(Self {
             socket,
@@ -70,19 +70,19 @@ impl Line {
         })
     }
 
-    /// From here on everything as fast as the socket can.
+    /// Makes the rest as fast as the socket allows.
     pub(crate) fn hurry(&mut self) {
         (self.writing, self.reading) = (Pace::Full, Pace::Full);
-        // A time that is past and never renewed would wake its owner forever.
+        // A time in the past would wake the swarm forever.
         (self.write_at, self.read_at) = (None, None);
     }
 
-    /// Makes the kernel hold few bytes for this end, so that the server feels early that it is not read.
+    /// Makes the receive buffer small, so that the server soon notices a client that does not read.
     pub(crate) fn narrow(&self) {
         let _ = sockopt::set_socket_recv_buffer_size(&self.socket, 4096);
     }
 
-    /// Bytes to be sent; they go out with the next [`write`](Self::write).
+    /// Returns the bytes to send; the next [`write`](Self::write) sends them.
     pub(crate) fn out(&mut self) -> &mut Vec<u8> {
         &mut self.out
     }
@@ -91,12 +91,12 @@ impl Line {
         self.sent == self.out.len()
     }
 
-    /// When [`write`](Self::write) or [`read`](Self::read) has to be called although the socket reports nothing.
+    /// Returns when [`write`](Self::write) or [`read`](Self::read) is due without an event.
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         [self.write_at, self.read_at].into_iter().flatten().min()
     }
 
-    /// Sends what is due, and returns how much.
+    /// Sends the bytes that are due, and returns their number.
     pub(crate) fn write(&mut self, now: Instant, random: &mut Random) -> io::Result<usize> {
         let before = self.sent;
         while self.sent < self.out.len() {
@@ -129,7 +129,7 @@ impl Line {
         Ok(len)
     }
 
-    /// Reads what is due into `sink`; says so when the server's side has ended.
+    /// Reads the bytes that are due into `sink`; returns the end of the server's side.
     pub(crate) fn read(
         &mut self,
         now: Instant,
@@ -160,12 +160,12 @@ impl Line {
         }
     }
 
-    /// Says that nothing more will be sent, and goes on reading.
+    /// Ends the sending direction; reading continues.
     pub(crate) fn half_close(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Makes the coming close a reset.
+    /// Makes the next close a reset.
     pub(crate) fn reset_on_close(&self) {
         let _ = sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }

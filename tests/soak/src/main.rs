@@ -1,7 +1,7 @@
-//! A load for wirehook: thousands of clients of every kind in one process, and a table of what became of them.
+//! A load for wirehook: thousands of clients of every kind in one process, and a table of the results.
 //!
 //! ```text
-//! soak SERVER LOG SECONDS     everybody at once, for so long
+//! soak SERVER LOG SECONDS     all kinds of clients, for SECONDS
 //! soak SERVER LOG figures     scenarios with one figure each
 //! soak SERVER LOG attacks     attacks that once succeeded
 //! soak SERVER LOG NAME        one of these scenarios
@@ -30,12 +30,12 @@ use std::{env, io, path::Path, process::ExitCode};
 
 use rustix::process::{Resource, getrlimit};
 
-use scenario::{Group, Stage};
+use scenario::{Group, Servers};
 
-/// All scenarios.
+/// All groups of scenarios.
 const GROUPS: [Group; 2] = [figures::FIGURES, attacks::ATTACKS];
 
-/// Nothing was found out.
+/// The run gave no verdict.
 const EXIT_NO_VERDICT: u8 = 2;
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     let outcome = match (what.as_str(), what.parse()) {
         (_, Ok(seconds)) => soak::run(server, log, seconds, descriptors),
         (name, _) => match GROUPS.iter().find(|group| group.has(name)) {
-            Some(group) => group.run(&Stage { binary: server, log, descriptors }, name),
+            Some(group) => group.run(&Servers { binary: server, log, descriptors }, name),
             None => Err(io::Error::other(format!("there is no scenario {name}"))),
         },
     };

@@ -1,12 +1,12 @@
-//! What messages consist of: bytes and text of any length, each marked with who says it and when.
+//! The content of messages: bytes and text of any length, marked with their sender and serial number.
 //!
-//! This file knows two pools to cut from, made once. It refuses to know frames.
+//! This file cuts messages from two pools. It does not know frames.
 
 use crate::{random::Random, wire};
 
-/// The largest message of the well-behaved.
+/// The longest message of an echo client.
 pub(crate) const LARGEST: usize = 64 * 1024;
-/// The lengths at which the form of a frame's header changes, and the ends of the range.
+/// The lengths at which a header changes its form, and both ends of the range.
 const EDGES: [usize; 7] = [0, 1, 125, 126, 65_535, 65_536, LARGEST];
 
 #[derive(Debug)]
@@ -18,12 +18,12 @@ pub(crate) struct Pool {
 impl Pool {
     pub(crate) fn new(random: &mut Random) -> Self {
         let bytes = (0..2 * LARGEST).map(|_| random.next() as u8).collect();
-        // Characters of one to four bytes, so that cuts and fragments fall into the middle of some.
+        // Characters of one to four bytes, so that some cuts and fragments fall inside characters.
         let text = (0..LARGEST).map(|_| random.pick(&['a', 'z', ' ', 'é', 'ß', '€', '語', '𝄞'])).collect();
         Self { bytes, text }
     }
 
-    /// An opcode and a payload of about `len` bytes that begins, where it is long enough, with `mark`.
+    /// Returns an opcode and a payload of about `len` bytes; a long one begins with `mark`.
     pub(crate) fn message(&self, random: &mut Random, mark: u64, len: usize) -> (u8, Vec<u8>) {
         let mut payload = format!("{mark:016x} ").into_bytes();
         payload.truncate(len);
@@ -40,7 +40,7 @@ impl Pool {
     }
 }
 
-/// A length up to `most`: mostly small, sometimes large, sometimes just at an edge.
+/// Returns a length up to `most`: usually small, sometimes large, sometimes at an edge.
 pub(crate) fn any_len(random: &mut Random, most: usize) -> usize {
     let len = match random.below(20) {
         0 => random.pick(&EDGES),

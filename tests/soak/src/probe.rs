@@ -1,7 +1,7 @@
-//! A fresh client, again and again: how long it waits for its handshake and for each of its echoes.
+//! A fresh client, again and again: measures its handshake and each of its echoes.
 //!
-//! This file knows one client that waits on its socket, and the times that it measures. It runs on a thread of its
-//! own, so that the load's work doesn't count as the server's.
+//! This file knows one blocking client, and the times that it measures. It runs on a thread of its own, so
+//! that the load's work does not count as the server's.
 
 use std::{
     io::{self, ErrorKind, Read, Write},
@@ -18,16 +18,16 @@ use rustix::net::{self, AddressFamily, SocketType};
 
 use crate::{
     random::Random,
-    wire::{self, BINARY, CLOSE, FIN, Heard, Incoming, PONG, put_frame},
+    wire::{self, BINARY, CLOSE, FIN, Incoming, PONG, Received, put_frame},
 };
 
-/// How long the client waits for anything.
+/// The time limit of every wait.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The pause between two fresh clients, and how many echoes each asks for.
+/// The pause between two fresh clients, and the number of echoes of each.
 const PAUSE: Duration = Duration::from_millis(100);
 const ECHOES: usize = 3;
 
-/// A client that waits.
+/// A blocking client.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) stream: TcpStream,
@@ -41,7 +41,7 @@ impl Client {
         Self::open_within(address, PATIENCE)
     }
 
-    /// The same, if the connection is there within this time.
+    /// Connects within a time, and opens.
     pub(crate) fn open_within(address: SocketAddr, time: Duration) -> io::Result<Self> {
         Self::open_with(address, time, wire::REQUEST)
     }
@@ -67,7 +67,7 @@ impl Client {
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut client = Self { stream, incoming: Incoming::default(), random: Random::new(1) };
         client.stream.write_all(request.as_bytes())?;
-        client.expect(&Heard::Response(101))?;
+        client.expect(&Received::Response(101))?;
         Ok(client)
     }
 
@@ -77,49 +77,49 @@ impl Client {
         self.stream.write_all(&frame)
     }
 
-    /// What comes next; pings are answered on the way.
-    pub(crate) fn hear(&mut self) -> io::Result<Heard> {
+    /// Returns the next message or frame; answers pings on the way.
+    pub(crate) fn receive(&mut self) -> io::Result<Received> {
         let mut buffer = [0; 16 * 1024];
         loop {
             match self.incoming.next().map_err(io::Error::other)? {
-                Some(Heard::Ping(payload)) => {
+                Some(Received::Ping(payload)) => {
                     self.say(FIN | PONG, &payload)?;
                     continue;
                 }
-                Some(heard) => return Ok(heard),
+                Some(received) => return Ok(received),
                 None => {}
             }
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(len) => self.incoming.push(&buffer[..len]),
-                // With a time limit, a wait does not outlast that the process is stopped and goes on.
+                // With a time limit, a wait is interrupted when the process is stopped and continued.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Waits for just this.
-    pub(crate) fn expect(&mut self, expected: &Heard) -> io::Result<()> {
-        let heard = self.hear()?;
-        if heard == *expected { Ok(()) } else { Err(io::Error::other(format!("{heard:?}"))) }
+    /// Waits for exactly this.
+    pub(crate) fn expect(&mut self, expected: &Received) -> io::Result<()> {
+        let received = self.receive()?;
+        if received == *expected { Ok(()) } else { Err(io::Error::other(format!("{received:?}"))) }
     }
 
-    /// Says something and waits for it; returns how long.
+    /// Sends a message and waits for its echo; returns how long that took.
     pub(crate) fn round_trip(&mut self, payload: &[u8]) -> io::Result<Duration> {
         let began = Instant::now();
         self.say(FIN | BINARY, payload)?;
-        self.expect(&Heard::Message(BINARY, payload.to_vec()))?;
+        self.expect(&Received::Message(BINARY, payload.to_vec()))?;
         Ok(began.elapsed())
     }
 
     pub(crate) fn goodbye(mut self) -> io::Result<()> {
         self.say(FIN | CLOSE, &1000u16.to_be_bytes())?;
-        self.expect(&Heard::Close(Some(1000)))
+        self.expect(&Received::Close(Some(1000)))
     }
 }
 
-/// A connection from an address of the loopback's other than 127.0.0.1.
+/// Connects from a loopback address other than 127.0.0.1.
 pub(crate) fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
     let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
     net::bind(&socket, &SocketAddr::from((source, 0)))?;
@@ -127,7 +127,7 @@ pub(crate) fn connect_from(source: Ipv4Addr, address: SocketAddr) -> io::Result<
     Ok(socket.into())
 }
 
-/// Fresh clients, one after the other, until it is stopped.
+/// Runs fresh clients one after the other, until it is stopped.
 #[derive(Debug)]
 pub(crate) struct Probe {
     stop: Arc<AtomicBool>,
@@ -183,7 +183,7 @@ impl Latencies {
     }
 }
 
-/// The time that this share of all is not above.
+/// Returns the time that this share of all does not exceed.
 pub(crate) fn percentile(times: &[Duration], share: f64) -> Duration {
     let mut times = times.to_vec();
     times.sort_unstable();

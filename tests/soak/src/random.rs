@@ -1,16 +1,16 @@
-//! Numbers that look random and are the same in every run with the same seed.
+//! Numbers that look random and are equal in all runs with the same seed.
 //!
-//! This file knows one xorshift generator. It refuses to know what is decided with it.
+//! This file is one xorshift generator.
 
 use std::time::Duration;
 
-/// Marsaglia's xorshift with the multiplication behind it that makes it xorshift64*.
+/// Marsaglia's xorshift with a final multiplication: xorshift64*.
 #[derive(Debug)]
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) const fn new(seed: u64) -> Self {
-        // The state must not be 0, from which it would never move.
+        // The state must not be 0: it would stay 0.
         Self(seed | 1)
     }
 
@@ -21,9 +21,9 @@ impl Random {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    /// A number from 0 up to and without `end`.
+    /// Returns a number below `end`.
     pub(crate) const fn below(&mut self, end: usize) -> usize {
-        // The lower bits of xorshift are its worse ones.
+        // The lower bits of xorshift are of lower quality.
         ((self.next() >> 16) % end as u64) as usize
     }
 

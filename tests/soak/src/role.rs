@@ -1,7 +1,7 @@
-//! What a client is: a role that decides, and what it may do with its socket.
+//! A client: a role that decides, and the actions that it may take on its socket.
 //!
-//! This file knows the moments in a client's life and the few things that can be done in each. It refuses to know
-//! any role, and when the moments come.
+//! This file knows the events of a client and the actions in each. It knows no role, and does not know when
+//! the events happen.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::{
     payload::Pool,
     random::Random,
     tally::Tally,
-    wire::{self, FIN, Heard},
+    wire::{self, FIN, Received},
 };
 
 /// The times that the server was started with.
@@ -20,22 +20,22 @@ pub(crate) struct Timing {
     pub(crate) ping: Duration,
     pub(crate) pong: Duration,
     pub(crate) close: Duration,
-    /// How much later than its time something may come on a busy machine.
+    /// How late an event may be on a busy machine.
     pub(crate) slack: Duration,
 }
 
-/// What all clients share.
+/// The state that all clients share.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) random: Random,
     pub(crate) pool: Pool,
     pub(crate) tally: Tally,
     pub(crate) timing: Timing,
-    /// Counts messages, so that no two are alike.
+    /// Counts messages, so that each is unique.
     pub(crate) serial: u64,
 }
 
-/// What a client wants of the swarm.
+/// The requests of a client to the swarm.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) act_at: Option<Instant>,
@@ -43,7 +43,7 @@ pub(crate) struct Plan {
     pub(crate) gone: bool,
 }
 
-/// A client that has its turn.
+/// A client during one of its events.
 pub(crate) struct Me<'a> {
     pub(crate) line: &'a mut Line,
     pub(crate) world: &'a mut World,
@@ -51,7 +51,7 @@ pub(crate) struct Me<'a> {
     pub(crate) now: Instant,
 }
 
-/// The moments of a client's life. Each role answers those that matter to it.
+/// The events of a client. Each role implements those it needs.
 pub(crate) trait Role {
     fn connected(&mut self, me: &mut Me<'_>) {
         me.line.out().extend_from_slice(wire::REQUEST.as_bytes());
@@ -61,21 +61,21 @@ pub(crate) trait Role {
     /// The handshake has succeeded.
     fn opened(&mut self, me: &mut Me<'_>);
 
-    /// The handshake was answered with something else than 101.
+    /// The handshake was answered with another status than 101.
     fn refused(&mut self, me: &mut Me<'_>, status: u16) {
         me.fail(self.promise(), &format!("refused with {status}"));
     }
 
-    fn heard(&mut self, me: &mut Me<'_>, heard: Heard) {
-        if let Heard::Ping(payload) = heard {
+    fn received(&mut self, me: &mut Me<'_>, received: Received) {
+        if let Received::Ping(payload) = received {
             me.say(FIN | wire::PONG, &payload);
         }
     }
 
-    /// The time has come that was asked for.
+    /// The requested time has come.
     fn act(&mut self, _: &mut Me<'_>) {}
 
-    /// The socket has taken something.
+    /// The socket has accepted bytes.
     fn wrote(&mut self, _: &mut Me<'_>, _len: usize) {}
 
     /// The server has ended its side.
@@ -83,17 +83,17 @@ pub(crate) trait Role {
         me.fail(self.promise(), &format!("ended with {end:?}"));
     }
 
-    /// What was waited for has not come in time.
+    /// The deadline has passed.
     fn overdue(&mut self, me: &mut Me<'_>) {
         me.fail(self.promise(), "what must come has not come in time");
     }
 
-    /// The run is over: finish what was begun and leave.
+    /// The run is over: the client finishes its work and leaves.
     fn retire(&mut self, me: &mut Me<'_>) {
         me.leave();
     }
 
-    /// The promise that is broken when nothing more exact can be said.
+    /// Returns the promise that is broken if no other one fits.
     fn promise(&self) -> &'static str;
 }
 
@@ -106,7 +106,7 @@ impl Me<'_> {
         self.say(FIN | wire::CLOSE, &code.to_be_bytes());
     }
 
-    /// A message that nobody else sends.
+    /// Returns a message that no other client sends.
     pub(crate) fn compose(&mut self, len: usize) -> (u8, Vec<u8>) {
         self.world.serial += 1;
         self.world.pool.message(&mut self.world.random, self.world.serial, len)
@@ -132,13 +132,13 @@ impl Me<'_> {
         self.world.tally.broken(promise, how);
     }
 
-    /// The promise is broken, and there is nothing left to see here.
+    /// Records a broken promise, and leaves.
     pub(crate) fn fail(&mut self, promise: &'static str, how: &str) {
         self.broken(promise, how);
         self.leave();
     }
 
-    /// The promise is kept, and there is nothing left to see here.
+    /// Records a kept promise, and leaves.
     pub(crate) fn succeed(&mut self, promise: &'static str) {
         self.kept(promise);
         self.leave();

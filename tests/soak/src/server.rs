@@ -1,6 +1,6 @@
-//! The server under test: a process that is started, asked for its figures, and ended.
+//! The server under test: a process that is started, asked for its metrics, and ended.
 //!
-//! This file knows the binary's command line and what it prints. It refuses to know what is done to it.
+//! This file knows the binary's command line and its output. It does not know what the clients do.
 
 use std::{
     collections::BTreeMap,
@@ -15,19 +15,19 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long the server may take to say where it listens, and to answer a request for figures.
+/// How long the server may take to print its address, and to answer a request for metrics.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// Where the binary tells its figures; subjects have none.
+    /// The address of the binary's metrics; subjects have none.
     figures: Option<SocketAddr>,
 }
 
 impl Server {
-    /// Starts the server with these options, and with so few descriptors, if that is said.
+    /// Starts the server with these options, and with a descriptor limit if one is given.
     pub(crate) fn start(
         binary: &Path,
         log: &Path,
@@ -57,7 +57,7 @@ impl Server {
         }
     }
 
-    /// Starts a server that says where it listens on its first line, and nothing else of the kind.
+    /// Starts a server that prints its address on its first line, and no metrics address.
     pub(crate) fn start_subject(program: &Path, log: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut child = Command::new(program)
             .args(arguments)
@@ -71,8 +71,8 @@ impl Server {
         }
     }
 
-    /// Starts `wirehook echo` with standard output and standard error in pipes that nothing reads but for the first
-    /// line. The standard output that remains can be [taken](Self::take_output).
+    /// Starts `wirehook echo` with standard output and standard error in pipes, of which only the first line
+    /// is read. The standard output that remains can be [taken](Self::take_output).
     pub(crate) fn start_unread(binary: &Path, options: &[&str]) -> io::Result<Self> {
         let mut child = Command::new(binary)
             .args(["echo", "--listen", "127.0.0.1:0"])
@@ -88,7 +88,7 @@ impl Server {
         }
     }
 
-    /// What it says on its first line; the bytes after it stay in the pipe.
+    /// Returns the address on its first line; the bytes after the line stay in the pipe.
     fn address_byte_by_byte(child: &mut Child) -> io::Result<SocketAddr> {
         let out = child.stdout.as_mut().ok_or_else(|| io::Error::other("no output"))?;
         let mut line = String::new();
@@ -96,12 +96,12 @@ impl Server {
         after(&line, "ws://").ok_or_else(|| io::Error::other(format!("it says {line:?}")))
     }
 
-    /// The standard output of a server that was started unread.
+    /// Returns the standard output of a server that was started unread.
     pub(crate) fn take_output(&mut self) -> Option<ChildStdout> {
         self.child.stdout.take()
     }
 
-    /// What it says where it listens: on standard output, and in its log.
+    /// Returns both addresses: from standard output, and from the log.
     fn addresses(child: &mut Child, log: &Path) -> io::Result<(SocketAddr, SocketAddr)> {
         let address = Self::address(child)?;
         let end = Instant::now() + PATIENCE;
@@ -116,7 +116,7 @@ impl Server {
         }
     }
 
-    /// What it says on its first line.
+    /// Returns the address on its first line.
     fn address(child: &mut Child) -> io::Result<SocketAddr> {
         let out = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
         let mut line = String::new();
@@ -132,7 +132,7 @@ impl Server {
         self.figures.ok_or_else(|| io::Error::other("it has no figures"))
     }
 
-    /// All figures by their name, labels included.
+    /// Returns all metrics by name, with labels.
     pub(crate) fn figures(&self) -> io::Result<BTreeMap<String, f64>> {
         let mut stream = TcpStream::connect(self.figures_address()?)?;
         stream.set_read_timeout(Some(PATIENCE))?;
@@ -148,7 +148,7 @@ impl Server {
             .collect())
     }
 
-    /// Asks it to end in order.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) -> io::Result<()> {
         Ok(kill_process(Pid::from_child(&self.child), Signal::TERM)?)
     }
@@ -162,7 +162,7 @@ impl Server {
         Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
     }
 
-    /// How it has ended, if it has.
+    /// Returns the exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
         self.child.try_wait()
     }
@@ -170,20 +170,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Of no effect if it has ended.
+        // Has no effect if it has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Ends a server that has not said where it listens.
+/// Ends a server that has not printed its address.
 fn give_up(mut child: Child, error: io::Error) -> io::Error {
     let _ = child.kill();
     let _ = child.wait();
     error
 }
 
-/// The address that stands behind a word.
+/// Returns the address after a word.
 fn after(text: &str, word: &str) -> Option<SocketAddr> {
     let (_, rest) = text.split_once(word)?;
     let (address, _) = rest.split_once(|it: char| it.is_whitespace() || it == '/')?;

@@ -1,7 +1,7 @@
-//! The soak: everybody at once, for as long as is asked, and the table of what became of it.
+//! The soak: all kinds of clients at once, for a given time, and the table of the results.
 //!
-//! This file knows how many of each kind come, how long things last, and the limits of the table. It refuses to
-//! know how any client behaves.
+//! This file knows the number of each kind, the durations, and the limits of the table. It does not know how
+//! a client behaves.
 
 use std::{
     io,
@@ -15,9 +15,9 @@ use crate::{
     probe::{Latencies, Probe, percentile},
     role::{Role, Timing},
     roles::{
-        BadRequest, CONVICTED, CUT_OFF, Deaf, ECHOED, Echo, Fate, Flood, GOES_AWAY, GOODBYE, Guest,
-        HALF_CLOSED, IGNORED, PINGED, PONGED, REFUSED, SLOW_HEAD, STORM, Sinner, SlowHead, Storm, Style,
-        Vanisher,
+        ANSWERED, BadRequest, CUT_OFF, ECHOED, Echo, Fate, Flood, GOES_AWAY, GOODBYE, HALF_CLOSED, IGNORED,
+        PINGED, PONGED, REFUSED, SLOW_HEAD, STORM, SlowHead, Storm, Style, Unresponsive, Vanisher, Violator,
+        Visitor,
     },
     server::Server,
     swarm::{CONNECTS, SPEAKS, Swarm},
@@ -29,23 +29,23 @@ use crate::{
 
 /// The same load in every run.
 const SEED: u64 = 0x5EED_0F50_AC00_0001;
-/// The most clients at once, and how many descriptors are left for everything else.
+/// The most clients at once, and the number of descriptors reserved for other uses.
 const MOST_CLIENTS: u64 = 4000;
 const SPARE_DESCRIPTORS: u64 = 300;
-/// How many clients connect per second at most, but for storms.
+/// The most connects per second, without storms.
 const CONNECTS_PER_SECOND: f64 = 1200.0;
-/// How many come in one storm, and how often there is one.
+/// The clients of one storm, and the pause between storms.
 const STORM_LEN: usize = 150;
 const STORM_EVERY: Duration = Duration::from_secs(2);
-/// How often memory is looked at.
+/// How often memory is sampled.
 const SAMPLE_EVERY: Duration = Duration::from_millis(250);
-/// How many are there when the server goes down, and how many of them don't answer its Close.
-const GUESTS: usize = 300;
-const RUDE_GUESTS: usize = 30;
-/// How long everybody may take to leave.
+/// The number of clients at shutdown, and how many of them do not answer a Close.
+const VISITORS: usize = 300;
+const UNRESPONSIVE_VISITORS: usize = 30;
+/// How long all clients together may take to leave.
 const FAREWELL: Duration = Duration::from_secs(30);
 
-/// The server's times: short, so that all of them pass many times in one run.
+/// The server's times: short, so that each passes many times in one run.
 const TIMING: Timing = Timing {
     handshake: Duration::from_secs(4),
     ping: Duration::from_secs(4),
@@ -54,12 +54,12 @@ const TIMING: Timing = Timing {
     slack: Duration::from_secs(3),
 };
 
-/// What memory may grow by, in KiB, or by a tenth if that is more; and what a fresh client may wait.
+/// The memory growth allowed, in KiB, or a tenth if that is more; and a fresh client's 90th percentile.
 const MAX_GROWTH: u64 = 8 * 1024;
 const MAX_P90: Duration = Duration::from_millis(20);
 
-/// A kind of client: its name, its share of all in per cent or its number, and how one is made.
-struct Kind {
+/// A kind of client: its name, its share in per cent or its number, and its constructor.
+struct ClientKind {
     name: &'static str,
     share: Share,
     make: fn() -> Box<dyn Role>,
@@ -82,25 +82,29 @@ const CHATTY: Style = Style {
     extra: Duration::ZERO,
 };
 
-const KINDS: [Kind; 15] = [
-    Kind { name: "chatty", share: Share::PerCent(45), make: || Box::new(Echo::new(CHATTY)) },
-    Kind { name: "quiet", share: Share::PerCent(19), make: quiet },
-    Kind { name: "in pieces", share: Share::PerCent(7), make: in_pieces },
-    Kind { name: "in crumbs", share: Share::PerCent(3), make: in_crumbs },
-    Kind { name: "dripping frames", share: Share::PerCent(5), make: dripping },
-    Kind { name: "slow readers", share: Share::PerCent(5), make: slow_reader },
-    Kind { name: "dripping heads", share: Share::PerCent(4), make: || Box::new(SlowHead::new(false)) },
-    Kind { name: "saying nothing", share: Share::PerCent(2), make: || Box::new(SlowHead::new(true)) },
-    Kind { name: "sinners", share: Share::PerCent(3), make: || Box::<Sinner>::default() },
-    Kind { name: "vanishers", share: Share::PerCent(4), make: || Box::<Vanisher>::default() },
-    Kind { name: "deaf", share: Share::PerCent(3), make: || Box::<Deaf>::default() },
-    Kind { name: "never readers", share: Share::Number(6), make: never_reader },
-    Kind { name: "greedy", share: Share::Number(4), make: greedy },
-    Kind { name: "ping flooders", share: Share::Number(2), make: || ping_flooder(Pace::Full) },
-    Kind { name: "deaf ping flooders", share: Share::Number(2), make: || ping_flooder(Pace::Never) },
+const KINDS: [ClientKind; 15] = [
+    ClientKind { name: "chatty", share: Share::PerCent(45), make: || Box::new(Echo::new(CHATTY)) },
+    ClientKind { name: "quiet", share: Share::PerCent(19), make: quiet },
+    ClientKind { name: "in pieces", share: Share::PerCent(7), make: in_pieces },
+    ClientKind { name: "in crumbs", share: Share::PerCent(3), make: in_crumbs },
+    ClientKind { name: "dripping frames", share: Share::PerCent(5), make: dripping },
+    ClientKind { name: "slow readers", share: Share::PerCent(5), make: slow_reader },
+    ClientKind { name: "dripping heads", share: Share::PerCent(4), make: || Box::new(SlowHead::new(false)) },
+    ClientKind { name: "saying nothing", share: Share::PerCent(2), make: || Box::new(SlowHead::new(true)) },
+    ClientKind { name: "violators", share: Share::PerCent(3), make: || Box::<Violator>::default() },
+    ClientKind { name: "vanishers", share: Share::PerCent(4), make: || Box::<Vanisher>::default() },
+    ClientKind { name: "unresponsive", share: Share::PerCent(3), make: || Box::<Unresponsive>::default() },
+    ClientKind { name: "never readers", share: Share::Number(6), make: never_reader },
+    ClientKind { name: "greedy", share: Share::Number(4), make: greedy },
+    ClientKind { name: "ping flooders", share: Share::Number(2), make: || ping_flooder(Pace::Full) },
+    ClientKind {
+        name: "ping flooders that read nothing",
+        share: Share::Number(2),
+        make: || ping_flooder(Pace::Never),
+    },
 ];
 
-/// Silent for longer than the server's patience, so that it is pinged.
+/// Returns a client that is silent for longer than `ping_interval`, so that it is pinged.
 fn quiet() -> Box<dyn Role> {
     Box::new(Echo::new(Style { messages: 8, depth: 1, most: 4096, pause: (5000, 9000), ..CHATTY }))
 }
@@ -121,14 +125,14 @@ fn dripping() -> Box<dyn Role> {
     Box::new(Echo::new(Style { writing, messages: 4, depth: 1, most: 100, extra, ..CHATTY }))
 }
 
-/// Slow, but not so slow that a ping waits for longer than the server does behind what the kernel holds.
+/// Returns a slow reader, but fast enough to reach a ping in the kernel's buffers before `pong_timeout`.
 fn slow_reader() -> Box<dyn Role> {
     let reading = Pace::Pieces(8 * 1024, Duration::from_millis(20));
     Box::new(Echo::new(Style { reading, depth: 12, extra: Duration::from_secs(30), ..CHATTY }))
 }
 
-/// Sends more at once than all buffers on the way hold, and reads it back slowly: the server must stop reading, and
-/// go on.
+/// Returns a client that sends more than all buffers hold, and reads it back slowly: the server must pause
+/// it, and later continue.
 fn greedy() -> Box<dyn Role> {
     let reading = Pace::Pieces(64 * 1024, Duration::from_millis(20));
     let (least, pause, extra) = (48 * 1024, (1000, 3000), Duration::from_secs(30));
@@ -149,7 +153,7 @@ fn ping_flooder(reading: Pace) -> Box<dyn Role> {
 struct Memory(Vec<u64>);
 
 impl Memory {
-    /// The medians of the first and the last third, in KiB.
+    /// Returns the medians of the first and the last third, in KiB.
     fn thirds(&self) -> (u64, u64) {
         let third = self.0.len().div_ceil(3);
         let median = |part: &[u64]| {
@@ -161,11 +165,11 @@ impl Memory {
     }
 }
 
-/// Runs for so many seconds; whether all was well.
+/// Runs for a number of seconds; returns whether all checks passed.
 pub(crate) fn run(binary: &Path, log: &Path, seconds: u64, descriptors: u64) -> io::Result<bool> {
     let mut server = Server::start(binary, log, &options(), None)?;
     match soak(&mut server, seconds, descriptors) {
-        // Nothing can be asked of a server that is no more: that is a verdict, and no failure of the run.
+        // A server that has ended is a failed check, and not a failure of the run.
         Err(error) => match server.ended()? {
             Some(status) => {
                 println!("\nsoak: the server has ended in the middle of the run ({status})");
@@ -180,7 +184,7 @@ pub(crate) fn run(binary: &Path, log: &Path, seconds: u64, descriptors: u64) -> 
 fn soak(server: &mut Server, seconds: u64, descriptors: u64) -> io::Result<bool> {
     let pid = server.pid();
     let mut table = Table::default();
-    // What is made once, at the first client and the first question, is part of the start.
+    // The first client and the first request for metrics cause allocations that belong to the start.
     Probe::start(server.address).stop();
     server.figures()?;
     thread::sleep(Duration::from_millis(100));
@@ -229,9 +233,9 @@ fn options() -> Vec<String> {
     .concat()
 }
 
-/// The promises that must have been put to the test, given the time for it.
+/// Lists the promises that must be tested, given the time for it.
 fn expect_all(tally: &mut Tally, seconds: u64) {
-    for promise in [CONNECTS, SPEAKS, ECHOED, PONGED, GOODBYE, CONVICTED, REFUSED, HALF_CLOSED, STORM] {
+    for promise in [CONNECTS, SPEAKS, ECHOED, PONGED, GOODBYE, ANSWERED, REFUSED, HALF_CLOSED, STORM] {
         tally.expect(promise);
     }
     let longest = TIMING.ping + TIMING.pong + TIMING.close + 2 * TIMING.slack;
@@ -242,7 +246,7 @@ fn expect_all(tally: &mut Tally, seconds: u64) {
     }
 }
 
-/// Keeps as many of each kind there as there should be, and watches the server's memory.
+/// Keeps the number of clients of each kind, and samples the server's memory.
 fn load(server: &Server, swarm: &mut Swarm, most: usize, time: Duration) -> io::Result<Memory> {
     let began = Instant::now();
     let mut memory = Memory::default();
@@ -250,7 +254,7 @@ fn load(server: &Server, swarm: &mut Swarm, most: usize, time: Duration) -> io::
     let mut connected = 0.0;
     let mut full = false;
     while began.elapsed() < time {
-        // Nobody is let in faster than this, so that a slow machine doesn't fall behind for good.
+        // Limits the rate of connects, so that a slow machine can keep up.
         let allowed = began.elapsed().as_secs_f64() * CONNECTS_PER_SECOND;
         connected = f64::max(connected, allowed - CONNECTS_PER_SECOND / 10.0);
         let mut missing = false;
@@ -259,7 +263,7 @@ fn load(server: &Server, swarm: &mut Swarm, most: usize, time: Duration) -> io::
                 Share::PerCent(share) => most * share / 100,
                 Share::Number(number) => number,
             };
-            // All kinds fill up together.
+            // All kinds grow together.
             for _ in swarm.live(kind.name)..wanted.min(swarm.live(kind.name) + 1 + wanted / 100) {
                 if connected < allowed {
                     swarm.add(kind.name, (kind.make)());
@@ -287,7 +291,7 @@ fn check_latencies(table: &mut Table, latencies: &Latencies) {
     let millis = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1000.0);
     let p90 = percentile(&latencies.echoes, 0.9);
     table.check("fresh client's echo, p90", millis(p90), "< 20 ms", p90 < MAX_P90);
-    // A slow minute must not hide behind fast ones.
+    // A slow period must not hide among fast ones.
     let slice = latencies.echoes.len().div_ceil(6).max(1);
     let worst = latencies.echoes.chunks(slice).map(|it| percentile(it, 0.9)).max().unwrap_or(Duration::MAX);
     table.check("the same in the worst sixth", millis(worst), "< 20 ms", worst < MAX_P90);
@@ -310,9 +314,9 @@ fn check_memory(table: &mut Table, memory: &Memory, pid: u32) -> io::Result<()> 
     Ok(())
 }
 
-/// Everybody has left: what is left of them?
+/// Checks the server's state after all clients have left.
 fn check_leftovers(table: &mut Table, server: &Server, descriptors_before: usize) -> io::Result<()> {
-    // Those who left in the middle of something are waited for, each kind for its own time.
+    // Clients that left in the middle of an exchange are awaited, each kind for its own time.
     let end = Instant::now() + TIMING.handshake + TIMING.ping + TIMING.pong + TIMING.close + TIMING.slack;
     while Instant::now() < end && vitals::descriptors(server.pid())? != descriptors_before {
         thread::sleep(Duration::from_millis(100));
@@ -340,26 +344,26 @@ fn tell_figures(table: &mut Table, server: &Server) -> io::Result<()> {
     Ok(())
 }
 
-/// The server goes down while some are still there.
+/// Ends the server while some clients are connected.
 fn go_down(table: &mut Table, server: &mut Server, swarm: &mut Swarm) -> io::Result<()> {
     swarm.world.tally.expect(GOES_AWAY);
-    for index in 0..GUESTS {
-        swarm.add("guest", Box::new(Guest::new(index >= RUDE_GUESTS, Some(200))));
+    for index in 0..VISITORS {
+        swarm.add("visitor", Box::new(Visitor::new(index >= UNRESPONSIVE_VISITORS, Some(200))));
     }
-    let accept_pending = |swarm: &Swarm| swarm.world.tally.get("guests let in").kept as usize;
+    let admitted = |swarm: &Swarm| swarm.world.tally.get("visitors let in").kept as usize;
     let end = Instant::now() + TIMING.handshake;
-    while accept_pending(swarm) < GUESTS && Instant::now() < end {
+    while admitted(swarm) < VISITORS && Instant::now() < end {
         swarm.turn(Duration::from_millis(10))?;
     }
-    check_descent(table, server, swarm, GUESTS, TIMING.close)
+    check_descent(table, server, swarm, VISITORS, TIMING.close)
 }
 
-/// Ends the server by SIGTERM, and checks that it tells everybody and goes in time and in order.
+/// Ends the server by SIGTERM; checks that it closes every connection, in time and in order.
 pub(crate) fn check_descent(
     table: &mut Table,
     server: &mut Server,
     swarm: &mut Swarm,
-    guests: usize,
+    visitors: usize,
     deadline: Duration,
 ) -> io::Result<()> {
     let began = Instant::now();
@@ -370,11 +374,11 @@ pub(crate) fn check_descent(
         status = server.ended()?;
     }
     let took = began.elapsed();
-    // What the server has said last may still be on its way.
+    // The server's last bytes may still be under way.
     swarm.see_off(Duration::from_millis(500))?;
     let told = swarm.world.tally.get(GOES_AWAY).kept;
-    let told_all = told == guests as u64;
-    table.check("clients told 1001 on SIGTERM", told.to_string(), guests.to_string(), told_all);
+    let told_all = told == visitors as u64;
+    table.check("clients told 1001 on SIGTERM", told.to_string(), visitors.to_string(), told_all);
     let exit = status.map_or_else(|| "none".to_owned(), |it| it.to_string());
     table.check("exit", exit, "exit status: 0", status.is_some_and(|it| it.success()));
     let limit = deadline + Duration::from_millis(500);

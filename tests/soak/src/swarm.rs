@@ -1,6 +1,6 @@
-//! All clients in one thread: one poll, and for each client the moments of its life.
+//! Runs all clients on one thread: one poll, and the events of each client.
 //!
-//! This file knows sockets, events and times. It refuses to know what any client is up to.
+//! This file knows sockets, events and times. It does not know the roles.
 
 use std::{
     cmp::Reverse,
@@ -18,16 +18,16 @@ use crate::{
     random::Random,
     role::{Me, Plan, Role, Timing, World},
     tally::Tally,
-    wire::{Heard, Incoming},
+    wire::{Incoming, Received},
 };
 
 /// The promise that a connect succeeds.
 pub(crate) const CONNECTS: &str = "connects";
-/// The promise that the server's own bytes are right.
+/// The promise that the server's own bytes are valid.
 pub(crate) const SPEAKS: &str = "server keeps RFC 6455";
 /// How long a connect may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often a client that sends without end is served before the others have their turn.
+/// How often an endless sender is served before the others have a turn.
 const ROUNDS: usize = 4;
 
 pub(crate) struct Swarm {
@@ -39,7 +39,7 @@ pub(crate) struct Swarm {
     buffer: Vec<u8>,
     clients: Vec<Option<Client>>,
     free: Vec<usize>,
-    /// When to look at which client, by its serial number.
+    /// When each client is due, by its serial number.
     times: BinaryHeap<Reverse<(Instant, usize, u64)>>,
     live: BTreeMap<&'static str, usize>,
     serial: u64,
@@ -56,7 +56,7 @@ struct Client {
     scheduled: Option<Instant>,
 }
 
-/// What the poll says of one socket; nothing, if only its time has come.
+/// The poll's report on one socket; the default if only its time has come.
 #[derive(Clone, Copy, Debug, Default)]
 struct Ready {
     writable: bool,
@@ -82,7 +82,7 @@ impl Swarm {
         })
     }
 
-    /// How many clients of a kind there are.
+    /// Returns the number of clients of a kind.
     pub(crate) fn live(&self, kind: &str) -> usize {
         self.live.get(kind).copied().unwrap_or(0)
     }
@@ -124,12 +124,12 @@ impl Swarm {
         self.peak = self.peak.max(self.len());
     }
 
-    /// Waits for something to happen, at most so long, and lets it happen.
+    /// Waits for events, for at most this long, and handles them.
     pub(crate) fn turn(&mut self, most: Duration) -> io::Result<()> {
         let now = Instant::now();
         let wait =
             self.times.peek().map_or(most, |Reverse((at, ..))| at.saturating_duration_since(now).min(most));
-        // The poll counts in milliseconds; what is due within one is not worth a turn of its own.
+        // The poll counts milliseconds; an event due within one does not need a turn of its own.
         let wait = if wait.is_zero() { wait } else { wait.max(Duration::from_millis(1)) };
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -158,7 +158,7 @@ impl Swarm {
         Ok(())
     }
 
-    /// Tells everybody that the run is over.
+    /// Tells all clients that the run is over.
     pub(crate) fn retire(&mut self) {
         for index in 0..self.clients.len() {
             self.with(index, |client, world, _| {
@@ -169,7 +169,7 @@ impl Swarm {
         }
     }
 
-    /// Has turns until everybody has left, at most so long; whether everybody has.
+    /// Runs turns until all clients have left, for at most this long; returns whether all have.
     pub(crate) fn see_off(&mut self, most: Duration) -> io::Result<bool> {
         let end = Instant::now() + most;
         while self.len() > 0 && Instant::now() < end {
@@ -182,7 +182,7 @@ impl Swarm {
         self.with(index, |client, world, buffer| client.drive(ready, world, buffer));
     }
 
-    /// Does something with a client, and sees to what it wants afterwards.
+    /// Runs an action on a client, and handles the client's requests.
     fn with(&mut self, index: usize, act: impl FnOnce(&mut Client, &mut World, &mut [u8])) {
         let Some(client) = &mut self.clients[index] else { return };
         act(client, &mut self.world, &mut self.buffer);
@@ -199,7 +199,7 @@ impl Swarm {
 }
 
 impl Client {
-    /// Lets the role have its say, unless it has left.
+    /// Calls the role, unless it has left.
     fn tell(&mut self, world: &mut World, tell: impl FnOnce(&mut dyn Role, &mut Me<'_>)) {
         if !self.plan.gone {
             let now = Instant::now();
@@ -240,13 +240,13 @@ impl Client {
                 Err(error) => return self.tell(world, |role, me| role.ended(me, End::Error(error.kind()))),
             }
         }
-        // It has more to send and the socket may have room, of which no event will tell.
+        // It has more to send, and the socket may have room, which no event will report.
         if !self.line.has_sent_all() && self.line.wake_at().is_none() && self.plan.act_at.is_none() {
             self.plan.act_at = Some(now);
         }
     }
 
-    /// Whether the connection is there now.
+    /// Checks whether the connection is established.
     fn try_connected(&mut self, ready: Ready, world: &mut World) -> bool {
         if !(ready.writable || ready.error) {
             return false;
@@ -272,11 +272,11 @@ impl Client {
         while !self.plan.gone {
             match self.incoming.next() {
                 Ok(None) => break,
-                Ok(Some(Heard::Response(101))) => self.tell(world, |role, me| role.opened(me)),
-                Ok(Some(Heard::Response(status))) => self.tell(world, |role, me| role.refused(me, status)),
-                Ok(Some(heard)) => {
+                Ok(Some(Received::Response(101))) => self.tell(world, |role, me| role.opened(me)),
+                Ok(Some(Received::Response(status))) => self.tell(world, |role, me| role.refused(me, status)),
+                Ok(Some(received)) => {
                     world.tally.kept(SPEAKS);
-                    self.tell(world, |role, me| role.heard(me, heard));
+                    self.tell(world, |role, me| role.received(me, received));
                 }
                 Err(broken) => {
                     world.tally.broken(SPEAKS, &broken);
@@ -289,7 +289,7 @@ impl Client {
         }
     }
 
-    /// Sees to it that the client has its turn in time.
+    /// Schedules the client's next turn.
     fn schedule(&mut self, index: usize, times: &mut BinaryHeap<Reverse<(Instant, usize, u64)>>) {
         let due = [self.plan.act_at, self.plan.deadline, self.line.wake_at()].into_iter().flatten().min();
         if let Some(due) = due

@@ -1,6 +1,6 @@
-//! The table at the end: a name, a value, its limit, and whether it is within.
+//! The table at the end: a name, a value, its limit, and the verdict.
 //!
-//! This file knows columns. It refuses to know what is measured.
+//! This file knows columns. It does not know what is measured.
 
 use crate::tally::Tally;
 
@@ -14,7 +14,7 @@ struct Row {
     name: String,
     value: String,
     limit: String,
-    /// Rows that only tell have no verdict.
+    /// `None` for rows without a limit.
     ok: Option<bool>,
 }
 
@@ -27,7 +27,7 @@ impl Table {
         self.rows.push(Row { name: name.into(), value: value.into(), limit: String::new(), ok: None });
     }
 
-    /// A row for every promise: it must have been kept at least once, and always.
+    /// Adds a row per promise: it must have been kept at least once, and always.
     pub(crate) fn add_tally(&mut self, tally: &Tally) {
         for (promise, count) in tally.all() {
             let all = count.kept + count.broken;
@@ -36,7 +36,7 @@ impl Table {
         }
     }
 
-    /// How many checks have passed and failed.
+    /// Returns how many checks have passed and failed.
     pub(crate) fn verdict(&self) -> (usize, usize) {
         let count = |wanted| self.rows.iter().filter(|row| row.ok == Some(wanted)).count();
         (count(true), count(false))

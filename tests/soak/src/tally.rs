@@ -1,16 +1,16 @@
-//! What clients have seen: for every promise how often it was kept, and how it was broken.
+//! Counts for every promise how often it was kept, and how it was broken.
 //!
-//! This file knows how to count. It refuses to know what a promise demands: the roles judge that.
+//! This file counts. The roles judge the promises.
 
 use std::collections::BTreeMap;
 
-/// Up to so many breaches of one promise are told in words.
+/// How many breaches of one promise are described.
 const TOLD: u64 = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     promises: BTreeMap<&'static str, Count>,
-    /// The first breaches of each promise, in words.
+    /// Descriptions of the first breaches of each promise.
     pub(crate) complaints: Vec<String>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Count {
 }
 
 impl Tally {
-    /// A promise that is to be shown even if nothing ever happens to it.
+    /// Adds a promise that is shown even if it is never tested.
     pub(crate) fn expect(&mut self, promise: &'static str) {
         self.promises.entry(promise).or_default();
     }

@@ -1,25 +1,25 @@
-//! What the system says of a process: memory, descriptors, time on a core.
+//! A process as the system sees it: memory, descriptors, processor time.
 //!
-//! This file knows Linux's `/proc`. It refuses to know what is a good value.
+//! This file reads Linux's `/proc`. It knows no limits.
 
 use std::{fs, io, time::Duration};
 
-/// Resident memory in KiB, counted page by page: what `status` says may be off by hundreds of KiB.
+/// Returns the resident memory in KiB, counted page by page: `status` can be off by hundreds of KiB.
 pub(crate) fn resident(pid: u32) -> io::Result<u64> {
     field(pid, "smaps_rollup", "Rss:")
 }
 
-/// The most that it ever was.
+/// Returns the peak of resident memory.
 pub(crate) fn most_resident(pid: u32) -> io::Result<u64> {
     field(pid, "status", "VmHWM:")
 }
 
-/// How many descriptors are open.
+/// Returns the number of open descriptors.
 pub(crate) fn descriptors(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
-/// Time on a core, all threads together. A thread that runs just now is counted up to its last tick.
+/// Returns the processor time of all threads. A running thread is counted up to its last tick.
 pub(crate) fn cpu(pid: u32) -> io::Result<Duration> {
     let mut sum = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {

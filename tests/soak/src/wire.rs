@@ -1,31 +1,32 @@
-//! What a client puts on the wire, and what it takes from there: requests, masked frames, a server's frames.
+//! The bytes of a client and of its server: requests, masked frames, and a server's frames.
 //!
-//! This file knows bytes. Going out it obeys no rule, since half of the clients break them; coming in it holds the
-//! server to all of them. It refuses to know who says what and why.
+//! This file encodes without any check, since half of the clients break rules. It checks everything from the
+//! server. It is written by hand, without the library's codec: a mistake in the codec must not hide itself
+//! here.
 
 use crate::random::Random;
 
-/// §5.2: opcodes, in the first byte's lower half.
+/// §5.2: opcodes, in the lower half of the first byte.
 pub(crate) const CONTINUATION: u8 = 0x0;
 pub(crate) const TEXT: u8 = 0x1;
 pub(crate) const BINARY: u8 = 0x2;
 pub(crate) const CLOSE: u8 = 0x8;
 pub(crate) const PING: u8 = 0x9;
 pub(crate) const PONG: u8 = 0xA;
-/// §5.2: the first byte's upper half.
+/// §5.2: the upper half of the first byte.
 pub(crate) const FIN: u8 = 0x80;
 const RSV: u8 = 0x70;
 /// §5.2: the second byte.
 const MASK: u8 = 0x80;
-/// §5.5: the most that a control frame carries.
+/// §5.5: the longest payload of a control frame.
 const MAX_CONTROL: usize = 125;
-/// No response head of ours is longer.
+/// The longest response head of the server.
 const MAX_HEAD: usize = 4096;
 
-/// A request that passes.
+/// A valid request.
 pub(crate) const REQUEST: &str = "GET /soak HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-/// §4.2.2: what belongs to the key of that request.
+/// §4.2.2: the answer to that request's key.
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Appends a masked frame whose first byte is `first`.
@@ -40,7 +41,7 @@ pub(crate) fn put_frame(out: &mut Vec<u8>, random: &mut Random, first: u8, paylo
     }
 }
 
-/// Appends what stands before the mask's key, with the shortest form of the length.
+/// Appends the header up to the masking key, with the shortest form of the length.
 pub(crate) fn put_header(out: &mut Vec<u8>, first: u8, len: u64) {
     out.push(first);
     match len {
@@ -56,10 +57,10 @@ pub(crate) fn put_header(out: &mut Vec<u8>, first: u8, len: u64) {
     }
 }
 
-/// What has come from the server.
+/// A message, frame or head from the server.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// The answer to the request: its status; for 101 its key was checked.
+pub(crate) enum Received {
+    /// The status of the response; for 101 its key was checked.
     Response(u16),
     /// The opcode, and the payload of all fragments.
     Message(u8, Vec<u8>),
@@ -69,14 +70,14 @@ pub(crate) enum Heard {
     Close(Option<u16>),
 }
 
-/// The incoming bytes of one connection, until they are complete.
+/// The incomplete input of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Incoming {
     bytes: Vec<u8>,
     taken: usize,
     is_open: bool,
     is_over: bool,
-    /// The message in fragments that is not complete.
+    /// The incomplete fragmented message.
     message: Option<(u8, Vec<u8>)>,
 }
 
@@ -87,12 +88,12 @@ impl Incoming {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The next thing that is complete, if there is one; an error if the server has broken a rule.
-    pub(crate) fn next(&mut self) -> Result<Option<Heard>, String> {
+    /// Returns the next complete item, if there is one; an error if the server has broken a rule.
+    pub(crate) fn next(&mut self) -> Result<Option<Received>, String> {
         if !self.is_open { self.next_response() } else { self.next_frame() }
     }
 
-    fn next_response(&mut self) -> Result<Option<Heard>, String> {
+    fn next_response(&mut self) -> Result<Option<Received>, String> {
         let rest = &self.bytes[self.taken..];
         if self.is_over {
             // The body of a refusal.
@@ -113,10 +114,10 @@ impl Incoming {
         }
         self.taken += end + 4;
         (self.is_open, self.is_over) = (status == 101, status != 101);
-        Ok(Some(Heard::Response(status)))
+        Ok(Some(Received::Response(status)))
     }
 
-    fn next_frame(&mut self) -> Result<Option<Heard>, String> {
+    fn next_frame(&mut self) -> Result<Option<Received>, String> {
         loop {
             let rest = &self.bytes[self.taken..];
             let Some((first, header_len, len)) = header(rest)? else { return Ok(None) };
@@ -133,10 +134,10 @@ impl Incoming {
                 CLOSE => {
                     self.is_over = true;
                     let code = payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-                    return Ok(Some(Heard::Close(code)));
+                    return Ok(Some(Received::Close(code)));
                 }
-                PING => return Ok(Some(Heard::Ping(payload))),
-                PONG => return Ok(Some(Heard::Pong(payload))),
+                PING => return Ok(Some(Received::Ping(payload))),
+                PONG => return Ok(Some(Received::Pong(payload))),
                 opcode => {
                     if let Some(message) = self.put_together(opcode, is_last, payload)? {
                         return Ok(Some(message));
@@ -146,7 +147,12 @@ impl Incoming {
         }
     }
 
-    fn put_together(&mut self, opcode: u8, is_last: bool, piece: Vec<u8>) -> Result<Option<Heard>, String> {
+    fn put_together(
+        &mut self,
+        opcode: u8,
+        is_last: bool,
+        piece: Vec<u8>,
+    ) -> Result<Option<Received>, String> {
         match (&mut self.message, opcode) {
             (None, CONTINUATION) => return Err("a continuation of nothing".to_owned()),
             (None, TEXT | BINARY) => self.message = Some((opcode, piece)),
@@ -157,11 +163,11 @@ impl Incoming {
         if !is_last {
             return Ok(None);
         }
-        Ok(self.message.take().map(|(opcode, whole)| Heard::Message(opcode, whole)))
+        Ok(self.message.take().map(|(opcode, whole)| Received::Message(opcode, whole)))
     }
 }
 
-/// First byte, length of the header and of the payload of a server's frame, if `bytes` has them.
+/// Returns the first byte, the header's length and the payload's length of a server's frame.
 fn header(bytes: &[u8]) -> Result<Option<(u8, usize, usize)>, String> {
     let &[first, second, ref rest @ ..] = bytes else { return Ok(None) };
     if first & RSV != 0 {
@@ -189,7 +195,7 @@ fn header(bytes: &[u8]) -> Result<Option<(u8, usize, usize)>, String> {
 mod tests {
     use super::*;
 
-    fn all(incoming: &mut Incoming) -> Vec<Heard> {
+    fn all(incoming: &mut Incoming) -> Vec<Received> {
         std::iter::from_fn(|| incoming.next().expect("the server's bytes are right")).collect()
     }
 
@@ -198,19 +204,19 @@ mod tests {
         let mut bytes = format!("HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n").into_bytes();
         bytes.extend(b"\x01\x02he\x89\x01p\x80\x03llo\x88\x02\x03\xe8");
         let expected = [
-            Heard::Response(101),
-            Heard::Ping(b"p".to_vec()),
-            Heard::Message(TEXT, b"hello".to_vec()),
-            Heard::Close(Some(1000)),
+            Received::Response(101),
+            Received::Ping(b"p".to_vec()),
+            Received::Message(TEXT, b"hello".to_vec()),
+            Received::Close(Some(1000)),
         ];
         for piece in [1, 2, 7, bytes.len()] {
             let mut incoming = Incoming::default();
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             for piece in bytes.chunks(piece) {
                 incoming.push(piece);
-                heard.extend(all(&mut incoming));
+                received.extend(all(&mut incoming));
             }
-            assert_eq!(heard, expected, "in pieces of {piece}");
+            assert_eq!(received, expected, "in pieces of {piece}");
         }
     }
 

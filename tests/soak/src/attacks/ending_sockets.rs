@@ -1,6 +1,6 @@
-//! Clients of one address that are refused and stay until the server closes their sockets for good.
+//! Clients of one address that are refused, and stay connected until the server closes their sockets.
 //!
-//! Their sockets are bounded, and other addresses are let in meanwhile.
+//! Their sockets are bounded, and other addresses are admitted meanwhile.
 
 use std::{
     collections::VecDeque,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::{
     probe::{Client, connect_from},
-    scenario::{Stage, has_lived},
+    scenario::{Servers, has_lived},
     server::Server,
     table::Table,
     vitals,
@@ -19,32 +19,32 @@ use crate::{
 
 const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const OTHER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
-/// How many sockets the attacker opens first, and how many more before each try of the other.
+/// How many sockets the attacker opens first, and how many before each attempt of the other address.
 const STORM: usize = 5000;
 const MORE: usize = 20;
-/// How often the other address tries to open a connection.
+/// How often the other address attempts to connect.
 const TRIES: usize = 40;
 /// How long the attacker waits for an answer before the next socket.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The most sockets that only wait for their end beside the live ones.
+/// The most ending sockets beside the live ones.
 const MOST_ENDING: usize = 256;
 
-/// The attack with each cap.
-pub(super) fn ending_sockets(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Runs the attack with each cap.
+pub(super) fn ending_sockets(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     let capped = ["--max-connections-per-address", "10", "--max-connections", "500"];
-    let mut server = stage.server(&capped, None)?;
+    let mut server = servers.server(&capped, None)?;
     table.tell("5,000 refused clients that stay; a cap of 10 per address", "");
-    attack(stage, table, &mut server, 10 + MOST_ENDING)?;
-    let mut server = stage.server(&["--max-connections", "500"], None)?;
+    attack(servers, table, &mut server, 10 + MOST_ENDING)?;
+    let mut server = servers.server(&["--max-connections", "500"], None)?;
     table.tell("the same with --max-connections 500 alone", "");
-    attack(stage, table, &mut server, 500 + MOST_ENDING)?;
-    let mut server = stage.server(&[], Some(64))?;
+    attack(servers, table, &mut server, 500 + MOST_ENDING)?;
+    let mut server = servers.server(&[], Some(64))?;
     table.tell("the same with 64 descriptors and no cap", "");
-    attack(stage, table, &mut server, 64)
+    attack(servers, table, &mut server, 64)
 }
 
-fn attack(stage: &Stage<'_>, table: &mut Table, server: &mut Server, most: usize) -> io::Result<()> {
-    let room = stage.descriptors.saturating_sub(500) as usize;
+fn attack(servers: &Servers<'_>, table: &mut Table, server: &mut Server, most: usize) -> io::Result<()> {
+    let room = servers.descriptors.saturating_sub(500) as usize;
     let mut staying = VecDeque::with_capacity(STORM);
     let (mut unanswered, mut served, mut told, mut sockets) = (0, 0, 0, 0);
     for round in 0..=TRIES {
@@ -53,7 +53,7 @@ fn attack(stage: &Stage<'_>, table: &mut Table, server: &mut Server, most: usize
                 Ok(stream) => staying.push_back(stream),
                 Err(_) => unanswered += 1,
             }
-            // The oldest is closed by the server long before.
+            // The server closes the oldest long before.
             if staying.len() > room.min(STORM) {
                 staying.pop_front();
             }
@@ -64,7 +64,7 @@ fn attack(stage: &Stage<'_>, table: &mut Table, server: &mut Server, most: usize
             told += usize::from(server.figures().is_ok());
         }
     }
-    // Beside the sockets of clients there are about a dozen others.
+    // Beside the clients' sockets the server has about a dozen others.
     let most = most + 24;
     table.check("  descriptors, most", sockets.to_string(), format!("<= {most}"), sockets <= most);
     table.check("  attackers without an answer", unanswered.to_string(), "0", unanswered == 0);
@@ -74,7 +74,7 @@ fn attack(stage: &Stage<'_>, table: &mut Table, server: &mut Server, most: usize
     has_lived(table, server)
 }
 
-/// A client that sends no request, has its answer, and stays.
+/// Returns a client that sends no request, receives its answer, and stays.
 fn refused(address: SocketAddr) -> io::Result<TcpStream> {
     let mut stream = connect_from(ATTACKER, address)?;
     stream.set_read_timeout(Some(PATIENCE))?;

@@ -1,4 +1,4 @@
-//! Few bytes that make the server queue many: messages to a room, and to everybody, whose members do not read.
+//! Few bytes that make the server queue many: messages to a room or to all clients, which do not read.
 //!
 //! Memory stays near the budget of `max_buffered_bytes`, and a fresh client is served meanwhile.
 
@@ -12,27 +12,27 @@ use std::{
 use crate::{
     probe::Client,
     random::Random,
-    scenario::{Stage, has_lived, kib},
+    scenario::{Servers, has_lived, kib},
     server::Server,
     table::Table,
     vitals,
-    wire::{FIN, Heard, PING, TEXT, put_frame},
+    wire::{FIN, PING, Received, TEXT, put_frame},
 };
 
 const MEMBERS: usize = 1000;
 const MESSAGES: usize = 1000;
-/// The budget that a server has by default, and that of the subject `broadcaster`, in KiB.
+/// The default budget of a server, and that of the subject `broadcaster`, in KiB.
 const DEFAULT_BUDGET: u64 = 256 * 1024;
 const BROADCASTER_BUDGET: u64 = 64 * 1024;
-/// How long a fresh client may wait for its own words.
+/// How long a fresh client may wait for its own message.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long an attack may take to be over.
+/// How long an attack may take.
 const LONGEST: Duration = Duration::from_secs(90);
 
-/// 1,000 members of a room read nothing; one of them has a long name and sends 7,000 bytes in one write.
-pub(super) fn silent_room(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
-    let mut server = stage.subject("chat", &["127.0.0.1:0"])?;
-    let members = (MEMBERS as u64).min(stage.descriptors.saturating_sub(200));
+/// Runs a room of 1,000 members that do not read; one with a long name sends 7,000 bytes in one write.
+pub(super) fn silent_room(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = servers.subject("chat", &["127.0.0.1:0"])?;
+    let members = (MEMBERS as u64).min(servers.descriptors.saturating_sub(200));
     let silent = (0..members)
         .map(|number| Client::open_at(server.address, &format!("/room?{number}")))
         .collect::<io::Result<Vec<_>>>()?;
@@ -40,40 +40,40 @@ pub(super) fn silent_room(stage: &Stage<'_>, table: &mut Table) -> io::Result<()
     let mut random = Random::new(1);
     let mut frames = Vec::new();
     (0..MESSAGES).for_each(|_| put_frame(&mut frames, &mut random, FIN | TEXT, b"x"));
-    // The pong says that all messages before the ping were sent on.
+    // The pong shows that all messages before the ping were forwarded.
     put_frame(&mut frames, &mut random, FIN | PING, b"through?");
     speaker.stream.write_all(&frames)?;
     table.tell("1,000 messages to 1,000 members who read nothing", "");
-    let through = wait_aside(speaker, Heard::Pong(b"through?".to_vec()));
+    let through = wait_aside(speaker, Received::Pong(b"through?".to_vec()));
     check_waits(table, through, || visit_room(server.address))?;
     check_memory(table, &server, DEFAULT_BUDGET)?;
     drop(silent);
     has_lived(table, &mut server)
 }
 
-/// A thread of the server's broadcasts 900 bytes as often as it may, to 500 clients who read nothing.
-pub(super) fn broadcasting_thread(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
-    let mut server = stage.subject("subject", &["broadcaster"])?;
+/// Makes a thread of the server broadcast 900 bytes, as often as possible, to 500 clients that do not read.
+pub(super) fn broadcasting_thread(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = servers.subject("subject", &["broadcaster"])?;
     let silent = (0..500).map(|_| Client::open_at(server.address, "/")).collect::<io::Result<Vec<_>>>()?;
     let mut first = Client::open_at(server.address, "/")?;
     first.say(FIN | TEXT, b"begin")?;
     table.tell("broadcasts of 900 bytes to 500 clients who read nothing", "");
-    let through = wait_aside(first, Heard::Message(TEXT, b"done".to_vec()));
+    let through = wait_aside(first, Received::Message(TEXT, b"done".to_vec()));
     check_waits(table, through, || visit_echo(server.address))?;
     check_memory(table, &server, BROADCASTER_BUDGET)?;
     drop(silent);
     has_lived(table, &mut server)
 }
 
-/// Reads on a thread of its own until this comes.
-fn wait_aside(mut client: Client, expected: Heard) -> JoinHandle<io::Result<()>> {
+/// Reads on a thread of its own until the expected message arrives.
+fn wait_aside(mut client: Client, expected: Received) -> JoinHandle<io::Result<()>> {
     thread::spawn(move || {
         client.stream.set_read_timeout(Some(LONGEST))?;
         wait_for(&mut client, &expected)
     })
 }
 
-/// Until the attack is over fresh clients come, one after the other; each gets its answer, and the slowest in time.
+/// Runs fresh clients one after the other until the attack is over; checks each answer and the slowest time.
 fn check_waits(
     table: &mut Table,
     attack: JoinHandle<io::Result<()>>,
@@ -100,7 +100,7 @@ fn check_waits(
     Ok(())
 }
 
-/// The peak of resident memory is at most 1.2 times the budget and 32 MiB.
+/// Checks that the peak of resident memory is at most 1.2 times the budget plus 32 MiB.
 fn check_memory(table: &mut Table, server: &Server, budget: u64) -> io::Result<()> {
     let limit = budget * 12 / 10 + 32 * 1024;
     let peak = vitals::most_resident(server.pid())?;
@@ -108,12 +108,12 @@ fn check_memory(table: &mut Table, server: &Server, budget: u64) -> io::Result<(
     Ok(())
 }
 
-/// Opens a room of its own, and waits for its own words.
+/// Opens a room of its own, and waits for its own message.
 fn visit_room(address: SocketAddr) -> io::Result<Duration> {
     let mut client = Client::open_at(address, "/elsewhere?ann")?;
     let began = Instant::now();
     client.say(FIN | TEXT, b"hello")?;
-    wait_for(&mut client, &Heard::Message(TEXT, b"ann says: hello".to_vec()))?;
+    wait_for(&mut client, &Received::Message(TEXT, b"ann says: hello".to_vec()))?;
     Ok(began.elapsed())
 }
 
@@ -121,12 +121,12 @@ fn visit_echo(address: SocketAddr) -> io::Result<Duration> {
     let mut client = Client::open_at(address, "/")?;
     let began = Instant::now();
     client.say(FIN | TEXT, b"hello")?;
-    wait_for(&mut client, &Heard::Message(TEXT, b"hello".to_vec()))?;
+    wait_for(&mut client, &Received::Message(TEXT, b"hello".to_vec()))?;
     Ok(began.elapsed())
 }
 
-/// Reads until this comes, whatever comes before it.
-fn wait_for(client: &mut Client, expected: &Heard) -> io::Result<()> {
-    while client.hear()? != *expected {}
+/// Reads until the expected message arrives.
+fn wait_for(client: &mut Client, expected: &Received) -> io::Result<()> {
+    while client.receive()? != *expected {}
     Ok(())
 }

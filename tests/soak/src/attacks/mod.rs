@@ -1,6 +1,6 @@
-//! Attacks that once succeeded, each against a server of its own.
+//! Attacks that once succeeded, each against its own server.
 //!
-//! This folder knows what an attacker does and how much harm is tolerated. One file per attack.
+//! This folder knows the attacks and the tolerated damage. One file per attack.
 
 mod ending_sockets;
 mod fan_out;

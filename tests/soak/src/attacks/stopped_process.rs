@@ -1,7 +1,8 @@
-//! The whole server is stopped past its deadlines, as a paused VM or a frozen cgroup is, while its clients answer.
+//! The server's process is stopped past its deadlines, like a paused VM or a frozen cgroup, while its clients
+//! answer.
 //!
-//! What comes in time waits in the sockets, far more of it than one poll brings. No client that has answered may be
-//! told that it has not.
+//! Timely bytes wait in the sockets, more of them than one poll returns. The server must not time out a
+//! client that has answered.
 
 use std::{
     io::{self, Read, Write},
@@ -12,12 +13,12 @@ use std::{
 
 use crate::{
     probe::Client,
-    scenario::{Stage, has_lived},
+    scenario::{Servers, has_lived},
     table::Table,
     wire::{FIN, PONG, REQUEST},
 };
 
-/// Clients that are pinged and answer, clients that send their whole head, and some that ask for figures.
+/// Clients that are pinged and answer, clients that send their whole head, and some that ask for metrics.
 const PINGED: usize = 1000;
 const HEADS: usize = 1000;
 const SCRAPES: usize = 10;
@@ -27,11 +28,11 @@ const PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Longer than all deadlines together.
 const STOPPED: Duration = Duration::from_secs(9);
 
-/// 2,000 clients answer while the server is stopped for 9 s: none is told 1011 or 408.
-pub(super) fn stopped_process(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Lets 2,000 clients answer while the server is stopped for 9 s: none receives 1011 or 408.
+pub(super) fn stopped_process(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     let options = ["--ping-interval", "2s", "--pong-timeout", "4s", "--handshake-timeout", "8s"];
-    let mut server = stage.server(&options, None)?;
-    let most = (stage.descriptors.saturating_sub(200) / 2) as usize;
+    let mut server = servers.server(&options, None)?;
+    let most = (servers.descriptors.saturating_sub(200) / 2) as usize;
     let mut pinged = open(PINGED.min(most), || Client::open(server.address))?;
     let mut heads = open(HEADS.min(most), || connect(server.address))?;
     let mut scrapes = open(SCRAPES, || connect(server.figures_address()?))?;
@@ -83,7 +84,7 @@ fn expect_status(stream: &mut TcpStream, status: &str) -> io::Result<()> {
     if line == format!("HTTP/1.1 {status}") { Ok(()) } else { Err(io::Error::other(line.into_owned())) }
 }
 
-/// How many of them succeed, and the first failure.
+/// Returns how many succeed, and the first failure.
 fn tally<T>(all: &mut [T], mut check: impl FnMut(&mut T) -> io::Result<()>) -> (usize, Option<io::Error>) {
     let failures: Vec<_> = all.iter_mut().filter_map(|it| check(it).err()).collect();
     (all.len() - failures.len(), failures.into_iter().next())

@@ -1,25 +1,25 @@
-//! A timer that is cancelled and set anew for every message, which is how applications end idle connections.
+//! A timer that is cancelled and set again for every message, as applications do to end idle connections.
 
 use std::io::{self, Write};
 
 use crate::{
     probe::Client,
     random::Random,
-    scenario::{Stage, has_lived, kib},
+    scenario::{Servers, has_lived, kib},
     table::Table,
     vitals,
     wire::{FIN, TEXT, put_frame},
 };
 
 const MESSAGES: usize = 4_000_000;
-/// How many are written at once.
+/// Messages per write.
 const BATCH: usize = 10_000;
-/// How much more memory may be resident at the end, in KiB.
+/// The growth of resident memory allowed, in KiB.
 const GROWTH: u64 = 8 * 1024;
 
-/// 4,000,000 messages, each of which sets the idle timer anew: memory stays as it was.
-pub(super) fn idle_timer(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
-    let mut server = stage.subject("subject", &["idle-timer"])?;
+/// Sends 4,000,000 messages, each of which sets the idle timer again: memory must stay constant.
+pub(super) fn idle_timer(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = servers.subject("subject", &["idle-timer"])?;
     let mut client = Client::open_at(server.address, "/")?;
     let mut batch = Vec::new();
     let mut random = Random::new(1);
@@ -27,7 +27,7 @@ pub(super) fn idle_timer(stage: &Stage<'_>, table: &mut Table) -> io::Result<()>
     let mut before = 0;
     for written in 0..MESSAGES / BATCH {
         client.stream.write_all(&batch)?;
-        // The first batches fill what is filled once.
+        // The first batches fill reusable buffers.
         if written == 20 {
             client.round_trip(b"?")?;
             before = vitals::resident(server.pid())?;

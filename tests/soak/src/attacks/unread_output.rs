@@ -1,6 +1,6 @@
-//! A server that tells more than anybody reads: its log into a full pipe, and the explanations of a flood.
+//! A server whose output is not read: its log into a full pipe, and the explanations of a flood.
 //!
-//! Neither may make a client wait, or the end.
+//! Neither may delay a client or the exit.
 
 use std::{
     io::{self, Read, Write},
@@ -14,27 +14,27 @@ use rustix::process::nice;
 use crate::{
     probe::{Client, Probe, percentile},
     random::Random,
-    scenario::{Stage, has_lived, kib},
+    scenario::{Servers, has_lived, kib},
     server::Server,
     table::Table,
     vitals,
-    wire::{FIN, Heard, PING, put_frame},
+    wire::{FIN, PING, Received, put_frame},
 };
 
 const CLIENTS: u64 = 2000;
-/// How long a client may wait for its echo beside 2,000 that come, and beside a flood whose pings are explained.
+/// How long a client may wait for its echo beside 2,000 new clients, and beside a flood of explained pings.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// From SIGTERM to the end: the Close of one client, and a second for the last words of each pipe.
+/// From SIGTERM to the exit: one client's Close, and a second for each pipe.
 const END: Duration = Duration::from_secs(3);
 /// How long the flood lasts.
 const TIME: Duration = Duration::from_secs(5);
-/// What all explanations together may take, in KiB: two queues of bytes, and messages under way.
+/// The memory allowed for all explanations, in KiB: two queues, and incomplete messages.
 const MAX_GROWTH: u64 = 64 * 1024;
 
-/// Clients come while nothing reads the log; each is served, and SIGTERM ends the server.
-pub(super) fn unread_log(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
-    let mut server = Server::start_unread(stage.binary, &[])?;
-    let count = CLIENTS.min(stage.descriptors.saturating_sub(100));
+/// Connects clients while nothing reads the log; each is served, and SIGTERM ends the server.
+pub(super) fn unread_log(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    let mut server = Server::start_unread(servers.binary, &[])?;
+    let count = CLIENTS.min(servers.descriptors.saturating_sub(100));
     let (mut waits, mut failures) = (Vec::new(), Vec::new());
     let mut clients = Vec::new();
     for _ in 0..count {
@@ -45,7 +45,7 @@ pub(super) fn unread_log(stage: &Stage<'_>, table: &mut Table) -> io::Result<()>
             }
             Err(error) => failures.push(error),
         }
-        // Each failure takes its time, and a few tell as much as all.
+        // Each failure takes time, and a few suffice.
         if failures.len() == 3 {
             break;
         }
@@ -59,10 +59,10 @@ pub(super) fn unread_log(stage: &Stage<'_>, table: &mut Table) -> io::Result<()>
     check_end(table, &mut server, last)
 }
 
-/// One client floods with pings, each of which is explained, beside one that echoes.
-pub(super) fn explained_flood(stage: &Stage<'_>, table: &mut Table) -> io::Result<()> {
+/// Runs a client that floods with explained pings, beside one that echoes.
+pub(super) fn explained_flood(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     for is_read in [true, false] {
-        let mut server = Server::start_unread(stage.binary, &["-q", "--explain"])?;
+        let mut server = Server::start_unread(servers.binary, &["-q", "--explain"])?;
         let output = server.take_output();
         let reader = output.map(|mut output| {
             thread::spawn(move || if is_read { drain(&mut output) } else { hold(&mut output) })
@@ -84,7 +84,7 @@ pub(super) fn explained_flood(stage: &Stage<'_>, table: &mut Table) -> io::Resul
         let limit = format!("<= {}", kib(MAX_GROWTH));
         table.check("  growth of RSS, most", kib(growth), limit, growth <= MAX_GROWTH);
         has_lived(table, &mut server)?;
-        // Its end is the end of what the reader reads.
+        // The reader ends with the server.
         drop(server);
         if let Some(reader) = reader {
             reader.join().map_err(|_| io::Error::other("the reader has panicked"))?;
@@ -99,7 +99,7 @@ fn visit(address: SocketAddr) -> io::Result<(Client, Duration)> {
     Ok((client, wait))
 }
 
-/// Pings as fast as they are taken, on a thread that lets others go first. Returns how many.
+/// Sends pings as fast as possible, on a thread with a low priority. Returns their number.
 fn flood_with_pings(address: SocketAddr) -> io::Result<usize> {
     const BATCH: usize = 10_000;
 
@@ -108,7 +108,7 @@ fn flood_with_pings(address: SocketAddr) -> io::Result<usize> {
     let mut random = Random::new(1);
     let mut pings = Vec::new();
     (0..BATCH).for_each(|_| put_frame(&mut pings, &mut random, FIN | PING, b""));
-    // Its pongs are thrown away, so that the server goes on reading.
+    // The pongs are discarded, so that the server keeps reading.
     let mut pongs = client.stream.try_clone()?;
     thread::spawn(move || drain(&mut pongs));
     let (began, mut sent) = (Instant::now(), 0);
@@ -125,7 +125,7 @@ fn drain(input: &mut impl Read) {
     let _ = io::copy(input, &mut io::sink());
 }
 
-/// Reads nothing for as long as the flood lasts.
+/// Reads nothing for the duration of the flood.
 fn hold(input: &mut impl Read) {
     thread::sleep(TIME + Duration::from_secs(1));
     drain(input);
@@ -138,12 +138,12 @@ fn check_p90(table: &mut Table, waits: &[Duration], limit: Duration) {
     table.tell("  slowest echo", millis(percentile(waits, 1.0)));
 }
 
-/// SIGTERM closes what is open and ends the server in order.
+/// Checks that SIGTERM closes all connections and ends the server in order.
 fn check_end(table: &mut Table, server: &mut Server, last: Option<Client>) -> io::Result<()> {
     let began = Instant::now();
     server.terminate()?;
-    let heard = last.map(|mut client| client.expect(&Heard::Close(Some(1001))));
-    let is_told = matches!(heard, Some(Ok(())));
+    let received = last.map(|mut client| client.expect(&Received::Close(Some(1001))));
+    let is_told = matches!(received, Some(Ok(())));
     table.check("  told 1001 on SIGTERM", is_told.to_string(), "true", is_told);
     let mut status = None;
     while status.is_none() && began.elapsed() < 2 * END {

@@ -1,6 +1,6 @@
-//! The well-behaved: they say something, want it back, answer pings, and say goodbye.
+//! Clients that keep all rules: they send messages, check the echoes, answer pings, and close.
 //!
-//! This file knows what a client may expect that keeps all rules, however slowly it writes or reads.
+//! This file knows what such a client may expect, however slowly it writes or reads.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -8,7 +8,7 @@ use crate::{
     line::{End, Pace},
     payload,
     role::{Me, Role},
-    wire::{self, FIN, Heard},
+    wire::{self, FIN, Received},
 };
 
 pub(crate) const ECHOED: &str = "echoes whole and in order";
@@ -16,23 +16,23 @@ pub(crate) const PONGED: &str = "pings between fragments answered";
 pub(crate) const PINGED: &str = "quiet clients pinged, and kept";
 pub(crate) const GOODBYE: &str = "well-behaved kept to their Close 1000";
 
-/// How long an echo may take, beyond what the client's own slowness costs.
+/// How long an echo may take, beside the client's own slowness.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How a well-behaved client goes about it.
+/// The style of an echo client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) messages: usize,
-    /// The smallest and the largest message; from nothing on, most are small.
+    /// The shortest and the longest message; with a shortest of 0, most are short.
     pub(crate) least: usize,
     pub(crate) most: usize,
-    /// How many messages it may send before it waits for their echoes.
+    /// The most messages that await their echoes.
     pub(crate) depth: usize,
-    /// The pause between echo and next message, in milliseconds.
+    /// The pause between an echo and the next message, in milliseconds.
     pub(crate) pause: (usize, usize),
     pub(crate) writing: Pace,
     pub(crate) reading: Pace,
-    /// How long its own slowness may hold up an echo.
+    /// How long its own slowness may delay an echo.
     pub(crate) extra: Duration,
 }
 
@@ -40,9 +40,9 @@ pub(crate) struct Style {
 pub(crate) struct Echo {
     style: Style,
     left: usize,
-    /// Sent and not yet come back.
+    /// Messages that await their echoes.
     expected: VecDeque<(u8, Vec<u8>)>,
-    /// Pings that were not answered yet.
+    /// Pings that await their pongs.
     pings: VecDeque<Vec<u8>>,
     is_closing: bool,
     is_closed: bool,
@@ -62,7 +62,7 @@ impl Echo {
         }
     }
 
-    /// Says one message, in one frame or in several with pings between.
+    /// Sends one message, in one frame or in fragments with pings between.
     fn say_message(&mut self, me: &mut Me<'_>) {
         let Style { least, most, .. } = self.style;
         let random = &mut me.world.random;
@@ -92,7 +92,7 @@ impl Echo {
         me.deadline_in(PATIENCE + self.style.extra);
     }
 
-    fn hear_echo(&mut self, me: &mut Me<'_>, opcode: u8, payload: &[u8]) {
+    fn check_echo(&mut self, me: &mut Me<'_>, opcode: u8, payload: &[u8]) {
         let expected = self.expected.pop_front();
         let is_right = expected.as_ref().is_some_and(|(o, p)| *o == opcode && p == payload);
         me.world.tally.judge(ECHOED, is_right, || {
@@ -113,7 +113,7 @@ impl Echo {
         }
     }
 
-    fn hear_pong(&mut self, me: &mut Me<'_>, payload: &[u8]) {
+    fn check_pong(&mut self, me: &mut Me<'_>, payload: &[u8]) {
         // §5.5.3: of several pings only the latest must be answered, but never out of order.
         match self.pings.iter().position(|it| it == payload) {
             Some(index) => {
@@ -145,15 +145,15 @@ impl Role for Echo {
         me.deadline_in(PATIENCE + self.style.extra);
     }
 
-    fn heard(&mut self, me: &mut Me<'_>, heard: Heard) {
-        match heard {
-            Heard::Message(opcode, payload) => self.hear_echo(me, opcode, &payload),
-            Heard::Pong(payload) => self.hear_pong(me, &payload),
-            Heard::Ping(payload) => {
+    fn received(&mut self, me: &mut Me<'_>, received: Received) {
+        match received {
+            Received::Message(opcode, payload) => self.check_echo(me, opcode, &payload),
+            Received::Pong(payload) => self.check_pong(me, &payload),
+            Received::Ping(payload) => {
                 self.was_pinged = true;
                 me.say(FIN | wire::PONG, &payload);
             }
-            Heard::Close(code) => {
+            Received::Close(code) => {
                 self.is_closed = self.is_closing && code == Some(1000);
                 let about = (me.line.writing, me.line.reading);
                 me.world.tally.judge(GOODBYE, self.is_closed, || format!("closed with {code:?}, {about:?}"));
@@ -164,7 +164,7 @@ impl Role for Echo {
                     me.kept(PINGED);
                 }
             }
-            Heard::Response(_) => {}
+            Received::Response(_) => {}
         }
     }
 
@@ -185,7 +185,7 @@ impl Role for Echo {
         if me.plan.act_at.is_some() {
             self.say_goodbye(me);
         } else {
-            // The handshake is not done.
+            // The handshake is not complete.
             me.leave();
         }
     }

@@ -1,6 +1,6 @@
-//! Those who send without end: messages that come back, or pings, read or not.
+//! Clients that send without end: echoed messages or pings, with or without reading.
 //!
-//! This file knows how to keep a socket full. What that may cost the server is measured from outside.
+//! This file keeps a socket full. Other clients measure the cost.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ pub(crate) const CUT_OFF: &str = "never-readers cut off in time";
 /// How a flood ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// The server gives the client up, some time after it has taken nothing any more.
+    /// The server drops the client, some time after the client stopped reading.
     CutOff,
     /// The client leaves by itself.
     Leaves(Duration),
@@ -23,16 +23,16 @@ pub(crate) enum Fate {
 
 #[derive(Debug)]
 pub(crate) struct Flood {
-    /// The first byte of each frame, and its payload's length.
+    /// The first byte of each frame, and the length of its payload.
     pub(crate) first: u8,
     pub(crate) len: usize,
-    /// How many frames are sent together.
+    /// The number of frames per batch.
     pub(crate) batch: usize,
-    /// The pause between batches; none keeps the socket full.
+    /// The pause between batches; `None` keeps the socket full.
     pub(crate) pause: Option<Duration>,
     pub(crate) reading: Pace,
     pub(crate) fate: Fate,
-    /// The same batch over and over, made once.
+    /// One batch, encoded once and repeated.
     bytes: Vec<u8>,
     until: Option<Instant>,
 }
@@ -49,8 +49,8 @@ impl Flood {
         Self { first, len, batch, pause, reading, fate, bytes: Vec::new(), until: None }
     }
 
-    /// How long the server may keep a client that takes nothing: it must fall silent, miss a pong, and not see
-    /// the Close.
+    /// Returns how long the server may keep a client that does not read: until its silence, the missing pong,
+    /// and the close timeout.
     fn grace(me: &Me<'_>) -> Duration {
         let timing = me.world.timing;
         timing.ping + timing.pong + timing.close + timing.slack

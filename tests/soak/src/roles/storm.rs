@@ -1,11 +1,11 @@
-//! Those who come and go in crowds.
+//! Clients that connect and leave in crowds.
 //!
-//! This file knows how little of a connection one can use.
+//! This file knows connections of minimal use.
 
 use crate::{
     line::End,
     role::{Me, Role},
-    wire::{self, Heard},
+    wire::{self, Received},
 };
 
 pub(crate) const STORM: &str = "storms: those who stay for 101 get it";
@@ -57,7 +57,7 @@ impl Role for Storm {
         me.close(1000);
     }
 
-    fn heard(&mut self, _: &mut Me<'_>, _: Heard) {}
+    fn received(&mut self, _: &mut Me<'_>, _: Received) {}
 
     fn ended(&mut self, me: &mut Me<'_>, _: End) {
         me.leave();

@@ -1,6 +1,7 @@
-//! Those who leave without a word: at once, by half, or with a reset; idle, or in the middle of something.
+//! Clients that leave without a Close: by a drop, a half-close or a reset, idle or in the middle of an
+//! exchange.
 //!
-//! This file knows ways to vanish. That nothing is left of them is seen in the server's figures.
+//! This file knows ways to vanish. The server's metrics show that nothing remains.
 
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(crate) struct Vanisher {
 impl Role for Vanisher {
     fn opened(&mut self, me: &mut Me<'_>) {
         me.plan.deadline = None;
-        // What it says, it doesn't wait for; often it is only half of something.
+        // It does not wait for answers; often the frame is incomplete.
         for _ in 0..me.world.random.below(4) {
             let len = me.world.random.below(20_000);
             let (opcode, payload) = me.compose(len);

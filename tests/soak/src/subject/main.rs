@@ -1,6 +1,6 @@
 //! Servers for scenarios that need the library: `subject NAME` prints its address and runs.
 //!
-//! This file knows what each of them does. It refuses to know what is done to it.
+//! This file knows what each server does. It does not know the scenarios.
 
 use std::{env, io, thread, time::Duration};
 
@@ -14,7 +14,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Echoes; the first message that says so has a thread broadcast 900 bytes 20,000 times, and then answers.
+/// Echoes. On a special message, a thread broadcasts 900 bytes 20,000 times, and then answers.
 fn broadcaster() -> io::Result<()> {
     const BROADCASTS: usize = 20_000;
     let mut server = Server::bind("127.0.0.1:0")?;
@@ -39,7 +39,7 @@ fn broadcaster() -> io::Result<()> {
     server.run()
 }
 
-/// Closes connections that are silent for a minute, as the usual idle timer does; echoes binary messages.
+/// Closes connections that are silent for a minute, with a usual idle timer; echoes binary messages.
 fn idle_timer() -> io::Result<()> {
     const SILENCE: Duration = Duration::from_secs(60);
     let server = Server::bind("127.0.0.1:0")?;

@@ -1,81 +1,93 @@
-//! Those who break a rule, each its own, and the close code or status that answers it.
+//! Clients that each break a rule, and the close code or status that answers it.
 //!
-//! This file knows the sins. Its codes come from RFC 6455, not from the server's source.
+//! This file knows the violations. Its codes come from RFC 6455, not from the server's source.
 
 use crate::{
     line::End,
     random::Random,
     role::{Me, Role},
-    wire::{self, BINARY, CLOSE, CONTINUATION, FIN, Heard, PING, TEXT, put_frame, put_header},
+    wire::{self, BINARY, CLOSE, CONTINUATION, FIN, PING, Received, TEXT, put_frame, put_header},
 };
 
-pub(crate) const CONVICTED: &str = "violations answered with their code";
+pub(crate) const ANSWERED: &str = "violations answered with their code";
 pub(crate) const REFUSED: &str = "bad requests answered with their status";
 
-/// What breaks a rule, and the close code it deserves.
-struct Sin {
+/// A violation, and the close code that answers it.
+struct Violation {
     name: &'static str,
     code: u16,
     commit: fn(&mut Vec<u8>, &mut Random),
 }
 
-const fn sin(name: &'static str, code: u16, commit: fn(&mut Vec<u8>, &mut Random)) -> Sin {
-    Sin { name, code, commit }
+const fn violation(name: &'static str, code: u16, commit: fn(&mut Vec<u8>, &mut Random)) -> Violation {
+    Violation { name, code, commit }
 }
 
-const SINS: [Sin; 22] = [
-    sin("§5.1 no mask", 1002, |out, _| out.extend(b"\x81\x02hi")),
-    sin("§5.2 RSV1", 1002, |out, random| put_frame(out, random, FIN | 0x40 | TEXT, b"x")),
-    sin("§5.2 RSV3 on a control frame", 1002, |out, random| put_frame(out, random, FIN | 0x10 | PING, b"")),
-    sin("§5.2 opcode 3", 1002, |out, random| put_frame(out, random, FIN | 0x3, b"x")),
-    sin("§5.2 opcode B", 1002, |out, random| put_frame(out, random, FIN | 0xB, b"")),
-    sin("§5.2 5 as 16 bits", 1002, |out, _| out.extend(b"\x82\xFE\x00\x05")),
-    sin("§5.2 500 as 64 bits", 1002, |out, _| out.extend(b"\x82\xFF\0\0\0\0\0\0\x01\xF4")),
-    sin("§5.2 64th bit", 1002, |out, _| announce(out, FIN | BINARY, 1 << 63)),
-    sin("§5.4 nothing to continue", 1002, |out, random| put_frame(out, random, FIN | CONTINUATION, b"x")),
-    sin("§5.4 not finished", 1002, |out, random| {
+const VIOLATIONS: [Violation; 22] = [
+    violation("§5.1 no mask", 1002, |out, _| out.extend(b"\x81\x02hi")),
+    violation("§5.2 RSV1", 1002, |out, random| put_frame(out, random, FIN | 0x40 | TEXT, b"x")),
+    violation("§5.2 RSV3 on a control frame", 1002, |out, random| {
+        put_frame(out, random, FIN | 0x10 | PING, b"")
+    }),
+    violation("§5.2 opcode 3", 1002, |out, random| put_frame(out, random, FIN | 0x3, b"x")),
+    violation("§5.2 opcode B", 1002, |out, random| put_frame(out, random, FIN | 0xB, b"")),
+    violation("§5.2 5 as 16 bits", 1002, |out, _| out.extend(b"\x82\xFE\x00\x05")),
+    violation("§5.2 500 as 64 bits", 1002, |out, _| out.extend(b"\x82\xFF\0\0\0\0\0\0\x01\xF4")),
+    violation("§5.2 64th bit", 1002, |out, _| announce(out, FIN | BINARY, 1 << 63)),
+    violation("§5.4 nothing to continue", 1002, |out, random| {
+        put_frame(out, random, FIN | CONTINUATION, b"x")
+    }),
+    violation("§5.4 not finished", 1002, |out, random| {
         put_frame(out, random, TEXT, b"a");
         put_frame(out, random, FIN | TEXT, b"b");
     }),
-    sin("§5.5 ping in fragments", 1002, |out, random| put_frame(out, random, PING, b"x")),
-    sin("§5.5 ping of 126", 1002, |out, random| put_frame(out, random, FIN | PING, &[0; 126])),
-    sin("§5.5.1 close of one byte", 1002, |out, random| put_frame(out, random, FIN | CLOSE, b"x")),
-    sin("§5.5.1 reason not UTF-8", 1007, |out, random| put_frame(out, random, FIN | CLOSE, b"\x03\xE8\xFF")),
-    sin("§7.4 code 999", 1002, |out, random| put_frame(out, random, FIN | CLOSE, &999u16.to_be_bytes())),
-    sin("§7.4 code 1005", 1002, |out, random| put_frame(out, random, FIN | CLOSE, &1005u16.to_be_bytes())),
-    sin("§7.4 code 1006", 1002, |out, random| put_frame(out, random, FIN | CLOSE, &1006u16.to_be_bytes())),
-    sin("§8.1 not UTF-8", 1007, |out, random| put_frame(out, random, FIN | TEXT, b"\xC0\xAF")),
-    sin("§8.1 half a character", 1007, |out, random| {
+    violation("§5.5 ping in fragments", 1002, |out, random| put_frame(out, random, PING, b"x")),
+    violation("§5.5 ping of 126", 1002, |out, random| put_frame(out, random, FIN | PING, &[0; 126])),
+    violation("§5.5.1 close of one byte", 1002, |out, random| put_frame(out, random, FIN | CLOSE, b"x")),
+    violation("§5.5.1 reason not UTF-8", 1007, |out, random| {
+        put_frame(out, random, FIN | CLOSE, b"\x03\xE8\xFF")
+    }),
+    violation("§7.4 code 999", 1002, |out, random| {
+        put_frame(out, random, FIN | CLOSE, &999u16.to_be_bytes())
+    }),
+    violation("§7.4 code 1005", 1002, |out, random| {
+        put_frame(out, random, FIN | CLOSE, &1005u16.to_be_bytes())
+    }),
+    violation("§7.4 code 1006", 1002, |out, random| {
+        put_frame(out, random, FIN | CLOSE, &1006u16.to_be_bytes())
+    }),
+    violation("§8.1 not UTF-8", 1007, |out, random| put_frame(out, random, FIN | TEXT, b"\xC0\xAF")),
+    violation("§8.1 half a character", 1007, |out, random| {
         put_frame(out, random, TEXT, b"\xE2\x82");
         put_frame(out, random, FIN | CONTINUATION, b"");
     }),
-    sin("§10.4 2 MiB", 1009, |out, _| announce(out, FIN | BINARY, 2 << 20)),
-    sin("§10.4 2^62", 1009, |out, _| announce(out, BINARY, 1 << 62)),
-    sin("§10.4 the sum", 1009, |out, random| {
+    violation("§10.4 2 MiB", 1009, |out, _| announce(out, FIN | BINARY, 2 << 20)),
+    violation("§10.4 2^62", 1009, |out, _| announce(out, BINARY, 1 << 62)),
+    violation("§10.4 the sum", 1009, |out, random| {
         put_frame(out, random, BINARY, &[0; 100_000]);
         announce(out, CONTINUATION, (1 << 20) - 99_999);
     }),
 ];
 
-/// A whole header, the mask's key included, and nothing of the payload.
+/// Appends a whole header with its masking key, and no payload.
 fn announce(out: &mut Vec<u8>, first: u8, len: u64) {
     put_header(out, first, len);
     out.extend([0; 4]);
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Sinner {
-    sin: Option<usize>,
-    is_convicted: bool,
+pub(crate) struct Violator {
+    violation: Option<usize>,
+    is_answered: bool,
 }
 
-impl Sinner {
+impl Violator {
     fn name(&self) -> &'static str {
-        self.sin.map_or("nothing yet", |index| SINS[index].name)
+        self.violation.map_or("nothing yet", |index| VIOLATIONS[index].name)
     }
 }
 
-impl Role for Sinner {
+impl Role for Violator {
     fn opened(&mut self, me: &mut Me<'_>) {
         let pause = me.world.random.millis(0, 2000).min(me.world.timing.ping);
         me.act_in(pause);
@@ -83,40 +95,44 @@ impl Role for Sinner {
     }
 
     fn act(&mut self, me: &mut Me<'_>) {
-        let index = me.world.random.below(SINS.len());
-        self.sin = Some(index);
-        (SINS[index].commit)(me.line.out(), &mut me.world.random);
+        let index = me.world.random.below(VIOLATIONS.len());
+        self.violation = Some(index);
+        (VIOLATIONS[index].commit)(me.line.out(), &mut me.world.random);
         me.deadline_in(me.world.timing.slack);
     }
 
-    fn heard(&mut self, me: &mut Me<'_>, heard: Heard) {
-        match (heard, self.sin) {
-            (Heard::Ping(payload), None) => me.say(FIN | wire::PONG, &payload),
-            (Heard::Close(code), Some(index)) if code == Some(SINS[index].code) => self.is_convicted = true,
-            (Heard::Close(code), _) => me.fail(CONVICTED, &format!("{}: closed with {code:?}", self.name())),
+    fn received(&mut self, me: &mut Me<'_>, received: Received) {
+        match (received, self.violation) {
+            (Received::Ping(payload), None) => me.say(FIN | wire::PONG, &payload),
+            (Received::Close(code), Some(index)) if code == Some(VIOLATIONS[index].code) => {
+                self.is_answered = true
+            }
+            (Received::Close(code), _) => {
+                me.fail(ANSWERED, &format!("{}: closed with {code:?}", self.name()))
+            }
             _ => {}
         }
     }
 
     fn ended(&mut self, me: &mut Me<'_>, end: End) {
-        if self.is_convicted && end == End::Eof {
-            return me.succeed(CONVICTED);
+        if self.is_answered && end == End::Eof {
+            return me.succeed(ANSWERED);
         }
-        let told = if self.is_convicted { "after" } else { "without" };
-        me.fail(CONVICTED, &format!("{}: ended with {end:?} {told} Close", self.name()));
+        let told = if self.is_answered { "after" } else { "without" };
+        me.fail(ANSWERED, &format!("{}: ended with {end:?} {told} Close", self.name()));
     }
 
     fn overdue(&mut self, me: &mut Me<'_>) {
-        let what = if self.is_convicted { "end of TCP" } else { "Close" };
-        me.fail(CONVICTED, &format!("{}: no {what} in time", self.name()));
+        let what = if self.is_answered { "end of TCP" } else { "Close" };
+        me.fail(ANSWERED, &format!("{}: no {what} in time", self.name()));
     }
 
     fn promise(&self) -> &'static str {
-        CONVICTED
+        ANSWERED
     }
 }
 
-/// A request that must not open a connection, and the status it deserves.
+/// A request that must be refused, and the status of the answer.
 struct Bad {
     name: &'static str,
     status: u16,

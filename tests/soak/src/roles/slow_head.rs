@@ -1,6 +1,6 @@
-//! Those who never finish their request.
+//! Clients that never complete their request.
 //!
-//! This file knows a head that drips, or doesn't come at all, and when the server must have lost its patience.
+//! This file knows a head that arrives slowly or not at all, and when the server must time out.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::{
 
 pub(crate) const SLOW_HEAD: &str = "slow heads answered 408 in time";
 
-/// How much earlier than its time something may seem to come: the server counts in milliseconds.
+/// How much too early an event may seem to come: the server counts in milliseconds.
 const GRAIN: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(crate) struct SlowHead {
-    /// Whether it says nothing at all.
+    /// Whether it sends nothing at all.
     pub(crate) is_silent: bool,
 }
 
@@ -31,7 +31,7 @@ impl Role for SlowHead {
     fn connected(&mut self, me: &mut Me<'_>) {
         me.deadline_in(me.world.timing.handshake + me.world.timing.slack);
         if !self.is_silent {
-            // The last byte is due only long after the server must have given up.
+            // The last byte is due long after the server's timeout.
             let pause = me.world.timing.handshake.mul_f64(2.0 / wire::REQUEST.len() as f64);
             me.line.writing = Pace::Pieces(1, pause);
             me.line.out().extend_from_slice(wire::REQUEST.as_bytes());

@@ -1,38 +1,38 @@
-//! Those who are there when the server goes down.
+//! Clients that are connected when the server shuts down.
 //!
-//! This file knows what a client is told then, whether it answers or not.
+//! This file knows what the server sends them then, whether they answer or not.
 
 use std::time::Duration;
 
 use crate::{
     line::End,
     role::{Me, Role},
-    wire::{self, FIN, Heard},
+    wire::{self, FIN, Received},
 };
 
 pub(crate) const GOES_AWAY: &str = "told 1001 when the server goes down";
 
-/// How long a guest stays if nobody tells it to go.
+/// How long a visitor stays if the server does not close it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(crate) struct Guest {
-    /// Whether it answers the server's Close, and ends TCP when the server does.
+pub(crate) struct Visitor {
+    /// Whether it answers the server's Close, and ends TCP after the server.
     pub(crate) is_polite: bool,
-    /// The pause between its messages, in milliseconds; none says nothing.
+    /// The pause between its messages, in milliseconds; `None` sends nothing.
     pub(crate) pause: Option<usize>,
     is_told: bool,
 }
 
-impl Guest {
+impl Visitor {
     pub(crate) const fn new(is_polite: bool, pause: Option<usize>) -> Self {
         Self { is_polite, pause, is_told: false }
     }
 }
 
-impl Role for Guest {
+impl Role for Visitor {
     fn opened(&mut self, me: &mut Me<'_>) {
-        me.kept("guests let in");
+        me.kept("visitors let in");
         me.deadline_in(PATIENCE);
         if let Some(pause) = self.pause {
             let pause = me.world.random.millis(0, pause);
@@ -52,16 +52,16 @@ impl Role for Guest {
         }
     }
 
-    fn heard(&mut self, me: &mut Me<'_>, heard: Heard) {
-        match heard {
-            Heard::Close(code) => {
+    fn received(&mut self, me: &mut Me<'_>, received: Received) {
+        match received {
+            Received::Close(code) => {
                 self.is_told = true;
                 me.world.tally.judge(GOES_AWAY, code == Some(1001), || format!("told {code:?}"));
                 if self.is_polite {
                     me.close(1001);
                 }
             }
-            Heard::Ping(payload) if !self.is_told => me.say(FIN | wire::PONG, &payload),
+            Received::Ping(payload) if !self.is_told => me.say(FIN | wire::PONG, &payload),
             _ => {}
         }
     }
