@@ -66,7 +66,8 @@ impl<S> Hub<S> {
     pub(crate) fn shed(&mut self, id: ConnId) {
         self.hold(id, 0);
         self.stats.shed += 1;
-        let Some((stage, is_blocked)) = self.get(id).map(|outbound| (outbound.stage, outbound.blocked))
+        let Some((stage, is_blocked)) =
+            self.get(id).map(|outbound| (outbound.stage(), outbound.is_blocked()))
         else {
             return;
         };
@@ -90,7 +91,7 @@ impl<S> Hub<S> {
 
     /// A hook has panicked: the connection can't go on as if it had not.
     pub(crate) fn fail_panicked(&mut self, id: ConnId) {
-        match self.get(id).map(|outbound| outbound.stage) {
+        match self.get(id).map(|outbound| outbound.stage()) {
             Some(Stage::Connecting) => {
                 self.respond(id, &Response::rejection(500, "The server's application has failed."));
             }
@@ -125,7 +126,7 @@ impl<S> Hub<S> {
     pub(crate) fn end_of_input(&mut self, id: ConnId) {
         let Some(outbound) = self.get_mut(id) else { return };
         outbound.read_closed = true;
-        let cause = match outbound.stage {
+        let cause = match outbound.stage() {
             Stage::Lingering => return self.set_stage(id, Stage::Dead),
             Stage::Closing => Cause::Local,
             _ => Cause::Transport(ErrorKind::UnexpectedEof),
@@ -137,10 +138,10 @@ impl<S> Hub<S> {
     /// The socket is of no use any more, or the connection isn't wanted any more.
     pub(crate) fn abort(&mut self, id: ConnId, cause: Cause) {
         let Some(outbound) = self.get(id) else { return };
-        if outbound.stage == Stage::Dead {
+        if outbound.stage() == Stage::Dead {
             return;
         }
-        let cause = if outbound.stage == Stage::Closing { Cause::Local } else { cause };
+        let cause = if outbound.stage() == Stage::Closing { Cause::Local } else { cause };
         self.end(id, Ending::abnormal(cause));
         self.set_stage(id, Stage::Dead);
     }
@@ -156,7 +157,7 @@ impl<S> Hub<S> {
     /// A clean end is told when our Close has left, for until then it may turn out otherwise (§7.1.4). Any other
     /// is told at once.
     pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
-        if !self.get(id).is_some_and(|outbound| matches!(outbound.stage, Stage::Open | Stage::Closing)) {
+        if !self.get(id).is_some_and(|outbound| matches!(outbound.stage(), Stage::Open | Stage::Closing)) {
             return;
         }
         if ending.clean {
@@ -176,7 +177,7 @@ impl<S> Hub<S> {
     /// Tries to write to a full socket when its closing begins: from here on room in it means that the peer reads,
     /// and not that the systems between had some.
     fn fill_socket(&mut self, id: ConnId) {
-        if self.get(id).is_some_and(|outbound| outbound.blocked) {
+        if self.get(id).is_some_and(|outbound| outbound.is_blocked()) {
             self.flush(id);
         }
     }
@@ -185,7 +186,7 @@ impl<S> Hub<S> {
     pub(super) fn limit_closing(&mut self, id: ConnId) {
         let give_up_at = self.now + self.config.max_close_time.max(self.config.close_timeout);
         if let Some(outbound) = self.table.get_mut(id)
-            && matches!(outbound.stage, Stage::Closing | Stage::Finishing)
+            && matches!(outbound.stage(), Stage::Closing | Stage::Finishing)
             && let Some(outbox) = &mut outbound.outbox
         {
             outbox.give_up_at.get_or_insert(give_up_at);
@@ -195,10 +196,10 @@ impl<S> Hub<S> {
     /// Lets what waits go out, and nothing new after it; then closes TCP from our side (§7.1.1: the server does so
     /// first).
     pub(super) fn finish(&mut self, id: ConnId) {
-        let is_corked = self.cork.owner == Some(id);
+        let is_corked = self.cork.is_owned_by(id);
         let Some(outbound) = self.get_mut(id) else { return };
         let is_flushed = outbound.outbox.is_none() && !outbound.stream.wants_write() && !is_corked;
-        match outbound.stage {
+        match outbound.stage() {
             Stage::Lingering | Stage::Dead => {}
             Stage::Finishing if !is_flushed => {}
             _ if !is_flushed => self.set_stage(id, Stage::Finishing),
@@ -216,7 +217,7 @@ impl<S> Hub<S> {
 
     /// Goes on with one who is finishing, once all is sent.
     pub(super) fn linger_if_flushed(&mut self, id: ConnId) {
-        if self.get(id).is_some_and(|outbound| outbound.stage == Stage::Finishing) {
+        if self.get(id).is_some_and(|outbound| outbound.stage() == Stage::Finishing) {
             self.finish(id);
         }
     }
@@ -224,8 +225,7 @@ impl<S> Hub<S> {
     pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage) {
         let now = self.now;
         let Some(outbound) = self.table.get_mut(id) else { return };
-        let before = mem::replace(&mut outbound.stage, stage);
-        outbound.since = now;
+        let before = outbound.set_stage(id, stage, now, &mut self.cork);
         if stage == Stage::Dead {
             outbound.outbox = None;
             self.dead.push(id);
@@ -237,7 +237,6 @@ impl<S> Hub<S> {
             self.tell_unproven(id, false);
         }
         self.limit_closing(id);
-        self.refresh_fast_path();
         self.schedule(id);
     }
 
@@ -253,7 +252,7 @@ impl<S> Hub<S> {
             self.admission.leave(address, &self.config);
         }
         let table = &self.table;
-        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|outbound| outbound.stage == stage);
+        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|outbound| outbound.stage() == stage);
         self.leaving.change(id, address, (before, stage), is_in);
     }
 }

@@ -13,7 +13,7 @@ impl<S> Hub<S> {
     pub(crate) fn note_activity(&mut self, id: ConnId) {
         let now = self.now;
         if let Some(outbound) = self.table.get_mut(id)
-            && outbound.stage == Stage::Open
+            && outbound.stage() == Stage::Open
         {
             (outbound.since, outbound.pinged) = (now, false);
         }
@@ -49,7 +49,7 @@ impl<S> Hub<S> {
 
     /// Whether a connection ends when its time has come; otherwise it is pinged.
     pub(crate) fn ends_when_due(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|outbound| outbound.stage != Stage::Open || outbound.pinged)
+        self.get(id).is_some_and(|outbound| outbound.stage() != Stage::Open || outbound.pinged)
     }
 
     /// A connection whose time may have come. Call until there is none.
@@ -91,7 +91,7 @@ impl<S> Hub<S> {
         // The time to answer begins now, however late the loop has come to this.
         (outbound.pinged, outbound.since) = (true, now);
         // A peer with a backlog shows by taking it that it lives; a ping would only wait behind it.
-        if !outbound.blocked {
+        if !outbound.is_blocked() {
             let _ = self.ping(id, &[]);
         }
         self.schedule(id);

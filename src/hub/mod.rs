@@ -5,7 +5,7 @@
 //!
 //! - `sending.rs`: messages to one, to another, to many; what is refused.
 //! - `closing.rs`: how a connection ends, and that its hook is told once.
-//! - `writing.rs`: the cork, the backlog, the socket.
+//! - `cork.rs`, `writing.rs`: the cork, the backlog, the socket.
 //! - `keepalive.rs`: what time does to a connection.
 //! - `observer.rs`: who watches the bytes go by.
 //! - `quota.rs`: how much a batch and a turn may cause.
@@ -14,6 +14,7 @@
 mod admission;
 mod backlog;
 mod closing;
+mod cork;
 mod deadlines;
 mod keepalive;
 mod leaving;
@@ -54,13 +55,13 @@ use crate::{
     transport::{PollRegistry, Token},
 };
 use admission::Admission;
+use cork::Cork;
 use deadlines::Deadlines;
 use leaving::Leaving;
 use meter::Meter;
 use outbound::OutboxPool;
 use quota::Quota;
 use registry::Registry;
-use writing::Cork;
 
 /// How many connections the tables have room for from the start. It is address space only until it is used.
 ///
@@ -193,7 +194,7 @@ impl<S> Hub<S> {
 
     #[inline]
     pub(crate) fn is_open(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|outbound| outbound.stage == Stage::Open)
+        self.get(id).is_some_and(|outbound| outbound.stage() == Stage::Open)
     }
 
     /// Whether the peer is not to be read from, because it doesn't read what it causes.
@@ -209,7 +210,7 @@ impl<S> Hub<S> {
 
     /// The connections that can be sent to.
     pub(crate) fn open(&self) -> impl Iterator<Item = (ConnId, &Outbound<S>)> {
-        self.table.iter().filter(|(_, outbound)| outbound.stage == Stage::Open)
+        self.table.iter().filter(|(_, outbound)| outbound.stage() == Stage::Open)
     }
 
     /// Takes a new socket in.
@@ -244,7 +245,7 @@ impl<S> Hub<S> {
 
     /// The connections that ask for figures, with their stages, the oldest first.
     pub(crate) fn metrics_connections(&self) -> Vec<(ConnId, Stage)> {
-        let stage_of = |id: &ConnId| self.get(*id).map(|outbound| (*id, outbound.stage));
+        let stage_of = |id: &ConnId| self.get(*id).map(|outbound| (*id, outbound.stage()));
         self.metrics_connections
             .iter()
             .filter_map(stage_of)
@@ -267,7 +268,7 @@ impl<S> Hub<S> {
     pub(crate) fn evict(&mut self) -> bool {
         let table = &self.table;
         let is_in =
-            |id: ConnId, stage| table.get(id).is_some_and(|outbound: &Outbound<S>| outbound.stage == stage);
+            |id: ConnId, stage| table.get(id).is_some_and(|outbound: &Outbound<S>| outbound.stage() == stage);
         let Some(id) = self.leaving.next_to_evict(is_in) else { return false };
         debug!("connection {id}: closed before its end has come, to make room");
         self.stats.evicted += 1;

@@ -1,17 +1,11 @@
-//! One connection as the rest of the server sees it: its socket, what it may still be sent, how it ends.
+//! The sending side of one connection: its socket, its stage, what may still be sent and what waits.
 //!
-//! This file knows the life of a connection after accept. It refuses to know what it receives: that is the
-//! conversation's business.
-//!
-//! ```text
-//! Connecting ──▶ Open ──▶ Closing ──▶ Finishing ──▶ Lingering ──▶ gone
-//!     │           │                      ▲
-//!     └───────────┴── refused, failed ───┘        Dead: gone at the end of the turn, from any stage
-//! ```
+//! This file knows the life of a connection after accept. It refuses to know what is received: `server/inbound.rs`
+//! does that.
 
-use std::net::SocketAddr;
+use std::{mem, net::SocketAddr};
 
-use super::{backlog::Backlog, deadlines::LoopTime, meter::Meter};
+use super::{backlog::Backlog, cork::Cork, deadlines::LoopTime, meter::Meter, registry::ConnId};
 use crate::{
     cause::Cause,
     config::Config,
@@ -19,10 +13,18 @@ use crate::{
     transport::Stream,
 };
 
-/// Where a connection stands, seen from the socket.
+/// The stage of a connection, seen from the socket.
+///
+/// ```text
+/// Connecting ──▶ Open ──▶ Closing ──▶ Finishing ──▶ Lingering ──▶ Dead
+/// Connecting ──▶ Finishing                           the request is refused
+/// Open ──▶ Finishing                                 the connection fails, or the peer closes first
+/// Closing ──▶ Lingering                              nothing waits to be written
+/// Connecting | Open | Closing | Finishing ──▶ Dead   the socket fails, or the connection is dropped
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The request head is awaited.
+    /// The server awaits the request head.
     Connecting,
     /// Messages go both ways.
     Open,
@@ -30,21 +32,48 @@ pub(crate) enum Stage {
     Closing,
     /// Nothing new is sent; what waits still goes out.
     Finishing,
-    /// All is sent and TCP is closed from our side (§7.1.1). Input is thrown away until the peer closes too:
-    /// closing with unread input would reset the connection, and the peer could lose our last words.
+    /// Everything is sent, and TCP is closed from our side (§7.1.1). Input is thrown away until the peer closes too:
+    /// closing with unread input would reset the connection, and the peer could lose our last bytes.
     Lingering,
     /// Removed at the end of the turn.
     Dead,
 }
 
+/// Each stage, and the stages that may follow it.
+const TRANSITIONS: [(Stage, &[Stage]); 6] = [
+    (Stage::Connecting, &[Stage::Open, Stage::Finishing, Stage::Dead]),
+    (Stage::Open, &[Stage::Closing, Stage::Finishing, Stage::Dead]),
+    (Stage::Closing, &[Stage::Finishing, Stage::Lingering, Stage::Dead]),
+    (Stage::Finishing, &[Stage::Lingering, Stage::Dead]),
+    (Stage::Lingering, &[Stage::Dead]),
+    (Stage::Dead, &[]),
+];
+
 impl Stage {
-    /// Whether the connection is open or may become so: the ones that count against `max_connections`.
+    /// Returns whether a connection in this stage may go to `next`.
+    pub(crate) fn may_become(self, next: Self) -> bool {
+        TRANSITIONS.iter().any(|(stage, followers)| *stage == self && followers.contains(&next))
+    }
+
+    /// Returns whether the connection counts against `max_connections`: it is open, may become so, or awaits a Close.
     pub(crate) const fn is_live(self) -> bool {
         matches!(self, Self::Connecting | Self::Open | Self::Closing)
     }
 }
 
-/// How a connection ended, kept until its hook has been told.
+/// What becomes of the bytes that wait for a peer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// Nothing was queued in this turn, and the socket has refused nothing.
+    #[default]
+    Idle,
+    /// Bytes were queued in this turn and are flushed at its end: the connection is in the dirty list.
+    Dirty,
+    /// The socket has refused bytes and has not taken all of them since.
+    Blocked,
+}
+
+/// How a connection ended, kept until `on_close` has received it.
 #[derive(Clone, Debug)]
 pub(crate) struct Ending {
     pub(crate) code: CloseCode,
@@ -66,25 +95,22 @@ pub(crate) struct Outbound<S> {
     pub(crate) stream: Stream,
     pub(crate) address: SocketAddr,
     pub(crate) sender: Sender,
-    pub(crate) stage: Stage,
-    /// The socket has refused bytes and has not taken all of them since.
-    pub(crate) blocked: bool,
-    /// The loop is told when the socket has room; asked for at the first refusal, and kept.
+    stage: Stage,
+    output: Output,
+    /// The poller reports room in the socket; registered at the first refusal, and kept.
     pub(crate) write_interest: bool,
-    /// Bytes were queued in this turn and are flushed at its end.
-    pub(crate) dirty: bool,
-    /// It is not read from, because it doesn't take what it causes. Only the loop lifts this, once it has gone on
-    /// with the input that was put aside: input must not overtake input.
+    /// The server doesn't read from the peer, because the peer doesn't take what its input causes. Only the loop
+    /// lifts this, after it has handled the input that was put aside: input must not overtake input.
     pub(crate) paused: bool,
-    /// A ping was sent, and nothing has come since.
+    /// A ping was sent, and nothing was received since.
     pub(crate) pinged: bool,
     /// The peer has closed its side of TCP.
     pub(crate) read_closed: bool,
     /// It is counted among the connections of its address.
     pub(crate) admitted: bool,
-    /// It asks for figures, and is no client.
+    /// It asks for metrics, and is no client.
     pub(crate) is_metrics: bool,
-    /// Bytes that are held of its input.
+    /// How many bytes of its input are held.
     pub(crate) input_held: usize,
     /// What waits to be written; nearly always nothing.
     pub(crate) outbox: Option<Box<Outbox>>,
@@ -92,9 +118,9 @@ pub(crate) struct Outbound<S> {
     /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or when
     /// the peer last took some of what waits.
     pub(crate) since: LoopTime,
-    /// The earliest time at which the timer looks at this connection.
+    /// The earliest time at which this connection is in the deadlines.
     pub(crate) scheduled: LoopTime,
-    /// What the user keeps for the connection.
+    /// The user's state of the connection.
     pub(crate) state: S,
 }
 
@@ -102,12 +128,11 @@ pub(crate) struct Outbound<S> {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) backlog: Backlog,
-    /// The payload of the latest ping, to be answered once the peer has taken something, and the pong before
-    /// this one (§5.5.3).
+    /// The payload of the latest ping (§5.5.3). Its pong is queued after the peer has taken the pong before it.
     pub(crate) pong: Option<Vec<u8>>,
-    /// How many bytes go out before the last pong that was queued has left.
+    /// How many bytes leave until the last queued pong has left.
     pub(crate) until_pong: usize,
-    /// When the peer is given up although it still takes what waits; set once its closing has begun.
+    /// When the peer is dropped although it still takes what waits; set when its closing begins.
     pub(crate) give_up_at: Option<LoopTime>,
 }
 
@@ -117,7 +142,7 @@ impl Outbox {
     }
 }
 
-/// Empty places to wait in, to be used again: a broadcast needs one for each receiver, turn after turn.
+/// Pool of empty outboxes; a broadcast needs one per receiver in every turn.
 #[derive(Debug)]
 pub(crate) struct OutboxPool {
     #[expect(clippy::vec_box, reason = "the boxes themselves are used again")]
@@ -126,7 +151,7 @@ pub(crate) struct OutboxPool {
 }
 
 impl OutboxPool {
-    /// How many empty places are kept.
+    /// How many empty outboxes are kept.
     const KEPT: usize = 1024;
 
     pub(crate) const fn new(meter: Meter) -> Self {
@@ -144,7 +169,7 @@ impl OutboxPool {
         })
     }
 
-    /// Takes a place back from which everything has gone out.
+    /// Takes back an outbox that is empty.
     pub(crate) fn give_back(&mut self, mut outbox: Box<Outbox>) {
         if self.empty.len() < Self::KEPT && outbox.backlog.is_small() {
             (outbox.pong, outbox.until_pong, outbox.give_up_at) = (None, 0, None);
@@ -160,10 +185,9 @@ impl<S: Default> Outbound<S> {
             address,
             sender: Sender::default(),
             stage: Stage::Connecting,
-            blocked: false,
+            output: Output::Idle,
             paused: false,
             write_interest: false,
-            dirty: false,
             pinged: false,
             read_closed: false,
             admitted: false,
@@ -179,18 +203,67 @@ impl<S: Default> Outbound<S> {
 }
 
 impl<S> Outbound<S> {
-    /// Bytes that wait to be written.
+    #[inline]
+    pub(crate) const fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Goes to another stage; returns the one before.
+    pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage, now: LoopTime, cork: &mut Cork) -> Stage {
+        debug_assert!(self.stage.may_become(stage), "{:?} never becomes {stage:?}", self.stage);
+        self.since = now;
+        let before = mem::replace(&mut self.stage, stage);
+        cork.note_fast_path(id, self.has_fast_path());
+        before
+    }
+
+    #[inline]
+    pub(super) const fn output(&self) -> Output {
+        self.output
+    }
+
+    /// Returns whether the socket has refused bytes and has not taken all of them since.
+    #[inline]
+    pub(super) const fn is_blocked(&self) -> bool {
+        matches!(self.output, Output::Blocked)
+    }
+
+    /// Notes what becomes of the bytes that wait, and keeps the dirty list and the fast path right.
+    #[inline]
+    pub(super) fn set_output(
+        &mut self,
+        id: ConnId,
+        output: Output,
+        dirty: &mut Vec<ConnId>,
+        cork: &mut Cork,
+    ) {
+        let before = mem::replace(&mut self.output, output);
+        if output == Output::Dirty && before != Output::Dirty {
+            dirty.push(id);
+        }
+        if (output == Output::Blocked) != (before == Output::Blocked) {
+            cork.note_fast_path(id, self.has_fast_path());
+        }
+    }
+
+    /// Returns whether a message may go straight to the cork: the connection is open and its socket takes bytes.
+    #[inline]
+    pub(super) fn has_fast_path(&self) -> bool {
+        self.stage == Stage::Open && !self.is_blocked()
+    }
+
+    /// Returns how many bytes wait to be written.
     #[inline]
     pub(crate) fn buffered(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.backlog.len())
     }
 
-    /// Bytes that are held for it, input and output.
+    /// Returns how many bytes are held for the connection, input and output.
     pub(crate) fn held(&self) -> usize {
         self.input_held + self.outbox.as_ref().map_or(0, |outbox| outbox.held())
     }
 
-    /// When the timer has to look at this connection, if ever.
+    /// Returns the next deadline of the connection, if it has one.
     pub(crate) fn due(&self, config: &Config) -> Option<LoopTime> {
         Some(match self.stage {
             Stage::Connecting => self.since + config.handshake_timeout,
@@ -202,5 +275,48 @@ impl<S> Outbound<S> {
             }
             Stage::Dead => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The transitions in the picture of [`Stage`], as text: on each line of arrows, from every stage before an arrow
+    /// to the one after it.
+    fn pictured() -> BTreeSet<(String, String)> {
+        let source = include_str!("outbound.rs");
+        let picture = source.split("/// ```text\n").nth(1).and_then(|it| it.split("/// ```\n").next());
+        let lines = picture.unwrap_or_default().lines().map(|line| line.trim_start_matches("/// "));
+        let mut pairs = BTreeSet::new();
+        for line in lines {
+            let stops: Vec<&str> = line.split("──▶").collect();
+            for pair in stops.windows(2) {
+                let to = pair[1].split_whitespace().next().unwrap_or_default();
+                pairs.extend(pair[0].split('|').map(|from| (from.trim().to_owned(), to.to_owned())));
+            }
+        }
+        pairs
+    }
+
+    #[test]
+    fn the_picture_of_the_stages_is_the_table() {
+        let stages = TRANSITIONS.map(|(stage, _)| stage);
+        let pairs = stages.iter().flat_map(|from| stages.iter().map(move |to| (*from, *to)));
+        let allowed = pairs.filter(|(from, to)| from.may_become(*to));
+        let table: BTreeSet<_> = allowed.map(|(from, to)| (format!("{from:?}"), format!("{to:?}"))).collect();
+        assert_eq!(table, pictured());
+    }
+
+    #[test]
+    fn no_stage_has_two_rows_and_every_way_ends() {
+        let rows: BTreeSet<String> = TRANSITIONS.iter().map(|(stage, _)| format!("{stage:?}")).collect();
+        assert_eq!(rows.len(), TRANSITIONS.len());
+        for (stage, followers) in TRANSITIONS {
+            assert_eq!(stage.may_become(Stage::Dead), stage != Stage::Dead);
+            assert!(!followers.contains(&stage), "{stage:?} follows itself");
+        }
     }
 }

@@ -87,7 +87,7 @@ impl<S> Hub<S> {
     /// The same for a message that is to another, or has to wait.
     fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
         let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
-        if outbound.stage != Stage::Open {
+        if outbound.stage() != Stage::Open {
             return SendStatus::Gone;
         }
         let Ok(header) = outbound.sender.message_header(message) else { return SendStatus::Gone };
@@ -149,7 +149,7 @@ impl<S> Hub<S> {
         let mut start = 0;
         while let Some((id, outbound)) = self.table.entry_from(start) {
             start = id.index as usize + 1;
-            if outbound.stage != Stage::Open || !filter(id, outbound) {
+            if outbound.stage() != Stage::Open || !filter(id, outbound) {
                 continue;
             }
             match self.send_frame(id, &frame) {
@@ -190,7 +190,7 @@ impl<S> Hub<S> {
     #[inline]
     fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
         let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
-        if outbound.stage != Stage::Open {
+        if outbound.stage() != Stage::Open {
             return SendStatus::Gone;
         }
         if !self.fits(id, outbound.buffered(), len)
@@ -217,7 +217,7 @@ impl<S> Hub<S> {
         let Some(outbound) = self.table.get_mut(id) else { return };
         // §5.5.3: an endpoint with unanswered pings "MAY elect to send a Pong frame for only the most
         // recently processed Ping frame". The others would only lengthen the queue.
-        if outbound.blocked {
+        if outbound.is_blocked() {
             outbound.outbox.get_or_insert_with(|| self.outbox_pool.take()).pong = Some(payload.to_vec());
             return;
         }
@@ -231,14 +231,14 @@ impl<S> Hub<S> {
     /// The peer's own hooks are never refused: instead the peer is no longer read from.
     #[inline]
     fn fits(&self, id: ConnId, buffered: usize, len: usize) -> bool {
-        buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.owner == Some(id)
+        buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.is_owned_by(id)
     }
 
     /// Writes what waits, so that `len` more bytes may; or says what has become of them.
     #[cold]
     fn make_room(&mut self, id: ConnId, len: usize) -> Result<(), SendStatus> {
         // What was queued in this turn may not have met the socket yet. One that is full says so when it has room.
-        if self.get(id).is_some_and(|outbound| !outbound.blocked) {
+        if self.get(id).is_some_and(|outbound| !outbound.is_blocked()) {
             self.flush(id);
             if !self.is_open(id) {
                 return Err(SendStatus::Gone);

@@ -14,14 +14,12 @@
 
 use std::{
     io::{ErrorKind, IoSlice},
-    mem, ptr,
+    mem,
     rc::Rc,
 };
 
 use super::{
-    ConnId, Hub, Outbound, Stage,
-    backlog::{Backlog, SHARE_LEN},
-    meter::SharedMessage,
+    ConnId, Hub, Outbound, Stage, backlog::Backlog, meter::SharedMessage, outbound::Output,
     sending::SendStatus,
 };
 use crate::{
@@ -39,35 +37,11 @@ const DIRECT_LEN: usize = 32 * 1024;
 /// How many bytes may be queued for all others before they are flushed, although the turn goes on.
 const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
 
-/// What is sent to one connection while a batch of its input is worked through.
-#[derive(Default)]
-pub(super) struct Cork {
-    pub(super) owner: Option<ConnId>,
-    /// The owner, while it is open and its socket has refused nothing: a message to it needs no other look at it.
-    fast_path_owner: Option<ConnId>,
-    /// What is heard now is the last of the batch.
-    at_end: bool,
-    pub(super) bytes: Vec<u8>,
-    /// A message of the batch that can be kept for who has to wait for it.
-    retained: Option<Rc<SharedMessage>>,
-}
-
-impl Cork {
-    /// The message that is kept, if these are its bytes and at least half of them are to wait.
-    pub(super) fn retained_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
-        let is_worth_it = bytes.len() - from >= SHARE_LEN.max(bytes.len() / 2);
-        // The same by where they lie, not by what they are.
-        self.retained.clone().filter(|retained| is_worth_it && ptr::eq(retained.bytes(), bytes))
-    }
-}
-
 impl<S> Hub<S> {
     /// From here on what is sent to `id` is collected.
     #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
-        self.cork.owner = Some(id);
-        self.cork.at_end = false;
-        self.refresh_fast_path();
+        self.cork.begin(id, self.table.get(id).is_some_and(Outbound::has_fast_path));
     }
 
     /// Has a message at hand that is heard next, until the batch ends.
@@ -92,34 +66,22 @@ impl<S> Hub<S> {
     #[inline]
     pub(crate) fn has_fast_path(&self, id: ConnId) -> bool {
         debug_assert_eq!(
-            self.cork.fast_path_owner,
-            self.find_fast_path_owner(),
-            "who changes a connection looks at the owner"
+            self.cork.fast_path_owner(),
+            self.cork.owner().filter(|&id| self.get(id).is_some_and(Outbound::has_fast_path)),
+            "the setters of stage and output keep the fast path right"
         );
-        self.cork.fast_path_owner == Some(id)
-    }
-
-    /// To be called after every change to a connection's stage, and to whether it is blocked.
-    #[inline]
-    pub(super) fn refresh_fast_path(&mut self) {
-        self.cork.fast_path_owner = self.find_fast_path_owner();
-    }
-
-    #[inline]
-    fn find_fast_path_owner(&self) -> Option<ConnId> {
-        let has_fast_path = |outbound: &Outbound<S>| outbound.stage == Stage::Open && !outbound.blocked;
-        self.cork.owner.filter(|&id| self.get(id).is_some_and(has_fast_path))
+        self.cork.fast_path_owner() == Some(id)
     }
 
     /// Writes what was collected.
     #[inline]
     pub(crate) fn uncork(&mut self) {
-        let Some(id) = self.cork.owner else { return };
+        let Some(id) = self.cork.owner() else { return };
         if !self.cork.bytes.is_empty() {
             self.write_cork(id, &[]);
         }
         let has_fast_path = self.has_fast_path(id);
-        (self.cork.owner, self.cork.fast_path_owner, self.cork.retained) = (None, None, None);
+        self.cork.end();
         // Who is open doesn't linger.
         if !has_fast_path {
             self.linger_if_flushed(id);
@@ -137,8 +99,8 @@ impl<S> Hub<S> {
         }
         self.write_cork(id, bytes);
         match self.get(id) {
-            Some(outbound) if outbound.blocked => SendStatus::Queued(outbound.buffered()),
-            Some(outbound) if outbound.stage == Stage::Open => SendStatus::Sent,
+            Some(outbound) if outbound.is_blocked() => SendStatus::Queued(outbound.buffered()),
+            Some(outbound) if outbound.stage() == Stage::Open => SendStatus::Sent,
             _ => SendStatus::Gone,
         }
     }
@@ -154,7 +116,7 @@ impl<S> Hub<S> {
     /// Writes two pieces at once; keeps what the socket refuses.
     pub(super) fn write(&mut self, id: ConnId, first: &[u8], second: &[u8]) {
         let Some(outbound) = self.table.get_mut(id) else { return };
-        if outbound.stage == Stage::Dead {
+        if outbound.stage() == Stage::Dead {
             return;
         }
         if outbound.outbox.is_some() {
@@ -218,14 +180,12 @@ impl<S> Hub<S> {
             self.abort_torn(id);
             return SendStatus::Gone;
         }
-        if outbound.blocked {
-            let buffered = outbox.backlog.len();
+        if outbound.is_blocked() {
+            let buffered = outbound.buffered();
             self.pause_if_too_much_waits(id);
             return SendStatus::Queued(buffered);
         }
-        if !mem::replace(&mut outbound.dirty, true) {
-            self.dirty.push(id);
-        }
+        outbound.set_output(id, Output::Dirty, &mut self.dirty, &mut self.cork);
         // One batch of input can cause much more than its own length, times the receivers.
         self.unflushed += len;
         if self.unflushed > MAX_UNFLUSHED {
@@ -238,7 +198,7 @@ impl<S> Hub<S> {
     /// is no reason: its answers, pings and its Close must still be heard.
     fn pause_if_too_much_waits(&mut self, id: ConnId) {
         let most = self.config.max_backpressure / 2;
-        if self.cork.owner == Some(id)
+        if self.cork.is_owned_by(id)
             && let Some(outbound) = self.table.get_mut(id)
             && outbound.buffered() > most
         {
@@ -253,16 +213,16 @@ impl<S> Hub<S> {
         encode: impl FnOnce(&mut Outbound<S>, &mut Vec<u8>) -> T,
     ) -> Option<T> {
         let outbound = self.table.get_mut(id)?;
-        if self.cork.owner == Some(id) && !outbound.blocked {
+        if self.cork.is_owned_by(id) && !outbound.is_blocked() {
             return Some(encode(outbound, &mut self.cork.bytes));
         }
         let mut outbox = outbound.outbox.take().unwrap_or_else(|| self.outbox_pool.take());
         let result = outbox.backlog.push_with(|out| encode(outbound, out));
         outbound.outbox = Some(outbox);
-        if outbound.blocked {
+        if outbound.is_blocked() {
             self.pause_if_too_much_waits(id);
-        } else if !mem::replace(&mut outbound.dirty, true) {
-            self.dirty.push(id);
+        } else {
+            outbound.set_output(id, Output::Dirty, &mut self.dirty, &mut self.cork);
         }
         Some(result)
     }
@@ -271,7 +231,7 @@ impl<S> Hub<S> {
     pub(crate) fn flush(&mut self, id: ConnId) {
         loop {
             let Some(outbound) = self.table.get_mut(id) else { return };
-            if outbound.stage == Stage::Dead {
+            if outbound.stage() == Stage::Dead {
                 return;
             }
             let Some(outbox) = &outbound.outbox else {
@@ -321,7 +281,7 @@ impl<S> Hub<S> {
         let Some(outbound) = self.table.get_mut(id) else { return };
         // Room in a full socket means that the peer has taken something: a sign of life, and while it closes a
         // reason to wait on.
-        if outbound.blocked {
+        if outbound.is_blocked() {
             (outbound.since, outbound.pinged) = (self.now, false);
         }
         let Some(outbox) = &mut outbound.outbox else { return };
@@ -354,8 +314,8 @@ impl<S> Hub<S> {
         if let Some(outbox) = outbound.outbox.take() {
             self.outbox_pool.give_back(outbox);
         }
-        if mem::replace(&mut outbound.blocked, false) {
-            self.refresh_fast_path();
+        if outbound.is_blocked() {
+            outbound.set_output(id, Output::Idle, &mut self.dirty, &mut self.cork);
             self.drained.push_back(id);
         }
     }
@@ -372,11 +332,11 @@ impl<S> Hub<S> {
         self.unflushed = 0;
         let mut dirty = mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
-            if let Some(outbound) = self.table.get_mut(id) {
-                outbound.dirty = false;
-                if !outbound.blocked {
-                    self.flush(id);
-                }
+            if let Some(outbound) = self.table.get_mut(id)
+                && outbound.output() == Output::Dirty
+            {
+                outbound.set_output(id, Output::Idle, &mut self.dirty, &mut self.cork);
+                self.flush(id);
             }
         }
         debug_assert!(self.dirty.is_empty(), "flushing one connection queues nothing for others");
@@ -386,8 +346,7 @@ impl<S> Hub<S> {
     /// The socket is full: the loop is to say when it has room.
     pub(super) fn block(&mut self, id: ConnId) {
         let Some(outbound) = self.table.get_mut(id) else { return };
-        outbound.blocked = true;
-        self.refresh_fast_path();
+        outbound.set_output(id, Output::Blocked, &mut self.dirty, &mut self.cork);
         self.limit_closing(id);
         self.pause_if_too_much_waits(id);
         let Some(outbound) = self.table.get_mut(id) else { return };

@@ -611,7 +611,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         for &(id, _) in connections.iter().filter(|(_, stage)| *stage == Stage::Connecting) {
             // What it has said and was not read yet is answered first.
             self.read(id);
-            match self.hub.get(id).map(|outbound| outbound.stage) {
+            match self.hub.get(id).map(|outbound| outbound.stage()) {
                 Some(Stage::Connecting) => {
                     self.hub.abort(id, Cause::Local);
                     return true;
@@ -759,7 +759,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let Some(shutdown) = &mut self.shutdown else { return };
         let now = self.hub.now;
         while let Some(id) = shutdown.next_to_tell(now) {
-            match self.hub.get(id).map(|outbound| outbound.stage) {
+            match self.hub.get(id).map(|outbound| outbound.stage()) {
                 Some(Stage::Connecting) => {
                     self.hub.respond(id, &Response::rejection(503, "The server is shutting down."));
                 }
@@ -772,7 +772,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             let last_look = clock() + LAST_LOOKS;
             for id in self.hub.ids() {
                 // The answer to our Close may wait in the socket.
-                let is_closing = self.hub.get(id).is_some_and(|outbound| outbound.stage == Stage::Closing);
+                let is_closing = self.hub.get(id).is_some_and(|outbound| outbound.stage() == Stage::Closing);
                 if is_closing && clock() < last_look {
                     self.look_at_socket(id);
                 }

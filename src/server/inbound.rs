@@ -115,7 +115,7 @@ impl Inbound {
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) {
-        if !hub.has_fast_path(id) && !hub.get(id).is_some_and(|peer| peer.stage.is_live()) {
+        if !hub.has_fast_path(id) && !hub.get(id).is_some_and(|peer| peer.stage().is_live()) {
             self.phase = Phase::Nothing;
         }
         if !matches!(self.phase, Phase::Frames(_)) {
@@ -336,7 +336,7 @@ fn dispatch<H: Handler>(
 
 /// What the timer has to do about a connection whose time has come.
 pub(super) fn expire<S>(id: ConnId, hub: &mut Hub<S>) {
-    match hub.get(id).map(|peer| peer.stage) {
+    match hub.get(id).map(|peer| peer.stage()) {
         Some(Stage::Connecting) => refuse(id, HandshakeError::Timeout, hub),
         Some(Stage::Open) => hub.check_alive(id),
         Some(Stage::Closing | Stage::Finishing | Stage::Lingering) => {
