@@ -70,7 +70,7 @@ impl Request<'_> {
 
     /// Checks what [`check_http`](Self::check_http) does, and allows HEAD as well: a page that a GET can have.
     ///
-    /// RFC 9110 §9.3.2: the answer to HEAD is that to GET, [without its body](Response::without_body).
+    /// RFC 9110 §9.3.2: the answer to HEAD is that to GET, [without its body](super::Response::without_body).
     ///
     /// ```
     /// # use wirehook::protocol::{HandshakeError, Limits, RequestReader};

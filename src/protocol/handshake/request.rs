@@ -10,7 +10,7 @@ use super::{
 };
 use crate::protocol::error::HandshakeError;
 
-/// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`] makes one.
+/// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`](super::RequestReader) makes one.
 ///
 /// ```
 /// use wirehook::protocol::{HandshakeError, Limits, RequestReader, Response};
