@@ -102,6 +102,11 @@ impl Script {
         self.inner.keeps.set(keeps);
     }
 
+    /// Has the stream hold bytes of its own, as TLS does with the answer to a handshake or to a key update.
+    pub(crate) fn keep(&self, bytes: &[u8]) {
+        self.inner.kept.borrow_mut().extend_from_slice(bytes);
+    }
+
     pub(crate) fn set_registering_fails(&self, fails: bool) {
         self.inner.register_fails.set(fails);
     }
@@ -128,7 +133,7 @@ impl Script {
         self.inner.read_len.get()
     }
 
-    /// How many bytes were written in all.
+    /// How many bytes of the server were written in all; the stream's own are left out.
     pub(crate) fn written_len(&self) -> u64 {
         self.inner.written_len.get()
     }
@@ -206,12 +211,15 @@ impl Script {
 
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         assert!(!self.is_write_closed(), "nothing is written after the stream was closed for writing");
-        if !self.inner.keeps.get() {
-            return self.write_out(bytes);
-        }
-        self.flush()?;
-        self.inner.kept.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
+        let len = if self.inner.keeps.get() {
+            self.flush()?;
+            self.keep(bytes);
+            bytes.len()
+        } else {
+            self.write_out(bytes)?
+        };
+        self.inner.written_len.set(self.inner.written_len.get() + len as u64);
+        Ok(len)
     }
 
     /// Whether there are bytes that only a flush writes.
@@ -241,7 +249,6 @@ impl Script {
             None => bytes.len(),
         };
         self.inner.written.borrow_mut().extend_from_slice(&bytes[..len]);
-        self.inner.written_len.set(self.inner.written_len.get() + len as u64);
         self.inner.has_refused.set(refused_before || len < bytes.len());
         Ok(len)
     }

@@ -412,6 +412,20 @@ fn a_read_without_plaintext_is_a_sign_of_life_and_is_repeated() {
 }
 
 #[test]
+fn the_streams_own_answer_leaves_after_the_read_that_caused_it() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    client.script.keep(b"hello of the transport");
+    client.script.will_read_nothing();
+    world.readable(&client);
+    assert_eq!(client.script.take_written(), b"hello of the transport");
+    client.script.keep(b"new key");
+    world.sends(&client, &frame(0x8A, b"a pong has no answer"));
+    assert_eq!(client.script.take_written(), b"new key");
+    world.finish();
+}
+
+#[test]
 fn what_the_stream_holds_leaves_when_there_is_room() {
     let mut world = World::new(|_| {});
     let client = world.open();
