@@ -73,9 +73,9 @@
 //! # The source, in thirty minutes
 //!
 //! `protocol/frame.rs`, `protocol/receiver.rs`, `protocol/handshake/check.rs`,
-//! `server/inbound.rs`, `turn`, `read` and `settle` in `server/event_loop.rs`, `hub/writing.rs`: the way of
-//! a byte from the wire to the hook and back. The README says what to notice in each, and `docs/exercises.md` what
-//! to change first.
+//! `server/inbound.rs`, `turn` in `server/event_loop.rs`, `read` and `settle` in `reading.rs` and `settling.rs`
+//! below it, `hub/writing.rs`: the way of a byte from the wire to the hook and back. The README says what to notice
+//! in each, and `docs/exercises.md` what to change first.
 //!
 //! # In scope, out of scope
 //!

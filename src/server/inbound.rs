@@ -49,7 +49,7 @@ impl Default for Phase {
 
 impl Inbound {
     /// A connection that asks for figures instead of a WebSocket.
-    pub(super) fn about_figures() -> Self {
+    pub(super) fn for_metrics() -> Self {
         Self { phase: Phase::Figures(RequestReader::default()), ..Self::default() }
     }
 

@@ -10,7 +10,6 @@ mod handle;
 mod heap;
 mod inbound;
 mod metrics;
-mod shutdown;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod tests;
 

@@ -1,0 +1,68 @@
+//! What other threads and timers asked for: commands and tasks, run in shares so that connections get their
+//! turn.
+
+use log::error;
+
+use super::EventLoop;
+use crate::{handler::Handler, panics, server::handle::Command, transport::Listener};
+
+/// How many commands leave the queue under one lock.
+const COMMANDS_AT_ONCE: usize = 32;
+
+impl<H: Handler, L: Listener> EventLoop<H, L> {
+    /// Runs the commands of other threads while this turn has time; the rest stay in the queue, in order.
+    pub(super) fn run_commands(&mut self) {
+        self.hub.quota.begin_batch();
+        self.has_commands = false;
+        while !self.has_commands {
+            let mut commands = self.handle.take(COMMANDS_AT_ONCE);
+            if commands.is_empty() {
+                break;
+            }
+            while !self.has_commands
+                && let Some(command) = commands.pop_front()
+            {
+                self.run_command(command);
+                self.shed();
+                self.has_commands = self.is_share_used_up();
+            }
+            self.handle.put_back(commands);
+        }
+        if let Some(shutdown) = self.handle.take_shutdown()
+            && self.shutdown.is_none()
+        {
+            self.begin_shutdown(shutdown);
+        }
+    }
+
+    fn run_command(&mut self, command: Command) {
+        match command {
+            Command::Send { id, frame } => drop(self.hub.send_encoded(id, frame)),
+            Command::Broadcast { frame } => self.hub.broadcast_encoded(frame),
+            Command::Close { id, code, reason } => self.hub.close(id, code, &reason),
+            Command::Terminate { id } => self.hub.terminate(id),
+        }
+    }
+
+    /// Runs the users' timers that are due.
+    pub(super) fn run_timers(&mut self) {
+        let now = self.hub.now;
+        self.hub.quota.begin_batch();
+        while !self.is_share_used_up()
+            && let Some((id, mut task)) = self.hub.timers.take_due(now)
+        {
+            self.hub.running_timer = Some(id);
+            if panics::catch(|| task(&mut self.hub)).is_some() {
+                // A task that does not run again is dropped with all that it captured, which is code of the
+                // user.
+                panics::catch(|| self.hub.timers.put_back(id, task, now));
+            } else {
+                error!("a timer's task has panicked and is cancelled");
+                self.hub.timers.cancel(id);
+                panics::discard(task);
+            }
+            self.hub.running_timer = None;
+            self.shed();
+        }
+    }
+}
