@@ -817,7 +817,7 @@ fn a_refusal_with_a_body_is_explained_to_its_end() {
     let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n";
     let (told, status) = decode_packets("body", &[], &session([REQUEST, refusal], [b"", b"sorry\n"]));
     assert_eq!(status, Some(0));
-    assert!(told.contains("server, byte 45: body, 6 bytes\n") && !told.contains("thrown away"), "{told}");
+    assert!(told.contains("server, byte 45: body, 6 bytes\n") && !told.contains("discarded"), "{told}");
     assert!(told.contains("text        \"sorry\\n\""), "{told}");
 }
 

@@ -485,7 +485,7 @@ fn each_broken_rule_has_its_own_row_and_reason() {
         (vec![0x09], "s5.5-1", "A control frame may come between the fragments"),
         (vec![0x89, 0xFE], "s5.5-1", "Control frames are handled at once"),
         (masked(0x88, &[3]), "s5.5.1-2", "A Close has no body, or"),
-        (masked(0x88, b"\x03\xe8\xff"), "s8.1-1", "Behind its code a Close may have a reason"),
+        (masked(0x88, b"\x03\xe8\xff"), "s8.1-1", "After its code a Close may have a reason"),
         (masked(0x88, b"\x03\xed"), "s7.4.1-3", "Some codes only describe"),
         (masked(0x88, b"\x03\xee"), "s7.4.1-4", "Some codes only describe"),
         (masked(0x88, b"\x03\xf7"), "s7.4.1-6", "Some codes only describe"),
@@ -503,7 +503,7 @@ fn each_broken_rule_has_its_own_row_and_reason() {
     let too_big = broken(Side::Client, &header(0x82, 1024 * 1024 + 1));
     assert_eq!((too_big.row, &too_big.why[..16]), (Some("s10.4-2"), "The header alone"));
     let masked = broken(Side::Server, &masked(0x81, b"a"));
-    assert_eq!((masked.row, &masked.why[..9]), (Some("s5.1-4"), "Masks are"));
+    assert_eq!((masked.row, &masked.why[..9]), (Some("s5.1-4"), "A mask pr"));
     let late = broken(Side::Server, &[0x88, 0, 0x81]);
     assert_eq!((late.row, &late.why[..8]), (Some("s5.5.1-5"), "With its"));
 }
@@ -762,7 +762,7 @@ fn a_refusal_ends_the_connection() {
     assert_eq!(explainer.explain(Side::Client, &masked(0x81, b"a")), []);
     let ends = explainer.end();
     let [Step::End(end)] = &ends[..] else { panic!("{ends:#?}") };
-    assert!(end.from == Side::Client && end.unread > 0 && end.says.contains("thrown away"));
+    assert!(end.from == Side::Client && end.unread > 0 && end.says.contains("discarded"));
 }
 
 /// The steps of both directions after a head: first the request if there is one, then the response.
@@ -809,9 +809,9 @@ fn a_body_is_explained_as_the_body() {
         ("403 F\r\nContent-Length: 5", &b"Hell"[..], "the body has 5 bytes, and the rest has not arrived"),
         ("403 F\r\nTransfer-Encoding: chunked", b"1\r\na\r\n", "they are a body in chunks"),
         ("200 OK", b"<html>", "they are a body that ends with the connection"),
-        ("304 Not Modified\r\nContent-Length: 5", b"Hello", "thrown away"),
-        ("403 F\r\nContent-Length: 5", b"Hello!", "thrown away"),
-        ("403 F\r\nContent-Length: 0", b"Hello", "thrown away"),
+        ("304 Not Modified\r\nContent-Length: 5", b"Hello", "discarded"),
+        ("403 F\r\nContent-Length: 5", b"Hello!", "discarded"),
+        ("403 F\r\nContent-Length: 0", b"Hello", "discarded"),
     ] {
         let steps = body(head, bytes);
         let Some(Step::End(end)) = steps.last() else { panic!("{steps:#?}") };

@@ -1,6 +1,6 @@
-//! RFC 9112 §6: what follows a head that opens no connection.
+//! RFC 9112 §6: the bytes after a head that opens no connection.
 //!
-//! This file knows how long a body is, as its head announces it. It refuses to know what the body says.
+//! This file knows the length of a body, as its head announces it. It does not know the body's content.
 
 use super::{
     Leftover, SHOWN, Side,
@@ -23,13 +23,13 @@ use super::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyStep {
-    /// Who sent it.
+    /// The side that sent it.
     pub from: Side,
     /// Bytes of this direction before it.
     pub offset: u64,
-    /// All of its bytes.
+    /// The length of the body in bytes.
     pub length: u64,
-    /// The first [`SHOWN`] of them.
+    /// The first [`SHOWN`] bytes.
     pub start: Vec<u8>,
 }
 
@@ -40,13 +40,13 @@ impl BodyStep {
     }
 }
 
-/// Where a body ends.
+/// The end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
     Bytes(u64),
-    /// RFC 9112 §7.1: where its chunks say so, which are not read here.
+    /// RFC 9112 §7.1: after its chunks, which are not parsed here.
     Chunks,
-    /// RFC 9112 §6.3: where the connection ends.
+    /// RFC 9112 §6.3: at the end of the connection.
     Connection,
 }
 
@@ -58,13 +58,13 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Returns the body that a request announces, if it does.
+    /// Returns the body that a request announces, if any.
     pub(super) fn of_request(request: &RequestStep) -> Option<Self> {
         let length = announced(&request.lines)?;
         Some(Self::new(Side::Client, request.length, length))
     }
 
-    /// Returns the body of a response that opens no connection, if it may have one.
+    /// Returns the body of a response that opens no connection, if it can have one.
     pub(super) fn of_response(response: &ResponseStep, request: Option<&RequestStep>) -> Option<Self> {
         // RFC 9112 §6.3: no body follows these, whatever their headers say.
         let is_for_head = request.and_then(|it| it.lines.first()).is_some_and(|it| it.starts_with("HEAD "));
@@ -79,7 +79,7 @@ impl Body {
         Self { length, step: BodyStep { from, offset, length: 0, start: Vec::new() } }
     }
 
-    /// Takes bytes from the front of `input` up to the end of the body; returns it once it is whole.
+    /// Consumes bytes of `input` up to the end of the body; returns the body once it is complete.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<BodyStep> {
         let left = match self.length {
             Length::Bytes(length) => length - self.step.length,
@@ -94,7 +94,7 @@ impl Body {
         (self.length == Length::Bytes(self.step.length)).then(|| self.step.clone())
     }
 
-    /// Bytes of this direction that have come.
+    /// Returns the number of received bytes of this direction.
     pub(super) fn offset(&self) -> u64 {
         self.step.offset + self.step.length
     }
@@ -111,13 +111,13 @@ impl Body {
         };
         let unread = self.step.length;
         let from = self.step.from;
-        // A server that refuses a request does not wait for its body.
+        // A server that refuses a request does not wait for the request's body.
         let is_awaited = from == Side::Server && matches!(self.length, Length::Bytes(_));
         (unread > 0 || is_awaited).then_some(Leftover { from, unread, frame: None, says })
     }
 }
 
-/// The length of a body that a head announces; none for a body of no bytes.
+/// Returns the length of the body that a head announces, if any.
 fn announced(lines: &[String]) -> Option<Length> {
     let headers = Headers(lines);
     if headers.value("Transfer-Encoding").is_some() {

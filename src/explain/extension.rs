@@ -1,6 +1,6 @@
-//! §9, RFC 7692: what an extension that is in use makes of the reserved bits.
+//! §9, RFC 7692: the meaning of the reserved bits with an extension in use.
 //!
-//! This file knows the one bit of permessage-deflate, and where it may stand. It refuses to decompress anything.
+//! This file knows the one bit of permessage-deflate, and where it may be set. It does not decompress.
 
 use crate::protocol::{FrameHeader, OpCode, ProtocolError};
 
@@ -18,9 +18,9 @@ pub(super) enum Extension {
     None,
     /// permessage-deflate (RFC 7692).
     Deflate,
-    /// permessage-deflate, if any: the negotiation is not seen.
+    /// permessage-deflate, if any: the negotiation was not seen.
     Unseen,
-    /// One that is not known here, to which all reserved bits may belong.
+    /// An extension that is not known here; any reserved bit may belong to it.
     Other,
 }
 
@@ -34,7 +34,7 @@ impl Extension {
         }
     }
 
-    /// Whether these reserved bits belong to the extension.
+    /// Returns whether these reserved bits belong to the extension.
     pub(super) fn allows(self, rsv: u8, opcode: u8) -> bool {
         match self {
             Self::None => rsv == 0,
@@ -43,13 +43,13 @@ impl Extension {
         }
     }
 
-    /// RFC 7692 §6: whether this first frame of a message says that the message is compressed.
+    /// RFC 7692 §6: returns whether this first frame marks its message as compressed.
     pub(super) fn compresses(self, rsv: u8, opcode: u8) -> bool {
         matches!(self, Self::Deflate | Self::Unseen) && rsv == RSV1 && is_data(opcode)
     }
 
-    /// Returns the first byte of a frame as a receiver without extensions may see it: without the bits that are
-    /// allowed, and as binary where they say that the payload is no text as it stands.
+    /// Returns a frame's first byte for a receiver without extensions: without the allowed bits, and with the
+    /// binary opcode if the payload is compressed.
     pub(super) fn without_bits(self, first: u8) -> u8 {
         let (rsv, opcode) = (first >> 4 & 0b111, first & 0b1111);
         if rsv == 0 && self != Self::Other || !self.allows(rsv, opcode) {
@@ -67,7 +67,7 @@ impl Extension {
         }
     }
 
-    /// Adds to what a frame shows that its bits belong to an extension.
+    /// Adds to a frame's explanation that its bits belong to an extension.
     pub(super) fn adorn(self, shown: Shown, header: &FrameHeader, is_compressed: bool) -> Shown {
         let Shown { says, .. } = &shown;
         match self {

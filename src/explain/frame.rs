@@ -1,8 +1,8 @@
-//! §5 A frame taken apart, and frames found again in bytes that are cut anywhere.
+//! §5 Takes a frame apart, and finds frames in bytes that are cut anywhere.
 //!
-//! This file knows the bits of a header by their names, also of one that no rule allows, and where a frame ends.
-//! It refuses to judge: a client's frames are judged by the [`Receiver`] alone, which is fed each frame piece by
-//! piece, so that its verdict is known to belong to that frame and to that byte.
+//! This file names the bits of every header, valid or not, and finds the end of a frame. The [`Receiver`]
+//! alone judges a client's frames. It is fed piece by piece, so that its verdict belongs to a known frame and
+//! byte.
 
 use std::{mem, str};
 
@@ -17,16 +17,16 @@ use super::{
     rules::{self, Rule},
 };
 
-/// How many bytes of a payload are kept to be shown.
+/// How many bytes of a payload are kept for display.
 pub const SHOWN: usize = 256;
 
-/// Pieces beyond what is shown are handed on in blocks of this size.
+/// Payload after the displayed bytes is forwarded in blocks of this size.
 const BLOCK: usize = 4096;
 
-/// The bytes of one frame, and what each bit of its header is called (§5.2).
+/// The bytes of one frame, with the name of each bit of its header (§5.2).
 ///
-/// All methods read the bits as they stand there; those of a broken frame may make no sense, and `None` is what
-/// has not arrived.
+/// All methods return the bits as received; those of a broken frame may make no sense. `None` means that the
+/// bytes have not arrived.
 ///
 /// ```
 /// use wirehook::explain::Frame;
@@ -48,31 +48,31 @@ pub struct Frame {
     pub masked: Vec<u8>,
     /// The same bytes without their mask.
     pub payload: Vec<u8>,
-    /// Bytes of payload that have arrived.
+    /// Bytes of the payload received so far.
     pub arrived: u64,
-    /// Whether the payload belongs to a text message, and is text as it stands.
+    /// Whether the payload belongs to an uncompressed text message.
     pub is_text: bool,
     /// Whether the payload belongs to a message that is compressed (RFC 7692).
     pub is_compressed: bool,
 }
 
 impl Frame {
-    /// FIN: whether this frame ends its message.
+    /// FIN: returns whether this frame ends its message.
     pub fn fin(&self) -> bool {
         self.first() & 0b1000_0000 != 0
     }
 
-    /// RSV1, RSV2 and RSV3 as the bits 0b100, 0b010 and 0b001.
+    /// Returns RSV1, RSV2 and RSV3 as the bits 0b100, 0b010 and 0b001.
     pub fn rsv(&self) -> u8 {
         self.first() >> 4 & 0b111
     }
 
-    /// The opcode, reserved or not.
+    /// Returns the opcode, reserved or not.
     pub fn opcode(&self) -> u8 {
         self.first() & 0b1111
     }
 
-    /// What §5.2 calls the opcode.
+    /// Returns the opcode's name in §5.2.
     pub fn name(&self) -> &'static str {
         match self.opcode() {
             0x0 => "continuation",
@@ -85,28 +85,28 @@ impl Frame {
         }
     }
 
-    /// MASK: whether a masking key follows the length.
+    /// MASK: returns whether a masking key follows the length.
     pub fn mask(&self) -> Option<bool> {
         self.header.get(1).map(|byte| byte & 0b1000_0000 != 0)
     }
 
-    /// The seven bits of the payload length.
+    /// Returns the seven bits of the payload length.
     pub fn length7(&self) -> Option<u8> {
         self.header.get(1).map(|byte| byte & 0b0111_1111)
     }
 
-    /// The extended payload length as it was sent: nothing, two bytes or eight, or as many as have arrived.
+    /// Returns the extended payload length as sent: no bytes, two or eight, or as many as have arrived.
     pub fn extended(&self) -> &[u8] {
         let len = match self.length7() {
             Some(126) => 2,
             Some(127) => 8,
             _ => 0,
         };
-        let behind = self.header.get(2..).unwrap_or_default();
-        &behind[..behind.len().min(len)]
+        let rest = self.header.get(2..).unwrap_or_default();
+        &rest[..rest.len().min(len)]
     }
 
-    /// The length of the payload in bytes, once all of it has arrived.
+    /// Returns the length of the payload in bytes, once the whole length has arrived.
     pub fn length(&self) -> Option<u64> {
         let extended = self.extended();
         match self.length7()? {
@@ -116,7 +116,7 @@ impl Frame {
         }
     }
 
-    /// The masking key (§5.3), if there is one and it has arrived.
+    /// Returns the masking key (§5.3), if there is one and it has arrived.
     pub fn key(&self) -> Option<[u8; 4]> {
         if self.mask() != Some(true) || self.length().is_none() {
             return None;
@@ -124,13 +124,14 @@ impl Frame {
         self.header.get(2 + self.extended().len()..)?.first_chunk().copied()
     }
 
-    /// Whether more of the payload has arrived than is kept.
+    /// Returns whether more of the payload has arrived than is kept.
     pub fn is_cut(&self) -> bool {
         self.arrived > self.masked.len() as u64
     }
 
-    /// The payload as text, if it is UTF-8 for itself: a whole text, a fragment that no character is cut in, or
-    /// what a ping or pong carries. What is kept of a longer one ends between two characters.
+    /// Returns the payload as text, if it is UTF-8 by itself: a whole text, a fragment that cuts no
+    /// character, or the payload of a ping or pong. The kept part of a longer one ends between two
+    /// characters.
     pub fn text(&self) -> Option<&str> {
         if !self.is_text && !matches!(self.opcode(), 0x9 | 0xA) {
             return None;
@@ -138,28 +139,28 @@ impl Frame {
         text_of(&self.payload, self.is_cut())
     }
 
-    /// How many bytes have arrived of the frame.
+    /// Returns how many bytes of the frame have arrived.
     pub fn len(&self) -> u64 {
         self.header.len() as u64 + self.arrived
     }
 
-    /// Whether nothing has.
+    /// Returns whether no byte has arrived.
     pub fn is_empty(&self) -> bool {
         self.header.is_empty()
     }
 
-    /// The whole header, once it has arrived.
+    /// Returns the header, once all of it has arrived.
     fn decoded(&self) -> Option<FrameHeader> {
         FrameHeader::decode(&self.header).ok().flatten().map(|(header, _)| header)
     }
 
-    /// Whether header and payload have arrived.
+    /// Returns whether header and payload have arrived.
     fn is_complete(&self) -> bool {
         self.decoded().is_some_and(|header| header.payload_len == self.arrived)
     }
 
-    /// The bytes at the front of `input` to look at next: single ones as long as they are shown, so that a broken
-    /// rule is noticed at its byte; then blocks. Never beyond the end of the frame.
+    /// Returns the next piece of `input`: single bytes as long as they are displayed, so that a broken rule
+    /// is noticed at its byte; then blocks. A piece never crosses the end of the frame.
     fn next_piece<'a>(&self, input: &'a [u8]) -> &'a [u8] {
         let len = match self.decoded() {
             Some(header) if self.masked.len() == SHOWN => {
@@ -181,7 +182,7 @@ impl Frame {
         }
     }
 
-    /// Takes the mask off what is kept.
+    /// Removes the mask from the kept bytes.
     fn unmask(&mut self) {
         self.payload.clone_from(&self.masked);
         if let Some(key) = self.key() {
@@ -194,12 +195,12 @@ impl Frame {
     }
 }
 
-/// What has come of a whole frame. Example: [`FrameStep`].
+/// The result of a whole frame. Example: [`FrameStep`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameEvent {
-    /// A message is complete (§5.6).
+    /// The frame completes a message (§5.6).
     Message,
-    /// A fragment of one that is not (§5.4).
+    /// The frame is a fragment of an incomplete message (§5.4).
     Fragment,
     /// §5.5.2
     Ping,
@@ -210,7 +211,7 @@ pub enum FrameEvent {
 }
 
 impl FrameEvent {
-    /// `message`, `fragment`, `ping`, `pong` or `close`.
+    /// Returns `message`, `fragment`, `ping`, `pong` or `close`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Message => "message",
@@ -232,7 +233,7 @@ impl FrameEvent {
     }
 }
 
-/// A message that a client sent in fragments, put together. Example: [`FrameStep`].
+/// A message assembled from a client's fragments. Example: [`FrameStep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WholeMessage {
     /// [`OpCode::Text`] or [`OpCode::Binary`].
@@ -261,29 +262,29 @@ pub struct WholeMessage {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameStep {
-    /// Who sent it.
+    /// The side that sent it.
     pub from: Side,
     /// Its bytes.
     pub frame: Frame,
-    /// What has come of it.
+    /// The result of the frame.
     pub event: FrameEvent,
     /// The message that a client's last fragment completes.
     pub message: Option<WholeMessage>,
     /// Code and reason, if it is a Close with a body.
     pub close: Option<(CloseCode, String)>,
-    /// The section that it is an example of.
+    /// The section of which the frame is an example.
     pub rule: &'static str,
     /// The rule in one short sentence.
     pub says: String,
     /// The anchor of the rule's row in `docs/rfc6455.md`, such as `s5.6-1`.
     pub row: Option<&'static str>,
-    /// The frame that a server owes for it: a pong, or a Close. Empty if it owes none.
+    /// The frame that a server owes in answer: a pong or a Close; empty if none.
     pub answer: Vec<u8>,
-    /// Where the connection stands now.
+    /// The state of the connection after it.
     pub state: State,
 }
 
-/// Bytes that break a rule, up to the one that shows it.
+/// Bytes that break a rule, up to the first byte that shows it.
 ///
 /// ```
 /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
@@ -296,49 +297,49 @@ pub struct FrameStep {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrokenRule {
-    /// Who sent them.
+    /// The side that sent them.
     pub from: Side,
     /// The frame as far as it has arrived.
     pub frame: Frame,
-    /// The section that holds the rule.
+    /// The section of the rule.
     pub section: &'static str,
-    /// What is wrong, in one short sentence.
+    /// The problem, in one short sentence.
     pub says: String,
-    /// Why the rule is there, in plain words.
+    /// The reason for the rule.
     pub why: &'static str,
     /// The anchor of the rule's row in `docs/rfc6455.md`, such as `s5.1-2`.
     pub row: Option<&'static str>,
-    /// The close code that answers it (§7.4.1).
+    /// The close code of the answer (§7.4.1).
     pub code: CloseCode,
-    /// The Close frame that a server owes for it (§7.1.7). Empty for a server's own mistakes, and after its Close.
+    /// The Close frame that a server owes (§7.1.7). Empty for a server's own mistakes, and after its Close.
     pub answer: Vec<u8>,
-    /// Where the connection stands now.
+    /// The state of the connection after it.
     pub state: State,
 }
 
-/// Finds the frames of one direction, and has each judged.
+/// Finds the frames of one direction, and judges each.
 #[derive(Debug)]
 pub(super) struct FrameReader {
     from: Side,
     judge: Judge,
     frame: Frame,
-    /// What the message under way is, if its first fragments have come.
+    /// The type of the current message, if its first fragment has arrived.
     message: Option<OpCode>,
-    /// Whether that is compressed.
+    /// Whether the current message is compressed.
     is_compressed: bool,
     extension: Extension,
 }
 
-/// Who decides what a frame is worth.
+/// Judges the frames of one side.
 #[derive(Debug)]
 enum Judge {
-    /// For a client's frames: what a server listens with.
+    /// For a client's frames: the server's receiver.
     Receiver(Receiver),
-    /// For a server's: the few rules below.
-    Onlooker { close_sent: bool },
+    /// For a server's frames: the rules below.
+    ServerRules { close_sent: bool },
 }
 
-/// What a judge says of a frame that breaks no rule.
+/// The verdict on a frame that breaks no rule.
 #[derive(Debug, Default)]
 struct Seen {
     message: Option<WholeMessage>,
@@ -350,7 +351,7 @@ impl FrameReader {
     pub(super) fn new(from: Side, limits: &Limits, offset: u64) -> Self {
         let judge = match from {
             Side::Client => Judge::Receiver(Receiver::new(limits)),
-            Side::Server => Judge::Onlooker { close_sent: false },
+            Side::Server => Judge::ServerRules { close_sent: false },
         };
         let frame = Frame { offset, ..Frame::default() };
         Self { from, judge, frame, message: None, is_compressed: false, extension: Extension::None }
@@ -360,7 +361,7 @@ impl FrameReader {
         self.extension = extension;
     }
 
-    /// Takes bytes from the front of `input` up to the end of a frame or to a broken rule.
+    /// Consumes bytes of `input` up to the end of a frame or to a broken rule.
     pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Step> {
         loop {
             let piece = self.frame.next_piece(input);
@@ -381,20 +382,20 @@ impl FrameReader {
         }
     }
 
-    /// Bytes of this direction that have come.
+    /// Returns the number of received bytes of this direction.
     pub(super) fn offset(&self) -> u64 {
         self.frame.offset + self.frame.len()
     }
 
-    /// Bytes of memory that are taken for a message that is not complete.
+    /// Returns the bytes of memory of an incomplete message.
     pub(super) fn memory(&self) -> usize {
         match &self.judge {
             Judge::Receiver(receiver) => receiver.memory(),
-            Judge::Onlooker { .. } => 0,
+            Judge::ServerRules { .. } => 0,
         }
     }
 
-    /// What is left when no more bytes come.
+    /// Returns the incomplete bytes at the end of the connection.
     pub(super) fn leftover(&self) -> Option<Leftover> {
         let says = if !self.frame.is_empty() {
             "the rest of the frame has not arrived"
@@ -424,11 +425,11 @@ impl FrameReader {
                     ProtocolError::ReservedBits => self.extension.broken_by(self.frame.rsv()),
                     error => error.into(),
                 };
-                hear(receiver, &mut piece).map_err(broken)
+                receive(receiver, &mut piece).map_err(broken)
             }
-            Judge::Onlooker { close_sent: true } => Err(Rule::after_close()),
-            Judge::Onlooker { close_sent } => {
-                let seen = look(&self.frame, self.message.is_some(), self.extension)?;
+            Judge::ServerRules { close_sent: true } => Err(Rule::after_close()),
+            Judge::ServerRules { close_sent } => {
+                let seen = check_server_frame(&self.frame, self.message.is_some(), self.extension)?;
                 *close_sent = self.frame.opcode() == OpCode::Close as u8 && self.frame.is_complete();
                 Ok(seen)
             }
@@ -483,7 +484,7 @@ impl FrameReader {
         }
     }
 
-    /// The frame under way, to be shown; the next one begins behind it.
+    /// Returns the current frame for display; the next one begins after it.
     fn take_frame(&mut self) -> Frame {
         let next = Frame { offset: self.frame.offset + self.frame.len(), ..Frame::default() };
         let mut frame = mem::replace(&mut self.frame, next);
@@ -491,7 +492,7 @@ impl FrameReader {
         frame
     }
 
-    /// Works out what is shown of a frame beside its bytes.
+    /// Adds the facts about a frame that its bytes alone do not show.
     fn finish(&self, frame: &mut Frame) {
         frame.unmask();
         let is_text = match frame.opcode() {
@@ -506,15 +507,15 @@ impl FrameReader {
     }
 }
 
-/// Has a server's receiver hear a piece of a client's frame that reaches at most to the frame's end.
-fn hear(receiver: &mut Receiver, mut piece: &mut [u8]) -> Result<Seen, ProtocolError> {
+/// Passes a piece of a client's frame to a server's receiver. The piece must not cross the frame's end.
+fn receive(receiver: &mut Receiver, mut piece: &mut [u8]) -> Result<Seen, ProtocolError> {
     let seen = receiver.next_event(&mut piece)?.map(Seen::of).unwrap_or_default();
     receiver.release();
     Ok(seen)
 }
 
-/// Holds a server's frame, as far as it has arrived, against the rules that an onlooker can judge.
-fn look(frame: &Frame, in_message: bool, extension: Extension) -> Result<Seen, Rule> {
+/// Checks a server's frame, as far as it has arrived, against the rules that an observer can judge.
+fn check_server_frame(frame: &Frame, in_message: bool, extension: Extension) -> Result<Seen, Rule> {
     let Some((header, _)) = FrameHeader::decode(&frame.header)? else { return Ok(Seen::default()) };
     // §5.1: "A server MUST NOT mask any frames that it sends to the client."
     if header.masking_key.is_some() {
@@ -549,7 +550,7 @@ impl Seen {
 }
 
 impl WholeMessage {
-    /// The message as text, if it is one; what is kept of a longer one ends between two characters.
+    /// Returns the message as text, if it is one; the kept part of a longer one ends between two characters.
     pub fn text(&self) -> Option<&str> {
         let is_cut = self.length > self.start.len() as u64;
         if self.opcode == OpCode::Text && !self.is_compressed { text_of(&self.start, is_cut) } else { None }
@@ -566,7 +567,7 @@ impl WholeMessage {
     }
 }
 
-/// The text that `bytes` are; if more bytes follow that were not kept, up to the last whole character.
+/// Returns `bytes` as text; if they were cut, only up to the last whole character.
 pub(super) fn text_of(bytes: &[u8], is_cut: bool) -> Option<&str> {
     match str::from_utf8(bytes) {
         Ok(text) => Some(text),

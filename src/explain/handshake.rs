@@ -1,7 +1,7 @@
-//! §4.2 Both heads of the opening handshake, each rule ticked off, and the accept key worked out.
+//! §4.2 Both heads of the opening handshake: the result of each rule, and the accept key step by step.
 //!
-//! This file knows in which order the rules of a request are shown, and what a client checks in a response (§4.1).
-//! It refuses to judge a request: [`Request`] does that, rule by rule.
+//! This file knows the order in which a request's rules are shown, and a client's checks of a response
+//! (§4.1). It does not judge a request: [`Request`] does, rule by rule.
 
 use crate::protocol::{
     HandshakeError, Limits, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
@@ -12,15 +12,15 @@ use super::{Leftover, Side, State, extension::DEFLATE, rules::without_section};
 /// One rule of the handshake, kept or broken. Example: [`RequestStep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// The section that holds it, such as `§4.2.1` or `RFC 9112 §3.2`.
+    /// The section of the rule, such as `§4.2.1` or `RFC 9112 §3.2`.
     pub section: String,
-    /// The rule in one short sentence, or what is wrong.
+    /// The rule in one short sentence, or the problem.
     pub says: String,
-    /// Whether it is kept.
+    /// Whether the request or response keeps it.
     pub ok: bool,
 }
 
-/// How a `Sec-WebSocket-Accept` comes about (§4.2.2), step by step.
+/// The computation of a `Sec-WebSocket-Accept` (§4.2.2), step by step.
 ///
 /// ```
 /// use wirehook::explain::AcceptKey;
@@ -35,16 +35,16 @@ pub struct Check {
 pub struct AcceptKey {
     /// The `Sec-WebSocket-Key`, as it was sent.
     pub key: String,
-    /// The 16 bytes that it is the base64 of (§4.1), if it is.
+    /// The 16 bytes that the key encodes in base64 (§4.1), if it does.
     pub nonce: Option<[u8; 16]>,
-    /// The SHA-1 of the key with [`GUID`](crate::protocol::GUID) behind it.
+    /// The SHA-1 of the key followed by [`GUID`](crate::protocol::GUID).
     pub digest: [u8; 20],
-    /// The base64 of that: the `Sec-WebSocket-Accept`.
+    /// The base64 of the digest: the `Sec-WebSocket-Accept`.
     pub accept: String,
 }
 
 impl AcceptKey {
-    /// Works out the answer to a key, also to one that a server would refuse.
+    /// Computes the answer to a key, even to one that a server would refuse.
     pub fn of(key: &str) -> Self {
         Self {
             key: key.to_owned(),
@@ -69,23 +69,23 @@ impl AcceptKey {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestStep {
-    /// The request line and the header lines, what is not UTF-8 in them replaced.
+    /// The request line and the header lines; bytes outside of UTF-8 are replaced.
     pub lines: Vec<String>,
-    /// Bytes of the head.
+    /// The length of the head in bytes.
     pub length: u64,
     /// The request target; empty if the head could not be read.
     pub target: String,
-    /// The rules in the order in which a server holds the request against them.
+    /// The rules, in the order in which a server checks them.
     pub checks: Vec<Check>,
-    /// The accept key, if the request is let in.
+    /// The accept key, if the request is accepted.
     pub accept: Option<AcceptKey>,
     /// The first broken rule.
     pub refused: Option<HandshakeError>,
-    /// The subprotocols that are offered.
+    /// The subprotocols that the client offers.
     pub subprotocols: Vec<String>,
-    /// The names of the extensions that are offered (§9.1).
+    /// The names of the extensions that the client offers (§9.1).
     pub extensions: Vec<String>,
-    /// Where the connection stands now.
+    /// The state of the connection after it.
     pub state: State,
 }
 
@@ -101,21 +101,21 @@ pub struct RequestStep {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseStep {
-    /// The status line and the header lines, what is not UTF-8 in them replaced.
+    /// The status line and the header lines; bytes outside of UTF-8 are replaced.
     pub lines: Vec<String>,
-    /// Bytes of the head.
+    /// The length of the head in bytes.
     pub length: u64,
-    /// The status; `None` if there is none.
+    /// The status; `None` if the head has none.
     pub status: Option<u16>,
-    /// What a client checks before it takes the connection for open (§4.1); nothing for a refusal.
+    /// A client's checks before the connection is open (§4.1); empty for a refusal.
     pub checks: Vec<Check>,
     /// The names of the extensions in use (§9.1).
     pub extensions: Vec<String>,
-    /// Where the connection stands now.
+    /// The state of the connection after it.
     pub state: State,
 }
 
-/// A rule of §4.2.1 that a request can be held against by itself.
+/// A rule of §4.2.1 that can be checked alone.
 struct RequestRule {
     section: &'static str,
     says: &'static str,
@@ -190,7 +190,7 @@ impl RequestStep {
         }
     }
 
-    /// A head that is refused before it could be taken apart.
+    /// Returns the step of a head that can't be parsed.
     fn unreadable(error: HandshakeError, head: &[u8]) -> Self {
         Self {
             lines: lines(head),
@@ -205,7 +205,7 @@ impl RequestStep {
         }
     }
 
-    /// The head that goes back if a rule is broken, as its lines.
+    /// Returns the lines of the response head that refuses the request; empty if no rule is broken.
     pub fn refusal(&self) -> Vec<String> {
         let Some(error) = self.refused else { return Vec::new() };
         let mut head = Vec::new();
@@ -252,7 +252,7 @@ impl ResponseStep {
 pub(super) struct Headers<'a>(pub(super) &'a [String]);
 
 impl Headers<'_> {
-    /// §4.1: what a client has to validate in a response with the status 101.
+    /// §4.1: returns a client's checks of a response with status 101.
     fn checks(&self, request: Option<&RequestStep>) -> Vec<Check> {
         let accept = request.and_then(|request| request.accept.as_ref()).map(|it| it.accept.as_str());
         let is_accepted = match (accept, self.value("Sec-WebSocket-Accept")) {
@@ -267,7 +267,7 @@ impl Headers<'_> {
         };
         let accept_says = match accept {
             Some(_) => "Sec-WebSocket-Accept is what the key leads to",
-            None => "there is a Sec-WebSocket-Accept; without the request nobody can say if it is right",
+            None => "there is a Sec-WebSocket-Accept; without the request it can't be checked",
         };
         vec![
             self.check("§4.2.2", "the status is 101", true),
@@ -279,8 +279,8 @@ impl Headers<'_> {
         ]
     }
 
-    /// §4.1: a client has to fail the connection if the response names an extension "that was not present in the
-    /// client's handshake".
+    /// §4.1: a client must fail the connection if the response names an extension "that was not present in
+    /// the client's handshake".
     fn check_extensions(&self, request: Option<&RequestStep>) -> Check {
         let names = self.extensions();
         let is_offered = request.is_none_or(|it| names.iter().all(|name| it.extensions.contains(name)));
@@ -289,7 +289,7 @@ impl Headers<'_> {
             ([], _) => "no extension is in use",
             (_, false) => "an extension is in use that was not offered",
             (_, true) if request.is_none() => {
-                "an extension is in use; without the request nobody can say if it was offered"
+                "an extension is in use; without the request the offer can't be checked"
             }
             (_, true) if is_deflate => "permessage-deflate was offered and is in use: RSV1 means compressed",
             (_, true) => "an extension was offered and is in use",
@@ -297,8 +297,8 @@ impl Headers<'_> {
         self.check(if is_deflate { "RFC 7692" } else { "§9.1" }, says, is_offered)
     }
 
-    /// §9.1: the names in all `Sec-WebSocket-Extensions`, without their parameters. No parameter has a comma: "the
-    /// value after quoted-string unescaping MUST conform to the 'token' ABNF".
+    /// §9.1: returns the names in all `Sec-WebSocket-Extensions`, without parameters. No parameter contains a
+    /// comma: "the value after quoted-string unescaping MUST conform to the 'token' ABNF".
     fn extensions(&self) -> Vec<String> {
         let values = self.values("Sec-WebSocket-Extensions").flat_map(|it| it.split(','));
         let names = values.map(|item| item.split(';').next().unwrap_or_default().trim().to_owned());
@@ -325,13 +325,13 @@ impl Headers<'_> {
     }
 }
 
-/// RFC 9112 §4: `HTTP-version SP status-code SP`.
+/// RFC 9112 §4: returns the status in `HTTP-version SP status-code SP`.
 fn status(lines: &[String]) -> Option<u16> {
     let (digits, _) = lines.first()?.strip_prefix("HTTP/1.1 ")?.split_at_checked(3)?;
     digits.parse().ok()
 }
 
-/// The lines of a head that are not empty.
+/// Returns the lines of a head that are not empty.
 fn lines(head: &[u8]) -> Vec<String> {
     let head = String::from_utf8_lossy(head);
     head.split('\n')
@@ -341,7 +341,7 @@ fn lines(head: &[u8]) -> Vec<String> {
         .collect()
 }
 
-/// Collects a request head, and has it judged.
+/// Collects a request head, and checks it.
 #[derive(Debug, Default)]
 pub(super) struct RequestHead {
     reader: RequestReader,
@@ -349,7 +349,7 @@ pub(super) struct RequestHead {
 }
 
 impl RequestHead {
-    /// Takes bytes from the front of `input` up to the end of the head, or to the byte that no head may hold.
+    /// Consumes bytes of `input` up to the end of the head, or up to a byte that no head may contain.
     pub(super) fn next(&mut self, input: &mut &[u8], limits: &Limits) -> Option<RequestStep> {
         while let Some((&byte, rest)) = input.split_first() {
             *input = rest;
@@ -363,7 +363,7 @@ impl RequestHead {
         None
     }
 
-    /// Bytes that have arrived.
+    /// Returns the number of received bytes.
     pub(super) fn len(&self) -> u64 {
         self.head.len() as u64
     }
@@ -378,7 +378,7 @@ impl RequestHead {
 pub(super) struct ResponseHead(Vec<u8>);
 
 impl ResponseHead {
-    /// Takes bytes from the front of `input` up to the end of the head, or up to the limit of a request's.
+    /// Consumes bytes of `input` up to the end of the head, or up to the limit of a request head.
     pub(super) fn next(
         &mut self,
         input: &mut &[u8],
@@ -395,7 +395,7 @@ impl ResponseHead {
         None
     }
 
-    /// Bytes that have arrived.
+    /// Returns the number of received bytes.
     pub(super) fn len(&self) -> u64 {
         self.0.len() as u64
     }

@@ -1,6 +1,6 @@
 //! RFC 8259: a step as one line of JSON.
 //!
-//! This file knows the names of the fields, and how a string is escaped. It refuses to know who reads it.
+//! This file knows the names of the fields, and how a string is escaped.
 
 use std::fmt::Write;
 
@@ -12,10 +12,11 @@ use super::{
 };
 
 impl Step {
-    /// The step as a JSON object on one line, without a line end.
+    /// Returns the step as a JSON object on one line, without a line end.
     ///
-    /// Each step has `kind` and `from`; what else there is follows from the kind. A field that does not apply is
-    /// `null`. Bytes are hex in lower case without spaces, of a payload at most the first [`SHOWN`](super::SHOWN).
+    /// Each step has `kind` and `from`; the kind determines the other fields. A field that does not apply is
+    /// `null`. Bytes are lower-case hex without spaces; of a payload at most the first
+    /// [`SHOWN`](super::SHOWN) bytes.
     ///
     /// | `kind` | further fields |
     /// |---|---|
@@ -148,7 +149,7 @@ fn answer(bytes: &[u8]) -> Option<String> {
     (!bytes.is_empty()).then(|| quoted(&hex(bytes)))
 }
 
-/// An object under way.
+/// An object under construction.
 struct Object(String);
 
 impl Object {
@@ -160,7 +161,7 @@ impl Object {
         Self::new().text("kind", kind).text("from", from.name())
     }
 
-    /// The fields of a frame, as far as it has arrived.
+    /// Adds the fields of a frame, as far as it has arrived.
     fn frame(self, frame: &Frame) -> Self {
         let extended = frame.extended();
         self.number("offset", frame.offset)
@@ -193,7 +194,7 @@ impl Object {
         self.field(name, &value.to_string())
     }
 
-    /// A value that is JSON already, or null.
+    /// Adds a value that is JSON already, or null.
     fn optional(self, name: &str, json: Option<impl ToString>) -> Self {
         match json {
             Some(json) => self.field(name, &json.to_string()),
@@ -222,7 +223,7 @@ impl Object {
     }
 }
 
-/// Two digits for each byte.
+/// Returns two digits per byte.
 fn hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(2 * bytes.len());
     for byte in bytes {
@@ -231,14 +232,14 @@ fn hex(bytes: &[u8]) -> String {
     digits
 }
 
-/// RFC 8259 §7: in quotes, with a backslash before quotes and backslashes, and control characters by number.
+/// RFC 8259 §7: returns a quoted string with escaped quotes, backslashes and control characters.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            // More than the RFC asks for: nothing that could steer a terminal is left as it is.
+            // More than the RFC requires: all characters that a terminal would interpret are escaped.
             it if it != '\'' && it.escape_debug().len() > 1 => {
                 for unit in it.encode_utf16(&mut [0; 2]) {
                     let _ = write!(quoted, "\\u{unit:04x}");

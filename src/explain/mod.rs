@@ -1,4 +1,5 @@
-//! RFC 6455 explained on real bytes: what each frame and each head says, which rule was applied, what goes back.
+//! Explains RFC 6455 on real bytes: the content of each frame and head, the rule applied, and the answer
+//! owed.
 //!
 //! ```text
 //! client bytes ─▶ Explainer ─▶ Step::Request, Frame, Broken ─┬─▶ text, as a diagram of §5.2   (Display)
@@ -7,23 +8,23 @@
 //!     protocol/: Request::check, Receiver, FrameHeader, CloseFrame, Sender give every verdict
 //! ```
 //!
-//! The explainer sees the bytes of one connection in both directions, cut anywhere, and returns the steps that they
-//! complete. It has no opinion of its own about what a client sends: a request is held against the checks of
-//! [`Request`](crate::protocol::Request), and frames go through a [`Receiver`](crate::protocol::Receiver), so that
-//! what is explained is what a server does. What a *server* sends is judged by less: its headers, its fragments and
-//! the body of its Close. Its text is not checked for UTF-8, because that is a client's business.
+//! The explainer receives the bytes of one connection in both directions, cut anywhere, and returns the steps
+//! that they complete. It does not judge a client itself: a request is checked by
+//! [`Request`](crate::protocol::Request), and frames by a [`Receiver`](crate::protocol::Receiver). So the
+//! explanation is what a server does. Of a *server* it checks less: its headers, its fragments and the body
+//! of its Close. It does not check a server's text for UTF-8, because that is the client's task.
 //!
-//! Like [`protocol`](crate::protocol) it knows no sockets, clocks or logs. Memory is bounded: of a head what
-//! [`Limits`] allow, of a payload the first [`SHOWN`] bytes, and what the receiver itself holds.
+//! Like [`protocol`](crate::protocol) it knows no sockets, clocks or logs. Its memory is bounded: a head
+//! within [`Limits`], the first [`SHOWN`] bytes of a payload, and the memory of the receiver.
 //!
-//! # In which order to read
+//! # Reading order
 //!
-//! 1. `frame.rs`: a frame taken apart, and how bytes that are cut anywhere become whole frames again.
-//! 2. `rules.rs`: which rule each frame shows, and what each broken one means in plain words.
-//! 3. `handshake.rs`: both heads with their rules ticked off, and the accept key worked out (§4.2); `body.rs`: what
-//!    follows a head that opens no connection.
+//! 1. `frame.rs`: takes a frame apart, and finds frames in bytes that are cut anywhere.
+//! 2. `rules.rs`: the rule that each frame shows, and an explanation of each broken rule.
+//! 3. `handshake.rs`: both heads with all their rules, and the accept key step by step (§4.2); `body.rs`: the
+//! bytes after a head that opens no connection.
 //! 4. `extension.rs`: the bit of permessage-deflate (RFC 7692). Compressed messages are framed, not decompressed.
-//! 5. `text.rs`, `page.rs` and `json.rs`: how a step looks to people and to programs.
+//! 5. `text.rs`, `page.rs` and `json.rs`: the form of a step for people and for programs.
 
 mod body;
 mod extension;
@@ -47,17 +48,17 @@ pub use body::BodyStep;
 pub use frame::{BrokenRule, Frame, FrameEvent, FrameStep, SHOWN, WholeMessage};
 pub use handshake::{AcceptKey, Check, RequestStep, ResponseStep};
 
-/// Who sent some bytes.
+/// The sender of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The one that asked for the connection; masks its frames (§5.1).
+    /// Requested the connection; masks its frames (§5.1).
     Client,
-    /// The one that was asked; never masks.
+    /// Accepted or refused the connection; never masks.
     Server,
 }
 
 impl Side {
-    /// `client` or `server`.
+    /// Returns `client` or `server`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
@@ -65,7 +66,7 @@ impl Side {
         }
     }
 
-    /// The one that the bytes go to.
+    /// Returns the other side.
     ///
     /// ```
     /// use wirehook::explain::Side;
@@ -80,7 +81,7 @@ impl Side {
     }
 }
 
-/// The state of a connection (§4.1, §7.1), as an onlooker can tell it.
+/// The state of a connection (§4.1, §7.1), as an observer sees it.
 ///
 /// ```
 /// use wirehook::{Limits, explain::{Explainer, Side, State}};
@@ -92,18 +93,18 @@ impl Side {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// The opening handshake is not over.
+    /// The opening handshake is not complete.
     Connecting,
-    /// Everything is allowed both ways.
+    /// Both sides may send frames.
     Open,
     /// §7.1.3: one side has sent its Close.
     Closing,
-    /// §7.1.4: both have, or the connection was failed (§7.1.7) or refused (§4.2.2).
+    /// §7.1.4: both sides have sent a Close, or the connection was failed (§7.1.7) or refused (§4.2.2).
     Closed,
 }
 
 impl State {
-    /// `connecting`, `open`, `closing` or `closed`.
+    /// Returns `connecting`, `open`, `closing` or `closed`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Connecting => "connecting",
@@ -114,27 +115,27 @@ impl State {
     }
 }
 
-/// Something that the bytes so far have completed.
+/// A step that the bytes so far complete.
 ///
-/// `to_string` gives its text for people, [`json`](Self::json) one line for programs.
+/// `to_string` returns it as text for people, [`json`](Self::json) as one line for programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A request head.
     Request(RequestStep),
     /// A response head.
     Response(ResponseStep),
-    /// What follows a head that opens no connection, if that says how long it is.
+    /// The body after a head that opens no connection, if the head announces its length.
     Body(BodyStep),
     /// A frame that breaks no rule.
     Frame(FrameStep),
-    /// Bytes that break one.
+    /// Bytes that break a rule.
     Broken(BrokenRule),
-    /// What is left when no more bytes come.
+    /// Bytes that belong to no step when no more bytes come.
     End(Leftover),
 }
 
 impl Step {
-    /// Whether a rule of the RFC is broken here.
+    /// Returns whether the step breaks a rule of the RFC.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side}};
@@ -148,13 +149,13 @@ impl Step {
             Self::Request(request) => request.refused.is_some(),
             Self::Response(response) => response.checks.iter().any(|check| !check.ok),
             Self::Broken(_) => true,
-            // Bytes that are still missing are no broken rule.
+            // Missing bytes break no rule.
             Self::Body(_) | Self::Frame(_) | Self::End(_) => false,
         }
     }
 }
 
-/// Bytes of one direction that led to nothing.
+/// Bytes of one direction that completed no step.
 ///
 /// ```
 /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
@@ -167,20 +168,20 @@ impl Step {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
-    /// Who sent them.
+    /// The side that sent them.
     pub from: Side,
-    /// How many.
+    /// Their number.
     pub unread: u64,
-    /// The frame that they begin, if they do.
+    /// The incomplete frame that they begin, if they do.
     pub frame: Option<Frame>,
-    /// What is wrong with them, in one short sentence.
+    /// The problem, in one short sentence.
     pub says: String,
 }
 
 /// Takes the bytes of one connection and returns what they mean, step by step.
 ///
-/// **How the bytes of a direction are cut makes no difference to the steps.** Hand them over in the order in
-/// which they crossed the wire.
+/// **How the bytes of a direction are cut makes no difference to the steps.** Pass them in the order in which
+/// they crossed the wire.
 ///
 /// ```
 /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
@@ -198,13 +199,13 @@ pub struct Explainer {
     limits: Limits,
     client: Stage,
     server: Stage,
-    /// The request, for the response to be held against.
+    /// The request, which the response is checked against.
     request: Option<RequestStep>,
     extension: Extension,
     standing: Standing,
 }
 
-/// What has become of the connection, from which its state follows.
+/// The events that determine the connection's state.
 #[derive(Debug, Default)]
 struct Standing {
     is_open: bool,
@@ -214,14 +215,14 @@ struct Standing {
     is_over: bool,
 }
 
-/// What the next byte of a direction is.
+/// The role of the next byte of a direction.
 #[derive(Debug)]
 enum Stage {
     Request(RequestHead),
     Response(ResponseHead),
     Body(Body),
     Frames(Box<FrameReader>),
-    /// Of no interest: how many have come, and the section that says so.
+    /// Ignored bytes: their number, and the section that says so.
     Over {
         ignored: u64,
         section: &'static str,
@@ -262,8 +263,8 @@ impl Explainer {
         }
     }
 
-    /// Takes RSV1 for the bit of permessage-deflate (RFC 7692) as long as no response says which extension is in
-    /// use. This is for bytes of one direction, and for a connection whose beginning is not known.
+    /// Treats RSV1 as the bit of permessage-deflate (RFC 7692) until a response names the extension in use.
+    /// This is for bytes of one direction, and for a connection whose beginning is unknown.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side}};
@@ -280,7 +281,7 @@ impl Explainer {
         self
     }
 
-    /// Returns the steps that `bytes` complete, which `side` sent.
+    /// Returns the steps that `bytes` from `side` complete.
     ///
     /// A step takes far more memory than a small frame. [`next_step`](Self::next_step) returns them one by one.
     pub fn explain(&mut self, side: Side, mut bytes: &[u8]) -> Vec<Step> {
@@ -291,8 +292,8 @@ impl Explainer {
         steps
     }
 
-    /// Returns the next step that `bytes` complete, and takes its bytes from their front. `None` means that all
-    /// bytes are taken and that more are needed.
+    /// Returns the next step that `bytes` complete, and removes its bytes from their front. Returns `None` if
+    /// all bytes are consumed and more are needed.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side}};
@@ -309,8 +310,8 @@ impl Explainer {
         Some(self.settle(step))
     }
 
-    /// Goes on after a gap: `skipped` bytes of `side` are not explained, and the next one begins a frame, outside of
-    /// a message.
+    /// Continues after a gap: `skipped` bytes of `side` are not explained, and the next one begins a frame,
+    /// outside of a message.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
@@ -330,7 +331,7 @@ impl Explainer {
             Stage::Response(head) => head.len(),
             Stage::Body(body) => body.offset(),
             Stage::Frames(frames) => frames.offset(),
-            // Nothing of what follows is explained.
+            // No later byte is explained.
             Stage::Over { ignored, .. } => {
                 *ignored += skipped;
                 return;
@@ -339,7 +340,7 @@ impl Explainer {
         *stage = Stage::frames(side, &limits, offset + skipped, extension);
     }
 
-    /// Bytes of memory that are taken for a head or a message that is not complete.
+    /// Returns the bytes of memory held for an incomplete head or message.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side}};
@@ -354,7 +355,7 @@ impl Explainer {
         self.client.memory() + self.server.memory()
     }
 
-    /// What both directions leave behind when nothing more comes; nothing, if they have come to an end.
+    /// Returns the unfinished bytes of both directions at the end of the connection; empty if there are none.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side, Step}};
@@ -369,12 +370,12 @@ impl Explainer {
         ends.into_iter().filter_map(|(side, stage)| stage.leftover(side)).map(Step::End).collect()
     }
 
-    /// Where the connection stands.
+    /// Returns the state of the connection.
     pub fn state(&self) -> State {
         self.standing.state()
     }
 
-    /// Takes bytes from the front of `bytes` up to the next step, if they reach that far.
+    /// Consumes bytes from the front of `bytes` up to the next step, if they reach it.
     fn take_step(&mut self, side: Side, bytes: &mut &[u8]) -> Option<Step> {
         let stage = match side {
             Side::Client => &mut self.client,
@@ -394,7 +395,7 @@ impl Explainer {
         }
     }
 
-    /// Draws the conclusions from a step for what comes next, and notes the state in it.
+    /// Updates the connection's state after a step, and stores it in the step.
     fn settle(&mut self, mut step: Step) -> Step {
         match &mut step {
             Step::Request(request) => self.settle_request(request),
@@ -430,14 +431,14 @@ impl Explainer {
             self.standing.is_over = true;
             self.server = Stage::body_or_over(Body::of_response(response, request.as_ref()));
             if !matches!(self.client, Stage::Body(_)) {
-                // What the client has begun belongs to no step any more.
+                // The client's incomplete bytes belong to no step any more.
                 self.client = Stage::Over { ignored: self.client.unread(), section: "§4.2.2" };
             }
         }
         response.state = self.state();
     }
 
-    /// After a 101 the client sends frames, also where its request was not seen, or would have been refused here.
+    /// Expects a client's frames after a 101, even if its request was not seen or would be refused here.
     fn expect_frames_of_client(&mut self, request: Option<&RequestStep>) {
         let offset = match &self.client {
             Stage::Request(head) if head.len() == 0 => 0,
@@ -464,7 +465,7 @@ impl Explainer {
     }
 
     fn settle_frame(&mut self, step: &mut FrameStep) {
-        // Where the response was not seen, a frame says that there was one.
+        // A frame shows that there was a response, even if it was not seen.
         self.standing.is_open = true;
         if self.standing.server_has_closed {
             step.answer.clear();
@@ -476,7 +477,7 @@ impl Explainer {
                 step.says = rules::CLOSE_IN_RETURN.to_owned();
             }
             self.standing.note_close(step.from);
-            // §5.5.1: after a client's Close a server listens to nothing more.
+            // §5.5.1: after a client's Close a server ignores all bytes.
             if step.from == Side::Client {
                 self.client = Stage::over("§5.5.1");
             }
@@ -531,12 +532,12 @@ impl Stage {
         Self::Frames(Box::new(frames))
     }
 
-    /// What follows a head that opens no connection.
+    /// Returns the stage after a head that opens no connection.
     fn body_or_over(body: Option<Body>) -> Self {
         body.map_or_else(|| Self::over("§4.2.2"), Self::Body)
     }
 
-    /// Returns how many bytes have arrived and belong to no step so far.
+    /// Returns how many received bytes belong to no step so far.
     fn unread(&self) -> u64 {
         self.leftover(Side::Client).map_or(0, |leftover| leftover.unread)
     }
@@ -547,7 +548,7 @@ impl Stage {
 
     fn memory(&self) -> usize {
         match self {
-            // A request is kept twice: its reader keeps it too.
+            // A request is stored twice: its reader keeps it too.
             Self::Request(head) => 2 * head.len() as usize,
             Self::Response(head) => head.len() as usize,
             Self::Body(body) => body.memory(),
@@ -567,7 +568,7 @@ impl Stage {
                 from,
                 unread: *ignored,
                 frame: None,
-                says: format!("they stand behind the last byte that counts ({section}), and are thrown away"),
+                says: format!("they come after the last byte that counts ({section}), and are discarded"),
             }),
         }
     }

@@ -1,22 +1,22 @@
-//! A page of text in the making: labels, bytes in hex, words, and colours if there are any.
+//! Text under construction: labels, bytes in hex, prose, and optional colours.
 //!
-//! This file knows the look of a line. It refuses to know what stands in it. Whatever comes from a peer is escaped
-//! here, so that nobody can steer a terminal by what they send.
+//! This file knows the look of a line, not its content. It escapes all text of a peer, so that no peer
+//! controls a terminal.
 
 use std::fmt::Write;
 
-/// Where values begin, behind their labels.
+/// The column of values, after their labels.
 const LABEL: usize = 12;
-/// Bytes in one line.
+/// Bytes per line.
 const PER_LINE: usize = 16;
-/// Lines of bytes before the rest is only counted.
+/// Lines of bytes; the rest is only counted.
 const MAX_LINES: usize = 4;
-/// Characters of a text before the rest is left out.
+/// Characters of a text; the rest is left out.
 const MAX_TEXT: usize = 160;
-/// Where lines of prose end.
+/// The column at which lines of prose end.
 const WIDTH: usize = 80;
 
-/// What a piece of text is, which decides its colour.
+/// The kind of a piece of text, which determines its colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ink {
     Plain,
@@ -43,14 +43,14 @@ impl Ink {
     }
 }
 
-/// Text under way.
+/// A text under construction.
 #[derive(Debug)]
-pub(super) struct Page {
+pub(super) struct TextPage {
     text: String,
     has_colours: bool,
 }
 
-impl Page {
+impl TextPage {
     pub(super) fn new(has_colours: bool) -> Self {
         Self { text: String::new(), has_colours }
     }
@@ -59,7 +59,7 @@ impl Page {
         self.text
     }
 
-    /// Writes `text` in a colour. Blanks at its end have none, so that the end of a line finds them.
+    /// Writes `text` in a colour. Trailing blanks get no colour, so that `end_line` can remove them.
     pub(super) fn put(&mut self, ink: Ink, text: &str) {
         let (inked, blanks) = text.split_at(text.trim_end_matches(' ').len());
         if self.has_colours && ink != Ink::Plain && !inked.is_empty() {
@@ -70,7 +70,7 @@ impl Page {
         self.text.push_str(blanks);
     }
 
-    /// Ends the line, without blanks at its end.
+    /// Ends the line, without trailing blanks.
     pub(super) fn end_line(&mut self) {
         let len = self.text.trim_end_matches(' ').len();
         self.text.truncate(len);
@@ -82,19 +82,19 @@ impl Page {
         self.end_line();
     }
 
-    /// `  label       value`
+    /// Adds `  label       value`.
     pub(super) fn row(&mut self, label: &str, ink: Ink, value: &str) {
         self.label(label);
         self.put(ink, value);
         self.end_line();
     }
 
-    /// A text of a peer's, in quotes.
+    /// Adds a peer's text, in quotes.
     pub(super) fn text_row(&mut self, label: &str, text: &[u8]) {
         self.row(label, Ink::Text, &quoted(text));
     }
 
-    /// Bytes in hex, sixteen a line; `total` says how many there are in all.
+    /// Adds bytes in hex, sixteen per line; `total` is the number of all bytes.
     pub(super) fn bytes_rows(&mut self, label: &str, bytes: &[u8], total: u64) {
         let shown = &bytes[..bytes.len().min(PER_LINE * MAX_LINES)];
         let mut label = label;
@@ -109,7 +109,7 @@ impl Page {
         }
     }
 
-    /// Prose behind a label, over as many lines as it takes.
+    /// Adds prose after a label, on as many lines as needed.
     pub(super) fn prose(&mut self, label: &str, prose: &str) {
         let mut line = String::new();
         let mut label = label;
@@ -134,7 +134,7 @@ impl Page {
     }
 }
 
-/// `81 85 37`
+/// Returns bytes as `81 85 37`.
 pub(super) fn spaced_hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(3 * bytes.len());
     for byte in bytes {
@@ -144,7 +144,7 @@ pub(super) fn spaced_hex(bytes: &[u8]) -> String {
     digits
 }
 
-/// Text in quotes, cut, with everything escaped that a terminal would not just show.
+/// Returns text in quotes, cut, with all characters escaped that a terminal would interpret.
 pub(super) fn quoted(text: &[u8]) -> String {
     let mut quoted = "\"".to_owned();
     let mut shown = 0;
@@ -164,7 +164,7 @@ pub(super) fn quoted(text: &[u8]) -> String {
     quoted + "\""
 }
 
-/// A line of a head, cut and escaped.
+/// Returns a line of a head, cut and escaped.
 pub(super) fn line(text: &str) -> String {
     let mut line = String::new();
     for character in text.chars().take(MAX_TEXT) {

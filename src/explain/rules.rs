@@ -1,11 +1,11 @@
-//! What each rule of §5, §7 and §8 says, in words for people: those that a frame shows, and those that it breaks.
+//! The rules of §5, §7 and §8 in plain words: those that a frame shows, and those that it breaks.
 //!
-//! This file knows sentences, and the rows of `docs/rfc6455.md` that they belong to. It refuses to know when a
-//! rule applies: the codec has decided that before a sentence is looked for.
+//! This file knows sentences, and their rows in `docs/rfc6455.md`. It does not decide when a rule applies:
+//! the codec has decided that before.
 
 use crate::protocol::{CloseCode, FrameHeader, OpCode, ProtocolError, SendError, Sender};
 
-/// A rule that whole frames are an example of.
+/// A rule of which a whole frame is an example.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) section: &'static str,
@@ -13,7 +13,7 @@ pub(super) struct Shown {
     pub(super) row: Option<&'static str>,
 }
 
-/// A rule that is broken, and what follows.
+/// A broken rule, and its consequences.
 #[derive(Debug)]
 pub(super) struct Rule {
     pub(super) section: &'static str,
@@ -25,13 +25,13 @@ pub(super) struct Rule {
     pub(super) answer: Vec<u8>,
 }
 
-/// The Close of the side that is second to send one.
+/// The Close of the side that closes second.
 pub(super) const CLOSE_IN_RETURN: &str = "the Close in return: the closing handshake is done";
 
-/// The Close of a side that has heard a broken rule.
+/// The Close of a side that detects a broken rule.
 pub(super) const CLOSE_OF_FAILURE: &str = "the Close that says why the connection has failed (§7.1.7)";
 
-/// The rule that a frame is an example of; `message` is what it continues, or stands in the middle of.
+/// Returns the rule of which a frame is an example. `message` is the current message, if any.
 pub(super) fn shown_by(header: &FrameHeader, message: Option<OpCode>) -> Shown {
     let kind = match message {
         Some(OpCode::Text) => "text",
@@ -64,14 +64,14 @@ pub(super) fn shown_by(header: &FrameHeader, message: Option<OpCode>) -> Shown {
 }
 
 impl Shown {
-    /// RFC 7692 §6, of a frame of a compressed message.
+    /// RFC 7692 §6: for a frame of a compressed message.
     pub(super) fn of_deflate(says: String) -> Self {
         Self { section: "RFC 7692 §6", says, row: None }
     }
 }
 
 impl Rule {
-    /// RFC 7692 §6: the bit stands on the first frame, for the whole message, and never on control frames.
+    /// RFC 7692 §6: the bit belongs on the first frame, for the whole message, and never on control frames.
     pub(super) fn compressed_later() -> Self {
         Self {
             section: "RFC 7692 §6",
@@ -83,25 +83,25 @@ impl Rule {
         }
     }
 
-    /// §5.1, of the other side: what a client has to hold a server to.
+    /// §5.1: for a server; the client must enforce it.
     pub(super) fn masked_by_server() -> Self {
         Self {
             section: "§5.1",
             says: "a server must not mask its frames".to_owned(),
-            why: "Masks are for what a page can make its browser send. Nobody else chooses a server's bytes, \
-                  and a client that gets a mask from one has to close the connection.",
+            why: "A mask protects against a page that chooses the bytes of its browser. A server needs none, and a \
+                  client that receives a masked frame has to close the connection.",
             row: Some("s5.1-4"),
             code: CloseCode::PROTOCOL_ERROR,
             answer: Vec::new(),
         }
     }
 
-    /// §5.5.1, of a server.
+    /// §5.5.1: for a server.
     pub(super) fn after_close() -> Self {
         Self {
             section: "§5.5.1",
             says: without_section(&SendError::CloseSent.to_string()).to_owned(),
-            why: "With its Close this side has said that it has nothing more to say.",
+            why: "With its Close this side has announced that it sends nothing more.",
             row: Some("s5.5.1-5"),
             code: CloseCode::PROTOCOL_ERROR,
             answer: Vec::new(),
@@ -124,12 +124,12 @@ impl From<ProtocolError> for Rule {
     }
 }
 
-/// An error's sentence behind its section.
+/// Removes the section from an error's sentence.
 pub(super) fn without_section(error: &str) -> &str {
     error.split_once(": ").map_or(error, |(_, says)| says)
 }
 
-/// Why the rule is there.
+/// Returns the reason for the rule.
 const fn why(error: ProtocolError) -> &'static str {
     match error {
         ProtocolError::UnmaskedFrame => {
@@ -139,7 +139,7 @@ const fn why(error: ProtocolError) -> &'static str {
         }
         ProtocolError::ReservedBits => {
             "RSV1 to RSV3 belong to extensions, such as RSV1 to permessage-deflate (RFC 7692). Unless the handshake \
-             has put one to use that has this bit, nobody can know what the bit means."
+             has put one to use that has this bit, the bit has no meaning."
         }
         ProtocolError::ReservedOpCode(_) => {
             "The opcodes 0x3 to 0x7 and 0xB to 0xF are kept for frames that are not defined yet. To guess, or to \
@@ -171,12 +171,12 @@ const fn why(error: ProtocolError) -> &'static str {
             "A Close has no body, or one that begins with a code of two bytes. One byte is neither."
         }
         ProtocolError::CloseReasonNotUtf8 => {
-            "Behind its code a Close may have a reason, which is text. It fails at the first byte that UTF-8 can't \
+            "After its code a Close may have a reason, which is text. It fails at the first byte that UTF-8 can't \
              have there, or if it ends inside a character."
         }
         ProtocolError::ForbiddenCloseCode(_) => {
             "Some codes only describe how a connection has ended (1005, 1006, 1015), some are kept for later, \
-             numbers below 1000 are not used, and above 4999 the RFC gives none to anybody. None of these may be sent."
+             numbers below 1000 are not used, and the RFC assigns none above 4999. None of these may be sent."
         }
         ProtocolError::TextNotUtf8 => {
             "Text is UTF-8. A message fails at the first byte that UTF-8 can't have there, without waiting for the \
@@ -193,7 +193,7 @@ const fn why(error: ProtocolError) -> &'static str {
     }
 }
 
-/// The rule's row in `docs/rfc6455.md`.
+/// Returns the rule's row in `docs/rfc6455.md`.
 const fn row(error: ProtocolError) -> Option<&'static str> {
     Some(match error {
         ProtocolError::UnmaskedFrame => "s5.1-2",

@@ -1,6 +1,6 @@
-//! §5.2 A step as text for people: the diagram of a header filled in, and what follows from it.
+//! §5.2 A step as text for people: the header's diagram with its bits, and the consequences.
 //!
-//! This file knows what is said and in which order. It refuses to know how a line looks.
+//! This file knows the content and its order. It does not know how a line looks.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -9,7 +9,7 @@ use crate::protocol::{CloseCode, CloseFrame, GUID, OpCode};
 use super::{
     AcceptKey, BodyStep, BrokenRule, Check, Frame, FrameStep, Leftover, RequestStep, ResponseStep, State,
     Step,
-    page::{self, Ink, Page, quoted, spaced_hex},
+    page::{self, Ink, TextPage, quoted, spaced_hex},
 };
 
 /// The first two bytes of §5.2's diagram.
@@ -19,14 +19,14 @@ const NAMES: [&str; 4] = [
     "|N|V|V|V|       |S|             |",
     "| |1|2|3|       |K|             |",
 ];
-/// What stands above and below.
+/// The line above and below.
 const BORDER: &str = "+-+-+-+-+-------+-+-------------+";
 
-/// How long a payload may be to be shown with the key repeated beside it.
+/// The longest payload that is shown together with its repeated key.
 const MASK_SHOWN: usize = 16;
 
 impl Step {
-    /// The text of [`to_string`](ToString::to_string) in colours (ECMA-48), for a terminal.
+    /// Returns the text of [`to_string`](ToString::to_string) in colours (ECMA-48), for a terminal.
     ///
     /// ```
     /// use wirehook::{Limits, explain::{Explainer, Side}};
@@ -41,7 +41,7 @@ impl Step {
     }
 
     fn page(&self, has_colours: bool) -> String {
-        let mut page = Page::new(has_colours);
+        let mut page = TextPage::new(has_colours);
         match self {
             Self::Request(request) => show_request(request, &mut page),
             Self::Response(response) => show_response(response, &mut page),
@@ -54,7 +54,7 @@ impl Step {
     }
 }
 
-/// Several lines, each with its end, and no colours.
+/// Writes several lines, each with its line end, without colours.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.page(false))
@@ -62,9 +62,9 @@ impl fmt::Display for Step {
 }
 
 impl AcceptKey {
-    /// The derivation in colours, for a terminal; `to_string` has none.
+    /// Returns the computation in colours, for a terminal; `to_string` has none.
     pub fn in_colour(&self) -> String {
-        let mut page = Page::new(true);
+        let mut page = TextPage::new(true);
         show_accept(self, &mut page);
         page.finish()
     }
@@ -72,7 +72,7 @@ impl AcceptKey {
 
 impl fmt::Display for AcceptKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut page = Page::new(false);
+        let mut page = TextPage::new(false);
         show_accept(self, &mut page);
         f.write_str(&page.finish())
     }
@@ -80,7 +80,7 @@ impl fmt::Display for AcceptKey {
 
 // --- The handshake -------------------------------------------------------------------------------------------
 
-fn show_request(step: &RequestStep, page: &mut Page) {
+fn show_request(step: &RequestStep, page: &mut TextPage) {
     page.title(Ink::Title, &format!("client, byte 0: request of {} bytes", step.length));
     show_lines(&step.lines, page);
     show_checks(&step.checks, page);
@@ -93,14 +93,14 @@ fn show_request(step: &RequestStep, page: &mut Page) {
     show_state(step.state, page);
 }
 
-fn show_response(step: &ResponseStep, page: &mut Page) {
+fn show_response(step: &ResponseStep, page: &mut TextPage) {
     page.title(Ink::Title, &format!("server, byte 0: response of {} bytes", step.length));
     show_lines(&step.lines, page);
     show_checks(&step.checks, page);
     show_state(step.state, page);
 }
 
-fn show_body(step: &BodyStep, page: &mut Page) {
+fn show_body(step: &BodyStep, page: &mut TextPage) {
     let from = step.from.name();
     page.title(Ink::Title, &format!("{from}, byte {}: body, {}", step.offset, bytes(step.length)));
     page.bytes_rows("body", &step.start, step.length);
@@ -109,14 +109,14 @@ fn show_body(step: &BodyStep, page: &mut Page) {
     }
 }
 
-fn show_lines(lines: &[String], page: &mut Page) {
+fn show_lines(lines: &[String], page: &mut TextPage) {
     for line in lines {
         page.put(Ink::Text, &format!("  | {}", page::line(line)));
         page.end_line();
     }
 }
 
-fn show_checks(checks: &[Check], page: &mut Page) {
+fn show_checks(checks: &[Check], page: &mut TextPage) {
     for check in checks {
         let (ink, tick) = if check.ok { (Ink::Good, "✓") } else { (Ink::Bad, "✗") };
         page.put(ink, &format!("  {tick} "));
@@ -126,7 +126,7 @@ fn show_checks(checks: &[Check], page: &mut Page) {
     }
 }
 
-fn show_accept(accept: &AcceptKey, page: &mut Page) {
+fn show_accept(accept: &AcceptKey, page: &mut TextPage) {
     page.row("key", Ink::Text, &page::line(&accept.key));
     match accept.nonce {
         Some(nonce) => page.row("= 16 bytes", Ink::Bytes, &spaced_hex(&nonce)),
@@ -140,7 +140,7 @@ fn show_accept(accept: &AcceptKey, page: &mut Page) {
 
 // --- Frames --------------------------------------------------------------------------------------------------
 
-fn show_frame(step: &FrameStep, page: &mut Page) {
+fn show_frame(step: &FrameStep, page: &mut TextPage) {
     let frame = &step.frame;
     let (from, offset, name) = (step.from.name(), frame.offset, frame.name());
     let compressed = if frame.is_compressed { " compressed" } else { "" };
@@ -164,7 +164,7 @@ fn show_frame(step: &FrameStep, page: &mut Page) {
     show_state(step.state, page);
 }
 
-fn show_broken(step: &BrokenRule, page: &mut Page) {
+fn show_broken(step: &BrokenRule, page: &mut TextPage) {
     let frame = &step.frame;
     let title =
         format!("{}, byte {}: {} breaks {}", step.from.name(), frame.offset, noun(frame), step.section);
@@ -181,7 +181,7 @@ fn bytes(count: u64) -> String {
     if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") }
 }
 
-/// What the frame is called in a sentence.
+/// Returns the name of the frame in a sentence.
 fn noun(frame: &Frame) -> &'static str {
     match frame.name() {
         "reserved" => "a reserved opcode",
@@ -194,8 +194,8 @@ fn noun(frame: &Frame) -> &'static str {
     }
 }
 
-/// The diagram of §5.2 with its bits filled in, and beside it what they mean.
-fn show_header(frame: &Frame, page: &mut Page) {
+/// Adds the diagram of §5.2 with its bits, and their meaning beside it.
+fn show_header(frame: &Frame, page: &mut TextPage) {
     let [first, second] = [frame.header.first(), frame.header.get(1)];
     let hex = |byte: Option<&u8>| byte.map_or_else(|| "??".to_owned(), |byte| format!("{byte:02x}"));
     page.put(Ink::Bytes, &format!("         {}              {}", hex(first), hex(second)));
@@ -227,13 +227,13 @@ fn show_header(frame: &Frame, page: &mut Page) {
     }
 }
 
-/// Some bits of a byte, the highest first, with blanks between; `?` for those that have not arrived.
+/// Returns some bits of a byte, the highest first, with blanks between; `?` for bits that have not arrived.
 fn bits(byte: Option<&u8>, which: RangeInclusive<u32>) -> String {
     let digit = |at| byte.map_or("?", |byte| if byte >> at & 1 == 1 { "1" } else { "0" });
     which.rev().map(digit).collect::<Vec<_>>().join(" ")
 }
 
-/// A field's name, its value, and what that means.
+/// A field's name, its value, and the value's meaning.
 struct Fact {
     name: &'static str,
     value: String,
@@ -288,20 +288,20 @@ fn length_fact(frame: &Frame) -> Fact {
     }
 }
 
-fn show_fact(fact: &Fact, page: &mut Page) {
+fn show_fact(fact: &Fact, page: &mut TextPage) {
     page.put(Ink::Label, &format!("  {:<7}", fact.name));
     page.put(Ink::Title, &format!(" {:<4}", fact.value));
     page.put(Ink::Plain, &format!(" {}", fact.means));
     page.end_line();
 }
 
-fn show_line(line: &str, ink: Ink, page: &mut Page) {
+fn show_line(line: &str, ink: Ink, page: &mut TextPage) {
     page.put(ink, &format!("  {line}"));
     page.end_line();
 }
 
-/// The payload as it was on the wire, the key again beside a short one, and the payload without its mask.
-fn show_payload(frame: &Frame, page: &mut Page) {
+/// Adds the payload as it was on the wire, the repeated key under a short one, and the unmasked payload.
+fn show_payload(frame: &Frame, page: &mut TextPage) {
     if frame.arrived == 0 {
         return;
     }
@@ -318,13 +318,13 @@ fn show_payload(frame: &Frame, page: &mut Page) {
     }
 }
 
-fn show_close(code: CloseCode, reason: &str, page: &mut Page) {
+fn show_close(code: CloseCode, reason: &str, page: &mut TextPage) {
     let reason = if reason.is_empty() { "no reason".to_owned() } else { quoted(reason.as_bytes()) };
     page.row("code", Ink::Text, &format!("{code}, {reason}"));
 }
 
-/// The frame that the server owes, and what it is.
-fn show_answer(answer: &[u8], page: &mut Page) {
+/// Adds the frame that the server owes, and its meaning.
+fn show_answer(answer: &[u8], page: &mut TextPage) {
     page.bytes_rows("answer", answer, answer.len() as u64);
     let Some((&first, body)) = answer.split_first() else { return };
     if first & 0xF == OpCode::Pong as u8 {
@@ -345,7 +345,7 @@ fn show_answer(answer: &[u8], page: &mut Page) {
 
 // --- The end -------------------------------------------------------------------------------------------------
 
-fn show_leftover(step: &Leftover, page: &mut Page) {
+fn show_leftover(step: &Leftover, page: &mut TextPage) {
     let from = step.from.name();
     if let Some(frame) = &step.frame {
         let title = format!("{from}, byte {}: {} of a frame", frame.offset, bytes(step.unread));
@@ -360,6 +360,6 @@ fn show_leftover(step: &Leftover, page: &mut Page) {
     page.prose("end", &step.says);
 }
 
-fn show_state(state: State, page: &mut Page) {
+fn show_state(state: State, page: &mut TextPage) {
     page.row("state", Ink::Title, state.name());
 }
