@@ -167,4 +167,62 @@ mod tests {
         }
         assert!(admission.addresses.len() <= 2 * REMEMBERED + 1, "{}", admission.addresses.len());
     }
+    /// Lets a client of the address with this number come, and leave again unless it stays. Returns how many
+    /// addresses are remembered then.
+    fn come(admission: &mut Admission, config: &Config, number: usize, now: u64, stays: bool) -> usize {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(number as u32)), 1);
+        assert_eq!(admission.enter(address, config, LoopTime(now)), Ok(()));
+        if !stays {
+            admission.leave(address, config);
+        }
+        admission.addresses.len()
+    }
+
+    #[test]
+    fn addresses_are_cleared_at_twice_the_number_that_was_kept() {
+        let config = Config { max_connections_per_address: Some(1), ..Config::default() };
+        let mut admission = Admission::default();
+        for number in 0..=REMEMBERED {
+            assert_eq!(come(&mut admission, &config, number, 0, false), number + 1);
+        }
+        assert_eq!(come(&mut admission, &config, 0, 0, false), 1, "all others had left");
+
+        let mut admission = Admission::default();
+        let kept = REMEMBERED + 1;
+        for number in 0..kept {
+            come(&mut admission, &config, number, 0, true);
+        }
+        for number in kept..=2 * kept {
+            assert_eq!(
+                come(&mut admission, &config, number, 0, false),
+                number + 1,
+                "those that stay are kept"
+            );
+        }
+        assert_eq!(come(&mut admission, &config, 2 * kept + 1, 0, false), kept + 1);
+    }
+
+    #[test]
+    fn an_address_is_remembered_while_it_owes_time() {
+        let config = Config { max_handshakes_per_address: Some(1000), ..Config::default() };
+        let mut admission = Admission::default();
+        for number in 0..=REMEMBERED {
+            come(&mut admission, &config, number, 5, false);
+        }
+        admission.clear(LoopTime(5));
+        assert_eq!(admission.addresses.len(), REMEMBERED + 1, "each owes a millisecond");
+        admission.clear_at = 0;
+        admission.clear(LoopTime(6));
+        assert_eq!(admission.addresses.len(), 0);
+    }
+
+    #[test]
+    fn without_a_limit_no_address_is_remembered() {
+        let config = Config {
+            max_connections_per_address: None,
+            max_handshakes_per_address: None,
+            ..Config::default()
+        };
+        assert_eq!(come(&mut Admission::default(), &config, 1, 0, true), 0);
+    }
 }

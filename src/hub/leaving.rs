@@ -204,6 +204,20 @@ mod tests {
     }
 
     #[test]
+    fn the_sockets_of_an_address_are_counted_over_both_stages() {
+        let mut sockets = Sockets::default();
+        for (number, stage) in
+            [(1, Stage::Finishing), (2, Stage::Finishing), (3, Stage::Lingering), (4, Stage::Open)]
+        {
+            sockets.set(number, "192.0.2.1", stage);
+        }
+        sockets.set(5, "192.0.2.2", Stage::Lingering);
+        let len_of = |address: [u8; 4]| sockets.leaving.len_of((address, 7).into());
+        assert_eq!([len_of([192, 0, 2, 1]), len_of([192, 0, 2, 2]), len_of([192, 0, 2, 3])], [3, 1, 0]);
+        assert_eq!(sockets.leaving.len(), 4);
+    }
+
+    #[test]
     fn a_socket_that_has_said_all_is_evicted_before_one_that_has_not() {
         let mut sockets = Sockets::default();
         for number in 1..=4 {
