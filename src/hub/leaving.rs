@@ -248,4 +248,24 @@ mod tests {
         let lingering = &sockets.leaving.lingering;
         assert!(lingering.addresses.capacity() <= 128 && lingering.ranking.is_empty());
     }
+
+    #[test]
+    fn a_queue_is_tidied_when_most_of_it_has_left() {
+        let mut sockets = Sockets::default();
+        for number in 0..31 {
+            sockets.set(number, "192.0.2.1", Stage::Lingering);
+        }
+        let queue = |sockets: &Sockets| {
+            let queue = sockets.leaving.lingering.addresses.values().next().unwrap();
+            (queue.len, queue.ids.len(), queue.ids.capacity())
+        };
+        // 31 are at most 2 * 8 + 16, and more than 2 * 7 + 16.
+        for number in 0..23 {
+            sockets.set(number, "192.0.2.1", Stage::Dead);
+            assert_eq!(queue(&sockets).1, 31, "{number}");
+        }
+        sockets.set(23, "192.0.2.1", Stage::Dead);
+        let (len, ids, capacity) = queue(&sockets);
+        assert!((len, ids) == (7, 7) && (14..31).contains(&capacity), "{len} {ids} {capacity}");
+    }
 }

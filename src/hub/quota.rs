@@ -177,4 +177,30 @@ mod tests {
         assert!(quota.is_costly());
         assert!(quota.is_turn_used_up(), "each message costs more than its bytes");
     }
+
+    #[test]
+    fn a_batch_may_queue_2_mib_and_a_turn_4_mib() {
+        const MESSAGE: usize = 256;
+        const LOOK: usize = 16;
+        let mut quota = Quota::default();
+        quota.begin_turn(LoopTime(0));
+        quota.begin_batch();
+        quota.count_looks(10);
+        quota.count_message((64 << 10) - 10 * LOOK - MESSAGE);
+        assert!(!quota.is_costly(), "64 KiB");
+        quota.count_looks(1);
+        assert!(quota.is_costly());
+
+        quota.count_message((2 << 20) - (64 << 10) - LOOK - MESSAGE);
+        assert!(!quota.is_used_up(), "2 MiB");
+        quota.count_looks(1);
+        assert!(quota.is_used_up());
+
+        quota.begin_batch();
+        assert!(!quota.is_costly() && !quota.is_used_up());
+        quota.count_message((2 << 20) - LOOK - MESSAGE);
+        assert!(!quota.is_turn_used_up(), "4 MiB");
+        quota.count_looks(1);
+        assert!(quota.is_turn_used_up());
+    }
 }
