@@ -230,7 +230,7 @@ impl<S> Hub<S> {
             outbound.outbox = None;
             self.dead.push(id);
         }
-        if !outbound.is_metrics {
+        if !self.metrics.contains(id) {
             self.count_change(id, before, stage);
         }
         if stage == Stage::Dead {

@@ -19,6 +19,7 @@ mod deadlines;
 mod keepalive;
 mod leaving;
 mod meter;
+mod metrics;
 mod observer;
 mod outbound;
 mod quota;
@@ -59,6 +60,7 @@ use cork::Cork;
 use deadlines::Deadlines;
 use leaving::Leaving;
 use meter::Meter;
+use metrics::MetricsConnections;
 use outbound::OutboxPool;
 use quota::Quota;
 use registry::Registry;
@@ -114,8 +116,7 @@ pub(crate) struct Hub<S> {
     pub(crate) running_timer: Option<TimerId>,
     /// The server is going down.
     pub(crate) is_shutting_down: bool,
-    /// The connections that only ask for figures, in the order in which they came.
-    metrics_connections: VecDeque<ConnId>,
+    metrics: MetricsConnections,
     poll: PollRegistry,
 }
 
@@ -151,7 +152,7 @@ impl<S> Hub<S> {
             timers,
             running_timer: None,
             is_shutting_down: false,
-            metrics_connections: VecDeque::new(),
+            metrics: MetricsConnections::default(),
             poll,
         }
     }
@@ -234,23 +235,16 @@ impl<S> Hub<S> {
         Ok(())
     }
 
-    /// From now on the connection counts as one that asks for figures, and not as a client.
+    /// Counts a new connection as one that asks for metrics, and no longer as a client.
     pub(crate) fn set_metrics(&mut self, id: ConnId) {
-        if let Some(outbound) = self.table.get_mut(id) {
-            outbound.is_metrics = true;
-            self.metrics_connections.push_back(id);
-            self.live -= 1;
-        }
+        self.metrics.insert(id);
+        self.live -= 1;
     }
 
-    /// The connections that ask for figures, with their stages, the oldest first.
+    /// Returns the connections that ask for metrics, with their stages, the oldest first.
     pub(crate) fn metrics_connections(&self) -> Vec<(ConnId, Stage)> {
-        let stage_of = |id: &ConnId| self.get(*id).map(|outbound| (*id, outbound.stage()));
-        self.metrics_connections
-            .iter()
-            .filter_map(stage_of)
-            .filter(|(_, stage)| *stage != Stage::Dead)
-            .collect()
+        let stage_of = |id: ConnId| self.get(id).map(|outbound| (id, outbound.stage()));
+        self.metrics.iter().filter_map(stage_of).filter(|(_, stage)| *stage != Stage::Dead).collect()
     }
 
     /// How many sockets only wait for their end.
@@ -278,7 +272,7 @@ impl<S> Hub<S> {
 
     /// Sends the answer to a request (§4.2.2): 101 opens the connection, anything else ends it.
     pub(crate) fn respond(&mut self, id: ConnId, response: &Response) {
-        if !self.get(id).is_some_and(|outbound| outbound.is_metrics) {
+        if !self.metrics.contains(id) {
             self.stats.count_handshake(response.status());
         }
         self.push_with(id, |_, out| response.encode(out));
@@ -286,6 +280,21 @@ impl<S> Hub<S> {
             self.set_stage(id, Stage::Open);
         } else {
             self.finish(id);
+        }
+    }
+
+    /// Tells the observer what a client has sent.
+    #[inline]
+    pub(crate) fn observe_received(&mut self, id: ConnId, bytes: &[u8]) {
+        if self.observer.is_on() {
+            self.tell_received(id, bytes);
+        }
+    }
+
+    #[cold]
+    fn tell_received(&mut self, id: ConnId, bytes: &[u8]) {
+        if !self.metrics.contains(id) {
+            self.observer.tell(|observer| observer.received(id, bytes));
         }
     }
 
@@ -396,12 +405,9 @@ impl<S> Hub<S> {
         for &id in &dead {
             self.hold(id, 0);
             let Some(outbound) = self.table.remove(id) else { continue };
-            let was_metrics = outbound.is_metrics;
             // The socket closes here.
             panics::discard(outbound);
-            if was_metrics {
-                self.metrics_connections.retain(|it| *it != id);
-            } else {
+            if !self.metrics.remove(id) {
                 self.observer.tell(|observer| observer.disconnected(id));
             }
         }

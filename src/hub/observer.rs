@@ -91,18 +91,14 @@ impl ObserverSlot {
         }
     }
 
-    /// Tells the observer that the first `len` bytes of `parts` were written, unless to one who asks for figures.
+    /// Tells the observer that the first `len` bytes of `parts` were written.
     #[cold]
     pub(crate) fn tell_sent<'a>(
         &mut self,
         id: ConnId,
-        asks_for_figures: bool,
         parts: impl IntoIterator<Item = &'a [u8]>,
         mut len: usize,
     ) {
-        if asks_for_figures {
-            return;
-        }
         self.tell(|observer| {
             for part in parts {
                 let written = &part[..len.min(part.len())];

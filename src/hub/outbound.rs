@@ -108,8 +108,6 @@ pub(crate) struct Outbound<S> {
     pub(crate) read_closed: bool,
     /// It is counted among the connections of its address.
     pub(crate) admitted: bool,
-    /// It asks for metrics, and is no client.
-    pub(crate) is_metrics: bool,
     /// How many bytes of its input are held.
     pub(crate) input_held: usize,
     /// What waits to be written; nearly always nothing.
@@ -191,7 +189,6 @@ impl<S: Default> Outbound<S> {
             pinged: false,
             read_closed: false,
             admitted: false,
-            is_metrics: false,
             input_held: 0,
             outbox: None,
             subprotocol: None,

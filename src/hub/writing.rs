@@ -130,8 +130,8 @@ impl<S> Hub<S> {
         };
         if let Ok(written) = result {
             self.stats.sent_bytes += written as u64;
-            if self.observer.is_on() {
-                self.observer.tell_sent(id, outbound.is_metrics, [first, second], written);
+            if self.observer.is_on() && !self.metrics.contains(id) {
+                self.observer.tell_sent(id, [first, second], written);
             }
         }
         match result {
@@ -250,8 +250,8 @@ impl<S> Hub<S> {
                 // A stream that takes nothing and doesn't say why would be tried for ever.
                 Ok(0) => return self.abort_socket(id, &ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    if self.observer.is_on() {
-                        self.observer.tell_sent(id, outbound.is_metrics, outbox.backlog.parts(), written);
+                    if self.observer.is_on() && !self.metrics.contains(id) {
+                        self.observer.tell_sent(id, outbox.backlog.parts(), written);
                     }
                     self.taken(id, written);
                 }
