@@ -1,6 +1,7 @@
 //! Why a connection ended, and all that follows from the cause alone: close code, reason, name and words.
 //!
-//! A new cause is a variant here, and a call of `fail` where it happens. Logs and metrics take the rest from here.
+//! A new cause is a variant here, and a call of `fail` where it happens. Logs and metrics take the rest from
+//! here.
 
 use std::{borrow::Cow, fmt, io::ErrorKind};
 
@@ -38,8 +39,8 @@ pub enum Cause {
     /// The peer was too slow for what other connections sent to it, and
     /// [`Backpressure::Close`](crate::Backpressure) is set.
     Backpressure,
-    /// The server held more than [`max_buffered_bytes`](crate::Config::max_buffered_bytes), and this connection
-    /// was among those that held most of it; or an allocation for it was refused.
+    /// The server held more than [`max_buffered_bytes`](crate::Config::max_buffered_bytes), and this
+    /// connection was among those that held most of it; or an allocation for it was refused.
     Overload,
     /// One of its hooks panicked.
     Panic,

@@ -1,7 +1,8 @@
 //! How many connections one address may have, and how fast it may open them.
 //!
-//! This file knows addresses and their counts. It refuses to know sockets and answers. A client with IPv6 owns
-//! a whole /64, so that is what counts as one address there. A connection counts until its socket is gone.
+//! This file knows addresses and their counts. It refuses to know sockets and answers. A client with IPv6
+//! owns a whole /64, so that is what counts as one address there. A connection counts until its socket is
+//! gone.
 
 use std::{
     collections::HashMap,
@@ -12,7 +13,7 @@ use std::{
 use super::deadlines::LoopTime;
 use crate::{config::Config, protocol::HandshakeError};
 
-/// Addresses that have nothing to be remembered for are forgotten when there are more than this many.
+/// Unused addresses are removed when there are more than this many addresses.
 const REMEMBERED: usize = 1024;
 
 #[derive(Debug, Default)]
@@ -32,13 +33,13 @@ pub(super) enum Prefix {
 #[derive(Clone, Copy, Debug, Default)]
 struct AddressUse {
     connections: usize,
-    /// When all of its handshakes would have been due at the steady rate, in microseconds. What lies before now
-    /// is forgotten; a whole second ahead of it is the most that is granted.
+    /// Token bucket as one timestamp (GCRA): when the next handshake would be due at the steady rate, in
+    /// microseconds. It allows a burst of one second.
     next_allowed_at: u64,
 }
 
 impl Admission {
-    /// Counts a new connection, or says why there must not be one.
+    /// Counts a new connection, or returns the limit that it exceeds.
     pub(crate) fn enter(
         &mut self,
         address: SocketAddr,
@@ -60,7 +61,7 @@ impl Admission {
         Ok(())
     }
 
-    /// The socket of a connection that was counted is gone.
+    /// Uncounts a connection whose socket is closed.
     pub(crate) fn leave(&mut self, address: SocketAddr, config: &Config) {
         if is_on(config)
             && let Some(address_use) = self.addresses.get_mut(&Prefix::of(address))
@@ -69,7 +70,7 @@ impl Admission {
         }
     }
 
-    /// Forgets those who have no connection and owe no time, before there are too many to remember.
+    /// Removes the addresses that have no connection and no recent handshake, before there are too many.
     fn clear(&mut self, now: LoopTime) {
         if self.addresses.len() > self.clear_at.max(REMEMBERED) {
             self.addresses.retain(|_, it| it.connections > 0 || it.next_allowed_at > micros(now));

@@ -1,19 +1,19 @@
-//! What waits to be written to one peer: bytes of its own, and bytes that it shares with others.
+//! The bytes that wait to be written to one peer: its own, and those that it shares with others.
 //!
-//! This file knows order and amounts. It refuses to know frames and sockets: it offers its bytes as slices and
-//! is told how many of them were taken. Nothing is ever moved to close the gap that taken bytes leave.
+//! This file knows order and amounts. It refuses to know frames and sockets: it offers its bytes as slices,
+//! and the caller says how many were written. Bytes are never moved to close the gap that written ones leave.
 
 use std::{collections::VecDeque, io::IoSlice, mem, rc::Rc};
 
 use super::meter::{Meter, SharedFrame, SharedMessage};
 use crate::protocol::append;
 
-/// A tail that has reached this length is not added to any more; a new one begins behind it.
+/// A tail of this length is full; a new one begins after it.
 const CHUNK_LEN: usize = 64 * 1024;
-/// From this length on a frame for many peers is shared by them instead of copied for each, and a message that is sent on
-/// is kept instead of copied.
+/// From this length on a frame for many peers is shared instead of copied for each, and a message that is
+/// sent on is retained instead of copied.
 pub(crate) const SHARE_LEN: usize = 4 * 1024;
-/// A tail that has grown beyond this length is given back once it is empty, a smaller one is used again.
+/// An empty tail of more capacity than this is freed, a smaller one is used again.
 const SMALL_LEN: usize = 1024;
 /// How many parts are offered to one vectored write.
 const SLICES: usize = 16;
@@ -28,9 +28,9 @@ pub(crate) struct Backlog {
     len: usize,
     /// How many bytes of the first part were taken.
     taken: usize,
-    /// Is told how many bytes of our own are held.
+    /// Counts the bytes that are not shared.
     meter: Meter,
-    /// No memory was to be had for bytes that are missing now.
+    /// An allocation was refused, and bytes are missing.
     is_torn: bool,
 }
 
@@ -63,7 +63,7 @@ impl Chunk {
         }
     }
 
-    /// The bytes that it keeps from being freed: of what is shared, an equal part for each that shares it.
+    /// Returns how many bytes the chunk keeps from being freed: of shared ones its equal part.
     fn held(&self) -> usize {
         match self {
             Self::Own(bytes) => bytes.len(),
@@ -72,7 +72,7 @@ impl Chunk {
         }
     }
 
-    /// The bytes that nobody else holds; what is shared counts itself.
+    /// Returns how many bytes only this chunk holds; shared bytes count themselves.
     fn own_len(&self) -> usize {
         match self {
             Self::Own(bytes) => bytes.len(),
@@ -107,8 +107,8 @@ impl Backlog {
         self.len == 0
     }
 
-    /// Bytes that are held for it. A part is held whole until its last byte is written, so this can be much more
-    /// than [`len`](Self::len); of parts that many peers share, each holds its share.
+    /// Bytes that are held for it. A part is held whole until its last byte is written, so this can be much
+    /// more than [`len`](Self::len); of parts that many peers share, each holds its share.
     pub(crate) fn held(&self) -> usize {
         self.chunks.iter().map(Chunk::held).sum::<usize>() + self.tail.len()
     }
@@ -128,13 +128,13 @@ impl Backlog {
         self.push_with(|out| append(out, bytes));
     }
 
-    /// Whether bytes are missing because no memory was to be had: what comes after them must not be written.
+    /// Returns whether bytes are missing because an allocation was refused: later ones must not be written.
     #[inline]
     pub(crate) const fn is_torn(&self) -> bool {
         self.is_torn
     }
 
-    /// Appends what `write` appends to the buffer that it is given.
+    /// Appends what `write` appends to its buffer.
     #[inline]
     pub(crate) fn push_with<T>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> T) -> T {
         if self.tail.len() >= CHUNK_LEN {
@@ -148,7 +148,7 @@ impl Backlog {
         result
     }
 
-    /// Appends bytes that other peers are sent as well.
+    /// Appends bytes that are sent to other peers too.
     #[inline]
     pub(crate) fn push_shared(&mut self, frame: &Rc<SharedFrame>) {
         if frame.bytes().len() < SHARE_LEN {
@@ -159,32 +159,32 @@ impl Backlog {
         self.chunks.push_back(Chunk::Shared(Rc::clone(frame)));
     }
 
-    /// Appends a message from the byte `from` on, which is kept for it.
+    /// Appends a retained message from the byte `from` on.
     pub(crate) fn push_heard(&mut self, message: Rc<SharedMessage>, from: usize) {
         self.close_tail();
         self.len += message.bytes().len() - from;
         self.chunks.push_back(Chunk::Heard(message, from));
     }
 
-    /// Whether it has grown so little that it may be kept for another peer.
+    /// Returns whether its buffers are small enough to keep for another peer.
     pub(crate) fn is_small(&self) -> bool {
         self.tail.capacity() <= SMALL_LEN && self.chunks.capacity() == 0
     }
 
-    /// The bytes that wait, if they lie in one piece, which an ordinary write can take.
+    /// Returns the bytes that wait if they are one piece, for an ordinary write.
     #[inline]
     pub(crate) fn only_part(&self) -> Option<&[u8]> {
         if self.chunks.is_empty() { Some(&self.tail[self.taken..]) } else { None }
     }
 
-    /// The bytes that wait, piece by piece.
+    /// Returns the bytes that wait, piece by piece.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.taken;
         let parts = self.chunks.iter().map(Chunk::bytes).chain([&self.tail[..]]);
         parts.map(move |part| &part[mem::take(&mut skip)..])
     }
 
-    /// The bytes that wait, as far as one vectored write may take them.
+    /// Returns the first bytes that wait, as many as one vectored write takes.
     pub(crate) fn slices(&self) -> Slices<'_> {
         let mut slices = Slices { slices: [IoSlice::new(&[]); SLICES], len: 0 };
         for (slice, part) in slices.slices.iter_mut().zip(self.parts()) {
@@ -194,7 +194,7 @@ impl Backlog {
         slices
     }
 
-    /// Forgets the first `len` bytes, which were written.
+    /// Removes the first `len` bytes, which were written.
     pub(crate) fn take(&mut self, len: usize) {
         self.len -= len;
         self.taken += len;
@@ -212,7 +212,7 @@ impl Backlog {
         }
     }
 
-    /// Makes the tail a chunk, so that another can begin behind it.
+    /// Makes the tail a chunk, so that a new tail can begin after it.
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.chunks.push_back(Chunk::Own(mem::take(&mut self.tail)));

@@ -1,7 +1,7 @@
 //! How a connection ends, from our Close or the peer's to the closed socket.
 //!
-//! This file knows the ways to the end and sees to it that every connection that opened is told of its own
-//! exactly once. It refuses to know what the hook makes of it.
+//! This file knows every way in which a connection ends. It calls for `on_close` exactly once for each
+//! connection that opened, and refuses to know what the hook does.
 
 use std::{
     io::{self, ErrorKind},
@@ -36,7 +36,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Drops the connection without another word.
+    /// Drops the connection without a Close.
     pub(crate) fn terminate(&mut self, id: ConnId) {
         self.abort(id, Cause::Local);
     }
@@ -60,9 +60,9 @@ impl<S> Hub<S> {
         self.fail(id, error.into());
     }
 
-    /// Too much is held for all connections together, and this one holds much: it goes, and gives that back.
+    /// Ends a connection that holds much, because all together hold too much.
     ///
-    /// A peer that doesn't read would not see a Close either, so it is dropped.
+    /// A peer that doesn't read would not see a Close, so it is dropped.
     pub(crate) fn shed(&mut self, id: ConnId) {
         self.hold(id, 0);
         self.stats.shed += 1;
@@ -82,14 +82,14 @@ impl<S> Hub<S> {
         }
     }
 
-    /// No memory was to be had for what waits for this connection, and bytes of it are lost: it can't go on.
+    /// Ends a connection whose backlog has lost bytes because an allocation was refused.
     #[cold]
     pub(super) fn abort_torn(&mut self, id: ConnId) {
         self.is_short_of_memory = true;
         self.fail_without_close(id, Cause::Overload);
     }
 
-    /// A hook has panicked: the connection can't go on as if it had not.
+    /// Fails a connection whose hook has panicked.
     pub(crate) fn fail_panicked(&mut self, id: ConnId) {
         match self.get(id).map(|outbound| outbound.stage()) {
             Some(Stage::Connecting) => {
@@ -109,20 +109,21 @@ impl<S> Hub<S> {
         self.fill_socket(id);
     }
 
-    /// Fails the connection where no Close can reach the peer: `on_close` receives the code of the cause only.
+    /// Fails the connection where no Close can reach the peer: `on_close` receives the code of the cause
+    /// only.
     fn fail_without_close(&mut self, id: ConnId, cause: Cause) {
         let (code, _) = cause.answer();
         self.end(id, Ending { code, ..Ending::abnormal(cause) });
         self.set_stage(id, Stage::Dead);
     }
 
-    /// Queues our Close. A pong that is owed goes before it (§5.5.2): after a Close nothing may follow.
+    /// Queues our Close. A pong that is owed goes first (§5.5.2): nothing may follow a Close.
     fn push_close<T>(&mut self, id: ConnId, encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T) {
         self.queue_owed_pong(id);
         self.push_with(id, |outbound, out| trace::sending(id, out, |out| encode(&mut outbound.sender, out)));
     }
 
-    /// The peer has closed its side of TCP. What waits for it still goes out.
+    /// Ends a connection whose peer has closed its side of TCP. What waits is still sent.
     pub(crate) fn end_of_input(&mut self, id: ConnId) {
         let Some(outbound) = self.get_mut(id) else { return };
         outbound.read_closed = true;
@@ -135,7 +136,7 @@ impl<S> Hub<S> {
         self.finish(id);
     }
 
-    /// The socket is of no use any more, or the connection isn't wanted any more.
+    /// Ends the connection at once: the socket has failed, or the server drops the connection.
     pub(crate) fn abort(&mut self, id: ConnId, cause: Cause) {
         let Some(outbound) = self.get(id) else { return };
         if outbound.stage() == Stage::Dead {
@@ -146,16 +147,16 @@ impl<S> Hub<S> {
         self.set_stage(id, Stage::Dead);
     }
 
-    /// Reading or writing has failed for good.
+    /// Ends a connection whose socket has failed.
     pub(crate) fn abort_socket(&mut self, id: ConnId, error: &io::Error) {
         debug!("connection {id}: {error}");
         self.abort(id, Cause::Transport(error.kind()));
     }
 
-    /// Notes how a connection ended, the first time that it does; one that never opened has no hook to tell.
+    /// Notes how a connection ended, the first time that it does. One that never opened has no `on_close`.
     ///
-    /// A clean end is told when our Close has left, for until then it may turn out otherwise (§7.1.4). Any other
-    /// is told at once.
+    /// A clean end is reported after our Close has left: until then it may become unclean (§7.1.4). Any other
+    /// end is reported at once.
     pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
         if !self.get(id).is_some_and(|outbound| matches!(outbound.stage(), Stage::Open | Stage::Closing)) {
             return;
@@ -167,15 +168,15 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Tells the clean end of a connection whose last byte has left, or that it was not clean after all.
+    /// Reports the end of a connection that awaited its last byte to leave: clean if it has left.
     fn tell_unproven(&mut self, id: ConnId, is_clean: bool) {
         if let Some(ending) = self.unproven.remove(&id) {
             self.endings.push_back((id, Ending { clean: is_clean, ..ending }));
         }
     }
 
-    /// Tries to write to a full socket when its closing begins: from here on room in it means that the peer reads,
-    /// and not that the systems between had some.
+    /// Tries to write to a full socket when its closing begins: from here on room in it means that the peer
+    /// reads, and not that the systems between had some.
     fn fill_socket(&mut self, id: ConnId) {
         if self.get(id).is_some_and(|outbound| outbound.is_blocked()) {
             self.flush(id);
@@ -193,8 +194,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Lets what waits go out, and nothing new after it; then closes TCP from our side (§7.1.1: the server does so
-    /// first).
+    /// Sends what waits and nothing new, then closes TCP from our side (§7.1.1: the server does so first).
     pub(super) fn finish(&mut self, id: ConnId) {
         let is_corked = self.cork.is_owned_by(id);
         let Some(outbound) = self.get_mut(id) else { return };
@@ -215,7 +215,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Goes on with one who is finishing, once all is sent.
+    /// Ends TCP for a connection that is finishing, after everything is sent.
     pub(super) fn linger_if_flushed(&mut self, id: ConnId) {
         if self.get(id).is_some_and(|outbound| outbound.stage() == Stage::Finishing) {
             self.finish(id);
@@ -240,7 +240,8 @@ impl<S> Hub<S> {
         self.schedule(id);
     }
 
-    /// Keeps the counts that go by stages: of live connections, of leaving sockets, and of those of one address.
+    /// Keeps the counts per stage: of live connections, of leaving sockets, and of the connections of one
+    /// address.
     fn count_change(&mut self, id: ConnId, before: Stage, stage: Stage) {
         let Some(outbound) = self.table.get_mut(id) else { return };
         let address = outbound.address;

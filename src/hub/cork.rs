@@ -1,6 +1,7 @@
 //! The cork: what is sent to one connection while a batch of its input is handled leaves in one write.
 //!
-//! This file knows who has the cork and whether the fast path is open to it. It refuses to know how bytes are written.
+//! This file knows who has the cork and whether the fast path is open to it. It refuses to know how bytes are
+//! written.
 
 use std::{ptr, rc::Rc};
 
@@ -10,7 +11,8 @@ use super::{backlog::SHARE_LEN, meter::SharedMessage, registry::ConnId};
 #[derive(Default)]
 pub(super) struct Cork {
     owner: Option<ConnId>,
-    /// The owner, while it is open and its socket takes bytes: a message to it needs no look at its `Outbound`.
+    /// The owner, while it is open and its socket takes bytes: a message to it needs no look at its
+    /// `Outbound`.
     fast_path_owner: Option<ConnId>,
     /// The current event is the last of the batch.
     pub(super) at_end: bool,
@@ -65,8 +67,8 @@ impl Cork {
         self.fast_path_owner = if has_fast_path { Some(owner) } else { None };
     }
 
-    /// Returns the retained message, if `bytes` *is* its payload (pointer identity) and at least half of it would
-    /// have to be queued.
+    /// Returns the retained message, if `bytes` *is* its payload (pointer identity) and at least half of it
+    /// would have to be queued.
     pub(super) fn retained_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
         let is_worth_it = bytes.len() - from >= SHARE_LEN.max(bytes.len() / 2);
         self.retained.clone().filter(|retained| is_worth_it && ptr::eq(retained.bytes(), bytes))

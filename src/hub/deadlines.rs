@@ -1,7 +1,8 @@
-//! Deadlines, of which most never come: activity only moves a time stamp, and the timer looks at it later.
+//! Deadlines, most of which never come: activity only moves a time stamp, which is compared when the deadline
+//! comes.
 //!
-//! This file knows instants in milliseconds and who wants to be looked at then. It refuses to know why, and it
-//! has no clock: whoever calls says what time it is.
+//! This file knows instants in milliseconds and the connections that have a deadline then. It has no clock:
+//! the caller passes the time.
 
 use std::{cmp::Reverse, collections::BinaryHeap, ops::Add, time::Duration};
 
@@ -34,16 +35,17 @@ impl Add<Duration> for LoopTime {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        // Rounded up, so that a deadline is never looked at too early and then once more.
+        // Rounded up, so that no deadline comes too early and then once more.
         let part = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
         let millis = duration.as_secs().saturating_mul(1000).saturating_add(part);
         Self(self.0.saturating_add(millis))
     }
 }
 
-/// When to look at whom. A connection that is asked for twice is found twice: the one who asks keeps track.
+/// The deadlines in a heap. A connection that is entered twice comes twice: the caller knows which entry is
+/// valid.
 ///
-/// An entry that nobody waits for any more stays until its time, or until [`compact`](Self::compact) removes it.
+/// A dead entry stays until its time, or until [`compact`](Self::compact) removes it.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
     heap: BinaryHeap<Reverse<(LoopTime, ConnId)>>,
@@ -55,12 +57,12 @@ impl Deadlines {
     /// How many dead entries are always tolerated: to remove a handful is not worth a pass over all.
     const SPARE: usize = 256;
 
-    /// With room for so many before it has to grow.
+    /// Creates a heap with room for `capacity` entries before it grows.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self { heap: BinaryHeap::with_capacity(capacity), min_capacity: capacity }
     }
 
-    /// How many entries there are, dead ones included.
+    /// Returns how many entries there are, dead ones included.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.heap.len()

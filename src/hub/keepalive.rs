@@ -1,6 +1,6 @@
-//! What time does to a connection: deadlines that end a stage, pings for the silent, and the end of the dead.
+//! Deadlines of connections: they end a stage, ping a silent peer, or end the connection of a dead one.
 //!
-//! This file knows how long each stage may last. It refuses to know what time it is: the loop says so.
+//! This file knows how long each stage may last. It has no clock: the loop sets the time.
 
 use log::debug;
 
@@ -8,7 +8,7 @@ use super::{ConnId, Hub, LoopTime, outbound::Stage};
 use crate::cause::Cause;
 
 impl<S> Hub<S> {
-    /// Bytes have come from the peer.
+    /// Notes that bytes were received from the peer.
     #[inline]
     pub(crate) fn note_activity(&mut self, id: ConnId) {
         let now = self.now;
@@ -19,12 +19,13 @@ impl<S> Hub<S> {
         }
     }
 
-    /// The earliest time at which [`expire`](Self::expire) has something to do; [`LoopTime::NEVER`] if it has nothing.
+    /// The earliest time at which [`expire`](Self::expire) has something to do; [`LoopTime::NEVER`] if it has
+    /// nothing.
     pub(crate) fn next_deadline(&self) -> LoopTime {
         self.deadlines.next()
     }
 
-    /// Sees to it that the timer looks at a connection in time.
+    /// Enters the next deadline of a connection, unless an earlier one is entered.
     pub(crate) fn schedule(&mut self, id: ConnId) {
         let Some(outbound) = self.table.get_mut(id) else { return };
         let Some(due) = outbound.due(&self.config) else { return };
@@ -35,24 +36,24 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Removes the deadlines of connections that have gone or have an earlier one, once they are the most.
+    /// Removes dead entries of the deadlines once they outnumber the others.
     #[inline]
     pub(super) fn compact_deadlines(&mut self) {
         let table = &self.table;
         self.deadlines.compact(table.len(), |at, id| table.get(id).is_some_and(|it| it.scheduled == at));
     }
 
-    /// Whether the time of a connection has come.
+    /// Returns whether the deadline of a connection has come.
     pub(crate) fn is_due(&self, id: ConnId) -> bool {
         self.get(id).and_then(|outbound| outbound.due(&self.config)).is_some_and(|due| due <= self.now)
     }
 
-    /// Whether a connection ends when its time has come; otherwise it is pinged.
+    /// Returns whether the next deadline ends the connection; otherwise it sends a ping.
     pub(crate) fn ends_when_due(&self, id: ConnId) -> bool {
         self.get(id).is_some_and(|outbound| outbound.stage() != Stage::Open || outbound.pinged)
     }
 
-    /// A connection whose time may have come. Call until there is none.
+    /// Returns a connection whose deadline has come. Call it until there is none.
     pub(crate) fn expire(&mut self) -> Option<ConnId> {
         while let Some((at, id)) = self.deadlines.pop_due(self.now) {
             let now = self.now;
@@ -69,8 +70,8 @@ impl<S> Hub<S> {
         None
     }
 
-    /// Puts off the time of an open connection that has spoken and was not read from yet; whether there was a time to put
-    /// off. One that is over at once can't be.
+    /// Puts off the time of an open connection that has spoken and was not read from yet; whether there was a
+    /// time to put off. One that is over at once can't be.
     pub(crate) fn defer_ping(&mut self, id: ConnId) -> bool {
         let is_excused = self.is_open(id) && self.config.ping_interval.is_some_and(|it| !it.is_zero());
         if is_excused {
@@ -80,7 +81,7 @@ impl<S> Hub<S> {
         is_excused
     }
 
-    /// Nothing was heard of an open connection for a while: pings it, or gives it up.
+    /// Pings an open connection that was silent, or fails it if it was pinged before.
     pub(crate) fn check_alive(&mut self, id: ConnId) {
         let now = self.now;
         let Some(outbound) = self.table.get_mut(id) else { return };
@@ -88,9 +89,9 @@ impl<S> Hub<S> {
             debug!("connection {id}: no sign of life after a ping");
             return self.fail(id, Cause::Timeout);
         }
-        // The time to answer begins now, however late the loop has come to this.
+        // The time to answer begins now, even if the loop is late.
         (outbound.pinged, outbound.since) = (true, now);
-        // A peer with a backlog shows by taking it that it lives; a ping would only wait behind it.
+        // A peer shows that it lives by taking its backlog; a ping would only wait after it.
         if !outbound.is_blocked() {
             let _ = self.ping(id, &[]);
         }

@@ -1,7 +1,7 @@
 //! The sockets that only wait for their end, by the address that they belong to.
 //!
-//! This file knows which of them to evict first, so that one address can't use up the room for all. It refuses to
-//! know when there is no room, and how a socket ends.
+//! This file knows which of them to evict first, so that one address can't use up the room for all. It
+//! refuses to know when there is no room, and how a socket ends.
 
 use std::{
     cmp::Reverse,
@@ -39,12 +39,12 @@ struct Queue {
 }
 
 impl Leaving {
-    /// How many sockets there are.
+    /// Returns how many sockets there are.
     pub(super) const fn len(&self) -> usize {
         self.finishing.len + self.lingering.len
     }
 
-    /// How many sockets an address has.
+    /// Returns how many sockets an address has.
     pub(super) fn len_of(&self, address: SocketAddr) -> usize {
         let len_in = |sockets: &ByAddress| sockets.addresses.get(&Prefix::of(address)).map_or(0, |it| it.len);
         len_in(&self.finishing) + len_in(&self.lingering)
@@ -66,8 +66,8 @@ impl Leaving {
         }
     }
 
-    /// The socket to evict first: the oldest of the address that has most. One that has nothing more to say goes before
-    /// one that has. It stays counted until its stage changes.
+    /// Returns the socket to evict first: the oldest of the address that has most; a lingering one before a
+    /// finishing one. It stays counted until its stage changes.
     pub(super) fn next_to_evict(&mut self, is_in: impl Fn(ConnId, Stage) -> bool) -> Option<ConnId> {
         self.lingering
             .oldest_of_most(|id| is_in(id, Stage::Lingering))

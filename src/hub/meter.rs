@@ -1,4 +1,4 @@
-//! How many bytes are held for all peers together.
+//! The number of bytes held for all peers together.
 //!
 //! This file knows a sum. It refuses to know the limit: the loop compares the two. What holds bytes keeps a
 //! clone of the meter and says what it takes and gives back, at the latest when it is dropped.
@@ -33,9 +33,9 @@ pub(crate) struct Shared<T: AsRef<[u8]>> {
     meter: Meter,
 }
 
-/// A message that is encoded for many.
+/// A message that is encoded once for many receivers.
 pub(crate) type SharedFrame = Shared<Box<[u8]>>;
-/// A message that was heard, and is sent on.
+/// A received message that is sent on.
 pub(crate) type SharedMessage = Shared<OwnedMessage>;
 
 impl<T: AsRef<[u8]>> Shared<T> {

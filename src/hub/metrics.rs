@@ -1,4 +1,5 @@
-//! The connections that ask for metrics. They are no clients: they are not counted, and no observer sees their bytes.
+//! The connections that ask for metrics. They are no clients: they are not counted, and no observer sees
+//! their bytes.
 //!
 //! This file knows which connections they are. It refuses to know what they ask and what they receive.
 

@@ -1,15 +1,16 @@
-//! All connections, seen from the sending side: who there is, what is sent to them, and what waits.
+//! The sending side of all connections: which there are, what is sent to them, and what waits.
 //!
-//! This module knows sockets, backlogs and deadlines, and asks `protocol/` what a frame looks like. It refuses
-//! to know what was received and who handles it: hooks and loop stand above it and both use it.
+//! This module knows sockets, backlogs and deadlines, and asks `protocol/` what a frame looks like. It
+//! refuses to know what was received and which hook handles it: the hooks and the loop call it.
 //!
 //! - `sending.rs`: messages to one, to another, to many; what is refused.
-//! - `closing.rs`: how a connection ends, and that its hook is told once.
+//! - `closing.rs`: how a connection ends, and that its `on_close` is called once.
 //! - `cork.rs`, `writing.rs`: the cork, the backlog, the socket.
 //! - `keepalive.rs`: what time does to a connection.
-//! - `observer.rs`: who watches the bytes go by.
+//! - `observer.rs`: the observer of all bytes.
 //! - `quota.rs`: how much a batch and a turn may cause.
-//! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `leaving.rs`: the parts.
+//! - `registry.rs`, `backlog.rs`, `deadlines.rs`, `timers.rs`, `meter.rs`, `admission.rs`, `leaving.rs`: the
+//!   parts.
 
 mod admission;
 mod backlog;
@@ -67,8 +68,8 @@ use registry::Registry;
 
 /// How many connections the tables have room for from the start. It is address space only until it is used.
 ///
-/// A block that begins this large has pages of its own, which glibc moves when it grows: nothing is copied then,
-/// and no outgrown table stays behind in the heap.
+/// A block that begins this large has pages of its own, which glibc moves when it grows: nothing is copied
+/// then, and no outgrown table stays in the heap.
 pub(crate) const ROOM: usize = if cfg!(test) { 64 } else { 16 * 1024 };
 
 /// What a user's timer runs.
@@ -81,7 +82,7 @@ pub(crate) struct Hub<S> {
     live: usize,
     pub(crate) config: Config,
     pub(crate) stats: Stats,
-    /// Who watches the bytes of clients go by.
+    /// The observer of the bytes of all clients.
     pub(crate) observer: ObserverSlot,
     /// The time at which this turn began.
     pub(crate) now: LoopTime,
@@ -100,11 +101,11 @@ pub(crate) struct Hub<S> {
     dirty: Vec<ConnId>,
     /// How many bytes were queued for them since the last flush.
     unflushed: usize,
-    /// Connections that have ended and whose hook must be told.
+    /// Connections that have ended and whose `on_close` was not called yet.
     endings: VecDeque<(ConnId, Ending)>,
     /// Ends that are clean once our Close has left.
     unproven: HashMap<ConnId, Ending>,
-    /// Connections whose backlog was refused once and has gone out since.
+    /// Connections whose socket has refused bytes and has taken all of them since.
     drained: VecDeque<ConnId>,
     /// Paused connections that have taken enough to be read from again.
     resumable: VecDeque<ConnId>,
@@ -157,22 +158,22 @@ impl<S> Hub<S> {
         }
     }
 
-    /// How many sockets there are, those that only wait for their end included.
+    /// Returns how many sockets there are, the closing ones included.
     pub(crate) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// How many connections are open, or on their way there.
+    /// Returns how many connections are open, or on their way there.
     pub(crate) const fn live(&self) -> usize {
         self.live
     }
 
-    /// How many places the table has, taken or free.
+    /// Returns how many places the table has, taken or free.
     pub(crate) const fn places(&self) -> usize {
         self.table.places()
     }
 
-    /// How many places were looked at since the last call, while something was sent to many.
+    /// Returns how many places broadcasts have visited since the last call.
     #[cfg(test)]
     pub(crate) fn take_looks(&self) -> usize {
         self.table.take_looks()
@@ -198,7 +199,8 @@ impl<S> Hub<S> {
         self.get(id).is_some_and(|outbound| outbound.stage() == Stage::Open)
     }
 
-    /// Whether the peer is not to be read from, because it doesn't read what it causes.
+    /// Returns whether the server doesn't read from the peer, because the peer doesn't read what its input
+    /// causes.
     #[inline]
     pub(crate) fn is_paused(&self, id: ConnId) -> bool {
         self.get(id).is_some_and(|outbound| outbound.paused)
@@ -214,7 +216,7 @@ impl<S> Hub<S> {
         self.table.iter().filter(|(_, outbound)| outbound.stage() == Stage::Open)
     }
 
-    /// Takes a new socket in.
+    /// Adds a new socket.
     pub(crate) fn insert(&mut self, mut outbound: Outbound<S>) -> io::Result<ConnId> {
         outbound.stream.register(&self.poll, Token(self.table.next_id().index as usize))?;
         let id = self.table.insert(outbound);
@@ -223,7 +225,7 @@ impl<S> Hub<S> {
         Ok(id)
     }
 
-    /// Whether there is room for a new connection, in all and from its address. If so it is counted.
+    /// Counts a new connection, or returns which limit it exceeds: of all connections, or of its address.
     pub(crate) fn admit(&mut self, id: ConnId) -> Result<(), HandshakeError> {
         // The new one is live already.
         if self.config.max_connections.is_some_and(|max| self.live > max) {
@@ -247,18 +249,18 @@ impl<S> Hub<S> {
         self.metrics.iter().filter_map(stage_of).filter(|(_, stage)| *stage != Stage::Dead).collect()
     }
 
-    /// How many sockets only wait for their end.
+    /// Returns how many sockets only wait for their end.
     pub(crate) const fn leaving(&self) -> usize {
         self.leaving.len()
     }
 
-    /// How many sockets of an address only wait for their end.
+    /// Returns how many sockets of an address only wait for their end.
     pub(crate) fn leaving_of(&self, address: SocketAddr) -> usize {
         self.leaving.len_of(address)
     }
 
-    /// Closes a socket that only waits for its end, so that there is room for another; whether there was one. It is one
-    /// of the address that has most of them.
+    /// Closes a socket that only waits for its end, so that there is room for another; whether there was one.
+    /// It is one of the address that has most of them.
     pub(crate) fn evict(&mut self) -> bool {
         let table = &self.table;
         let is_in =
@@ -283,7 +285,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Tells the observer what a client has sent.
+    /// Passes received bytes to the observer, if they are from a client.
     #[inline]
     pub(crate) fn observe_received(&mut self, id: ConnId, bytes: &[u8]) {
         if self.observer.is_on() {
@@ -298,7 +300,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Notes what is held of a connection's input, so that it is counted.
+    /// Counts the bytes that are held of a connection's input.
     #[inline]
     pub(crate) fn hold(&mut self, id: ConnId, bytes: usize) {
         if let Some(outbound) = self.table.get_mut(id)
@@ -309,19 +311,20 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Bytes that are held for all connections together.
+    /// Returns how many bytes are held for all connections together.
     #[inline]
     pub(crate) fn held(&self) -> usize {
         self.meter.held()
     }
 
-    /// Whether more is held for all connections together than may be.
+    /// Returns whether all connections together hold more than `max_buffered_bytes`.
     #[inline]
     pub(crate) fn is_over_budget(&self) -> bool {
         self.held() > self.config.max_buffered_bytes
     }
 
-    /// The connections that hold most, as many as must go so that an eighth of what may be held is free again.
+    /// The connections that hold most, as many as must go so that an eighth of what may be held is free
+    /// again.
     pub(crate) fn heaviest(&self) -> Vec<ConnId> {
         // Where an allocation was refused, what is held now is too much.
         let most = self.config.max_buffered_bytes.min(self.held());
@@ -341,13 +344,13 @@ impl<S> Hub<S> {
         holders.into_iter().take_while(is_needed).map(|(_, id)| id).collect()
     }
 
-    /// How many deadlines wait for their time, those of connections that have gone included.
+    /// Returns how many deadlines there are, dead entries included.
     #[cfg(test)]
     pub(crate) fn deadline_count(&self) -> usize {
         self.deadlines.len()
     }
 
-    /// The figures as of now.
+    /// Returns the figures as of now.
     pub(crate) fn current_stats(&self) -> Stats {
         let mut stats = self.stats;
         stats.connections = self.live as u64;
@@ -364,7 +367,7 @@ impl<S> Hub<S> {
         Some((id, ending))
     }
 
-    /// Whether there are slow peers to go on with.
+    /// Returns whether the backlog of a slow peer has emptied, or a paused peer can be read from again.
     pub(crate) fn has_drained(&self) -> bool {
         !self.drained.is_empty() || !self.resumable.is_empty()
     }
@@ -379,27 +382,27 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Returns a connection whose backlog was refused once and has gone out since.
+    /// Returns a connection whose socket has refused bytes and has taken all of them since.
     pub(crate) fn next_drained(&mut self) -> Option<ConnId> {
         self.drained.pop_front()
     }
 
-    /// How many connections wait for [`next_drained`](Self::next_drained).
+    /// Returns how many connections wait for [`next_drained`](Self::next_drained).
     pub(crate) fn drained(&self) -> usize {
         self.drained.len()
     }
 
-    /// Whether there are hooks to be told that a connection has ended.
+    /// Returns whether an `on_close` must be called.
     pub(crate) fn has_endings(&self) -> bool {
         !self.endings.is_empty()
     }
 
-    /// Whether there are hooks to be told that a connection has ended, or connections to remove.
+    /// Returns whether an `on_close` must be called, or a connection must be removed.
     pub(crate) fn has_ended(&self) -> bool {
         !self.endings.is_empty() || !self.dead.is_empty()
     }
 
-    /// Removes the connections that are over, and returns who they were; their sockets close.
+    /// Removes the connections in the stage `Dead`, closes their sockets, and returns their ids.
     pub(crate) fn remove_dead(&mut self) -> Vec<ConnId> {
         let dead = mem::take(&mut self.dead);
         for &id in &dead {

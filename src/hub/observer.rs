@@ -1,7 +1,7 @@
-//! Somebody who watches the bytes of all connections go by: to record them, to explain them, to show them.
+//! The observer of the bytes of all connections: it records, explains or shows them.
 //!
-//! This file knows what an observer is told. It refuses to know what the bytes mean: whoever wants frames runs a
-//! decoder of its own over them. Where nobody watches, it costs one comparison per read and per write.
+//! This file knows what an observer receives. It refuses to know what the bytes mean: an observer that wants
+//! frames runs its own decoder. Without an observer it costs one comparison per read and per write.
 
 use std::{fmt, net::SocketAddr};
 
@@ -10,7 +10,7 @@ use log::error;
 use super::ConnId;
 use crate::panics;
 
-/// Watches the bytes of every connection, as they cross the wire.
+/// Receives the bytes of every connection, as they cross the wire.
 ///
 /// It is told on the loop's own thread, in the order in which things happen, and the loop waits meanwhile.
 /// Received bytes are still masked; sent ones are those that the socket has taken, so that a frame that waits
@@ -45,16 +45,16 @@ use crate::panics;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub trait Observer {
-    /// A TCP connection was accepted. What comes first is a request, if anything comes.
+    /// A TCP connection was accepted. Its first bytes are a request.
     fn connected(&mut self, id: ConnId, peer: SocketAddr);
 
-    /// These bytes were read, and are worked through next.
+    /// These bytes were read, and are handled next.
     fn received(&mut self, id: ConnId, bytes: &[u8]);
 
     /// These bytes were written.
     fn sent(&mut self, id: ConnId, bytes: &[u8]);
 
-    /// The socket is closed, and nothing more will be told of it.
+    /// The socket is closed: the last call for this connection.
     fn disconnected(&mut self, id: ConnId);
 }
 
@@ -67,13 +67,13 @@ impl ObserverSlot {
         Self(Some(Box::new(observer)))
     }
 
-    /// Whether anybody watches; whoever would have to prepare what it tells asks first.
+    /// Returns whether there is an observer; ask before you prepare something for it.
     #[inline]
     pub(crate) const fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Tells the observer something.
+    /// Calls the observer, if there is one.
     #[inline]
     pub(crate) fn tell(&mut self, what: impl FnOnce(&mut dyn Observer)) {
         if self.is_on() {
@@ -81,7 +81,7 @@ impl ObserverSlot {
         }
     }
 
-    /// The same where somebody watches.
+    /// The same where there is an observer.
     #[cold]
     fn tell_observer(&mut self, what: impl FnOnce(&mut dyn Observer)) {
         let Some(observer) = &mut self.0 else { return };
@@ -91,7 +91,7 @@ impl ObserverSlot {
         }
     }
 
-    /// Tells the observer that the first `len` bytes of `parts` were written.
+    /// Passes the first `len` bytes of `parts`, which were written, to the observer.
     #[cold]
     pub(crate) fn tell_sent<'a>(
         &mut self,

@@ -1,7 +1,7 @@
 //! The sending side of one connection: its socket, its stage, what may still be sent and what waits.
 //!
-//! This file knows the life of a connection after accept. It refuses to know what is received: `server/inbound.rs`
-//! does that.
+//! This file knows the life of a connection after accept. It refuses to know what is received:
+//! `server/inbound.rs` does that.
 
 use std::{mem, net::SocketAddr};
 
@@ -32,8 +32,9 @@ pub(crate) enum Stage {
     Closing,
     /// Nothing new is sent; what waits still goes out.
     Finishing,
-    /// Everything is sent, and TCP is closed from our side (§7.1.1). Input is thrown away until the peer closes too:
-    /// closing with unread input would reset the connection, and the peer could lose our last bytes.
+    /// Everything is sent, and TCP is closed from our side (§7.1.1). Input is thrown away until the peer
+    /// closes too: closing with unread input would reset the connection, and the peer could lose our last
+    /// bytes.
     Lingering,
     /// Removed at the end of the turn.
     Dead,
@@ -55,7 +56,8 @@ impl Stage {
         TRANSITIONS.iter().any(|(stage, followers)| *stage == self && followers.contains(&next))
     }
 
-    /// Returns whether the connection counts against `max_connections`: it is open, may become so, or awaits a Close.
+    /// Returns whether the connection counts against `max_connections`: it is open, may become so, or awaits
+    /// a Close.
     pub(crate) const fn is_live(self) -> bool {
         matches!(self, Self::Connecting | Self::Open | Self::Closing)
     }
@@ -99,8 +101,8 @@ pub(crate) struct Outbound<S> {
     output: Output,
     /// The poller reports room in the socket; registered at the first refusal, and kept.
     pub(crate) write_interest: bool,
-    /// The server doesn't read from the peer, because the peer doesn't take what its input causes. Only the loop
-    /// lifts this, after it has handled the input that was put aside: input must not overtake input.
+    /// The server doesn't read from the peer, because the peer doesn't take what its input causes. Only the
+    /// loop lifts this, after it has handled the input that was put aside: input must not overtake input.
     pub(crate) paused: bool,
     /// A ping was sent, and nothing was received since.
     pub(crate) pinged: bool,
@@ -113,8 +115,8 @@ pub(crate) struct Outbound<S> {
     /// What waits to be written; nearly always nothing.
     pub(crate) outbox: Option<Box<Outbox>>,
     pub(crate) subprotocol: Option<Box<str>>,
-    /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or when
-    /// the peer last took some of what waits.
+    /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or
+    /// when the peer last took some of what waits.
     pub(crate) since: LoopTime,
     /// The earliest time at which this connection is in the deadlines.
     pub(crate) scheduled: LoopTime,
@@ -126,7 +128,8 @@ pub(crate) struct Outbound<S> {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     pub(crate) backlog: Backlog,
-    /// The payload of the latest ping (§5.5.3). Its pong is queued after the peer has taken the pong before it.
+    /// The payload of the latest ping (§5.5.3). Its pong is queued after the peer has taken the pong before
+    /// it.
     pub(crate) pong: Option<Vec<u8>>,
     /// How many bytes leave until the last queued pong has left.
     pub(crate) until_pong: usize,
@@ -243,7 +246,8 @@ impl<S> Outbound<S> {
         }
     }
 
-    /// Returns whether a message may go straight to the cork: the connection is open and its socket takes bytes.
+    /// Returns whether a message may go straight to the cork: the connection is open and its socket takes
+    /// bytes.
     #[inline]
     pub(super) fn has_fast_path(&self) -> bool {
         self.stage == Stage::Open && !self.is_blocked()
@@ -281,8 +285,8 @@ mod tests {
 
     use super::*;
 
-    /// The transitions in the picture of [`Stage`], as text: on each line of arrows, from every stage before an arrow
-    /// to the one after it.
+    /// The transitions in the picture of [`Stage`], as text: on each line of arrows, from every stage before
+    /// an arrow to the one after it.
     fn pictured() -> BTreeSet<(String, String)> {
         let source = include_str!("outbound.rs");
         let picture = source.split("/// ```text\n").nth(1).and_then(|it| it.split("/// ```\n").next());

@@ -1,7 +1,7 @@
 //! How much one batch of input, and one turn, may cause before the rest waits for the next turn.
 //!
-//! This file knows amounts and times. It refuses to know what is done: the loop asks after each step whether to go
-//! on. A hook is never interrupted, so one hook call is the least that is done.
+//! This file knows amounts and times. The loop asks after each step whether the batch goes on. A hook is
+//! never interrupted, so one hook call is the least that a batch does.
 
 use std::{fmt, time::Duration};
 
@@ -13,18 +13,18 @@ const PER_BATCH: u64 = 2 * 1024 * 1024;
 const PER_TURN: u64 = 4 * 1024 * 1024;
 /// How long a turn may take before a batch is cut.
 const TURN_TIME: Duration = Duration::from_millis(5);
-/// How many steps (frames, commands, tasks) are taken between two looks at the clock.
+/// How many steps (frames, commands, tasks) are between two reads of the clock.
 const STEPS: i64 = 32;
 /// What a queued message costs beside its bytes: the entry, and its share of a system call.
 const PER_MESSAGE: u64 = 256;
-/// What it costs to ask whether a connection is a receiver.
+/// The cost of the question whether a connection receives a message.
 const PER_LOOK: u64 = 16;
 /// From how many queued bytes on a batch makes its connection costly.
 const COSTLY: u64 = 64 * 1024;
 
-/// Counts what is queued for other connections, and when the clock is looked at.
+/// Counts the bytes queued for other connections, and the steps until the next read of the clock.
 pub(crate) struct Quota {
-    /// What is left until the next look, in bytes: a step takes its part of a batch's quota.
+    /// What is left until the next read of the clock, in bytes: a step costs a part of the batch's quota.
     left: i64,
     /// Bytes queued in this turn, and when this batch began.
     queued: u64,
@@ -88,14 +88,14 @@ impl Quota {
         self.left -= cost as i64;
     }
 
-    /// Takes one step of a batch; whether to look if the batch must end.
+    /// Counts one step of a batch; returns whether to ask [`is_used_up`](Self::is_used_up).
     #[inline]
     pub(crate) const fn step(&mut self) -> bool {
         self.left -= PER_BATCH as i64 / STEPS;
         self.left < 0
     }
 
-    /// Whether the batch has had its part: to be asked when [`step`](Self::step) says so.
+    /// Returns whether the batch must end. Call it when [`step`](Self::step) says so.
     #[cold]
     pub(crate) fn is_used_up(&mut self) -> bool {
         self.is_late |= (self.clock)() > self.began + TURN_TIME;
@@ -103,13 +103,13 @@ impl Quota {
         self.is_late || self.queued - self.queued_before > PER_BATCH
     }
 
-    /// Whether this batch has queued so much that its connection is a costly one.
+    /// Returns whether this batch has queued so much that its connection counts as costly.
     #[inline]
     pub(crate) const fn is_costly(&self) -> bool {
         self.queued - self.queued_before > COSTLY
     }
 
-    /// Whether costly connections wait for the next turn.
+    /// Returns whether costly connections wait for the next turn.
     #[inline]
     pub(crate) const fn is_turn_used_up(&self) -> bool {
         self.is_late || self.queued > PER_TURN
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// How many steps a batch takes before it ends, if each queues this many bytes.
+    /// Returns how many steps a batch takes before it ends, if each queues this many bytes.
     fn steps(quota: &mut Quota, bytes: usize) -> usize {
         quota.begin_batch();
         for step in 1..100_000 {

@@ -1,4 +1,4 @@
-//! Who is connected: a table of slots, and ids that can go stale but never point at somebody else.
+//! A table of slots, and ids that can go stale but never name another connection.
 //!
 //! This file knows slots and ids. It refuses to know what is kept in a slot.
 
@@ -7,8 +7,8 @@ use std::{fmt, iter, mem};
 /// Names one connection for as long as the server runs.
 ///
 /// It is a place in a table and the number of the connection that has it; the place is used again after a
-/// connection has gone, the number is not (before four billion others). An id that outlives its connection finds
-/// nobody.
+/// connection has gone, the number is not (before four billion others). An id that outlives its connection
+/// finds nothing.
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -38,8 +38,9 @@ impl fmt::Display for ConnId {
 
 /// A table whose entries stay where they are.
 ///
-/// Free places that lie side by side are a run, and its first and last place say how long it is. So a walk over the
-/// table looks at no more than two places per entry, however many are free. A run at the end of the table is cut off.
+/// Free places that lie side by side are a run, and its first and last place say how long it is. So a walk
+/// over the table looks at no more than two places per entry, however many are free. A run at the end of the
+/// table is cut off.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
     places: Vec<Place<T>>,
@@ -50,7 +51,7 @@ pub(crate) struct Registry<T> {
     last_serial: u32,
     /// How many places there is room for at least.
     least_room: usize,
-    /// How many places were looked at while the table was walked over.
+    /// How many places walks over the table have visited.
     #[cfg(test)]
     looks: std::cell::Cell<usize>,
 }
@@ -90,17 +91,17 @@ impl<T> Registry<T> {
         }
     }
 
-    /// A table with room for so many before it has to grow.
+    /// Creates a table with room for `capacity` entries before it grows.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self { places: Vec::with_capacity(capacity), least_room: capacity, ..Self::new() }
     }
 
-    /// How many entries there are.
+    /// Returns how many entries there are.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// How many places there are, taken or free; the last one is taken.
+    /// Returns how many places there are, taken or free; the last one is taken.
     pub(crate) const fn places(&self) -> usize {
         self.places.len()
     }
@@ -213,7 +214,7 @@ impl<T> Registry<T> {
         }
     }
 
-    /// Who has the place now.
+    /// Returns the id of the entry in a place.
     #[inline]
     pub(crate) fn id_at(&self, index: usize) -> Option<ConnId> {
         match self.places.get(index)? {
@@ -222,7 +223,8 @@ impl<T> Registry<T> {
         }
     }
 
-    /// The first entry at `start` or after it. A walk begins at 0, and goes on one place after an entry.
+    /// Returns the first entry at `start` or after it. A walk begins at 0, and continues one place after an
+    /// entry.
     #[inline]
     pub(crate) fn entry_from(&self, start: usize) -> Option<(ConnId, &T)> {
         let (mut index, mut place) = (start, self.looked_at(start)?);
@@ -241,7 +243,7 @@ impl<T> Registry<T> {
         self.places.get(index)
     }
 
-    /// How many places were looked at since the last call.
+    /// Returns how many places walks have visited since the last call.
     #[cfg(test)]
     pub(crate) fn take_looks(&self) -> usize {
         self.looks.take()

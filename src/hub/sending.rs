@@ -1,6 +1,6 @@
 //! Messages to one connection, to another and to many, and what is refused.
 //!
-//! This file knows whose message may wait for whom. It refuses to know how bytes reach a socket: `writing.rs`
+//! This file knows which messages may wait. It refuses to know how bytes reach a socket: `writing.rs`
 //! does that.
 
 use std::rc::Rc;
@@ -35,11 +35,12 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendStatus {
-    /// It leaves with this turn of the loop, as far as is known now: the socket has refused nothing before it.
+    /// It leaves in this turn of the loop, unless the socket refuses it: it has refused nothing before.
     Sent,
     /// The peer is slow: it waits, and this many bytes wait now, its own included.
     Queued(usize),
-    /// The peer is too slow: the message was refused, see [`max_backpressure`](crate::Config::max_backpressure).
+    /// The peer is too slow: the message was refused, see
+    /// [`max_backpressure`](crate::Config::max_backpressure).
     Dropped,
     /// There is no such connection, or its closing has begun (§5.5.1).
     Gone,
@@ -62,7 +63,7 @@ pub enum SendStatus {
 pub struct BroadcastStatus {
     /// How many it leaves to at once.
     pub sent: usize,
-    /// How many it waits for.
+    /// For how many it waits.
     pub queued: usize,
     /// How many were too slow for it.
     pub dropped: usize,
@@ -84,7 +85,7 @@ impl<S> Hub<S> {
         self.add_to_cork(id, message.as_bytes())
     }
 
-    /// The same for a message that is to another, or has to wait.
+    /// The same for a message to another connection, or one that has to wait.
     fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
         let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
         if outbound.stage() != Stage::Open {
@@ -105,7 +106,7 @@ impl<S> Hub<S> {
         })
     }
 
-    /// Sends a message in fragments (§5.4), which leave as one piece: nothing comes between them.
+    /// Sends a message in fragments (§5.4) that leave as one piece, with nothing between them.
     pub(crate) fn send_fragments(
         &mut self,
         id: ConnId,
@@ -226,7 +227,8 @@ impl<S> Hub<S> {
         });
     }
 
-    /// Whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the limit.
+    /// Returns whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the
+    /// limit.
     ///
     /// The peer's own hooks are never refused: instead the peer is no longer read from.
     #[inline]
@@ -234,10 +236,11 @@ impl<S> Hub<S> {
         buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.is_owned_by(id)
     }
 
-    /// Writes what waits, so that `len` more bytes may; or says what has become of them.
+    /// Writes what waits to make room for `len` more bytes; or returns what became of them.
     #[cold]
     fn make_room(&mut self, id: ConnId, len: usize) -> Result<(), SendStatus> {
-        // What was queued in this turn may not have met the socket yet. One that is full says so when it has room.
+        // What was queued in this turn may not have met the socket yet. One that is full says so when it has
+        // room.
         if self.get(id).is_some_and(|outbound| !outbound.is_blocked()) {
             self.flush(id);
             if !self.is_open(id) {

@@ -1,6 +1,6 @@
-//! What users want done later: once, or every so often.
+//! The user's timers: tasks that run once, or at an interval.
 //!
-//! This file knows when which is due. It refuses to know what is done.
+//! This file knows when each task is due. It refuses to know what the task does.
 
 use std::time::Duration;
 
@@ -41,7 +41,8 @@ impl<T> Default for Timers<T> {
 
 impl<T> Timers<T> {
     pub(crate) fn after(&mut self, delay: Duration, task: T, now: LoopTime) -> TimerId {
-        // Never in the turn that asks for it: a task that asks for itself must not keep the loop from turning.
+        // Never in the turn that asks for it: a task that asks for itself must not keep the loop from
+        // turning.
         self.insert(Timer { task: Some(task), period: None, due: now + delay.max(SHORTEST) })
     }
 
@@ -74,8 +75,8 @@ impl<T> Timers<T> {
         }
     }
 
-    /// After a task has run: a repeating one is due again, unless it was cancelled meanwhile. Runs that the loop
-    /// was too busy for are skipped.
+    /// After a task has run: a repeating one is due again, unless it was cancelled meanwhile. Runs that the
+    /// loop was too busy for are skipped.
     pub(crate) fn put_back(&mut self, TimerId(id): TimerId, task: T, now: LoopTime) {
         let Some(timer) = self.table.get_mut(id) else { return };
         let Some(period) = timer.period else {

@@ -1,13 +1,13 @@
 //! How bytes leave: the cork, the backlog, the socket.
 //!
-//! - While a batch of one connection's input is worked through, what is sent to *that* connection is collected
-//!   in the cork and leaves in one write when the batch ends. What doesn't fit, and what is long and answers the
-//!   batch's last event, goes out from where it lies, together with the cork, in one vectored write.
-//! - What is sent to *other* connections is added to their backlogs. Each of them is flushed once at the end of
-//!   the turn, so that many messages to one peer leave together.
-//! - What a socket refuses stays in the backlog until the loop hears that there is room. Order is always kept:
-//!   while bytes wait, everything new waits behind them. They are copied, for whoever sends only lends them; but a
-//!   long message that is sent on as it was heard is kept instead, for nobody else needs it any more.
+//! - While a batch of one connection's input is handled, what is sent to *that* connection is collected in
+//!   the cork and leaves in one write when the batch ends. A payload that doesn't fit, or a long answer to
+//!   the batch's last event, is not copied: it leaves together with the cork in one vectored write.
+//! - What is sent to *other* connections is added to their backlogs. Each of them is flushed once at the end
+//!   of the turn, so that many messages to one peer leave together.
+//! - What a socket refuses stays in the backlog until the poller reports room. Order is always kept: while
+//!   bytes wait, everything new waits after them. The backlog copies them, because the sender only lends
+//!   them. A long message that is sent on unchanged is retained instead.
 //!
 //! This file knows bytes and their order. It refuses to know what they mean, but for the pong that may be
 //! replaced while it waits (§5.5.3).
@@ -31,22 +31,23 @@ use crate::{
 /// How many bytes are collected before they are written, although the batch goes on.
 pub(super) const CORK_LEN: usize = 128 * 1024;
 
-/// From this length on what answers the end of a batch is not collected: nothing would leave with it that doesn't anyway.
+/// From this length on what answers the end of a batch is not collected: nothing would leave with it that
+/// doesn't anyway.
 const DIRECT_LEN: usize = 32 * 1024;
 
-/// How many bytes may be queued for all others before they are flushed, although the turn goes on.
+/// How many bytes may be queued for other connections before they are flushed within the turn.
 const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
 
 impl<S> Hub<S> {
-    /// From here on what is sent to `id` is collected.
+    /// Gives the cork to `id`: what is sent to it is collected until [`uncork`](Self::uncork).
     #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
         self.cork.begin(id, self.table.get(id).is_some_and(Outbound::has_fast_path));
     }
 
-    /// Has a message at hand that is heard next, until the batch ends.
+    /// Retains the message that is dispatched next, until the batch ends.
     pub(crate) fn retain(&mut self, mut message: OwnedMessage) -> Rc<SharedMessage> {
-        // Of a message whose length nobody knew, as much again may be free.
+        // The buffer of a message of unknown length may be twice as large as the message.
         match &mut message {
             OwnedMessage::Text(text) => text.shrink_to_fit(),
             OwnedMessage::Binary(bytes) => bytes.shrink_to_fit(),
@@ -56,13 +57,13 @@ impl<S> Hub<S> {
         message
     }
 
-    /// Notes whether what is heard next is the last of the batch.
+    /// Notes whether the next event is the last of the batch.
     #[inline]
     pub(crate) fn set_last_in_batch(&mut self, at_end: bool) {
         self.cork.at_end = at_end;
     }
 
-    /// Whether the connection has the cork, and nothing stands in the way of what it is sent: it is open then.
+    /// Returns whether the connection has the cork, is open, and its socket takes bytes.
     #[inline]
     pub(crate) fn has_fast_path(&self, id: ConnId) -> bool {
         debug_assert_eq!(
@@ -82,14 +83,14 @@ impl<S> Hub<S> {
         }
         let has_fast_path = self.has_fast_path(id);
         self.cork.end();
-        // Who is open doesn't linger.
+        // An open connection doesn't linger.
         if !has_fast_path {
             self.linger_if_flushed(id);
         }
     }
 
-    /// Collects bytes, or writes them at once behind what was collected if they are too many to be copied, or if
-    /// that would be for nothing.
+    /// Collects bytes; or writes them at once after what was collected, if they are too many to copy or
+    /// nothing would join them.
     #[inline]
     pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
         let leaves_alone = self.cork.at_end && bytes.len() >= DIRECT_LEN;
@@ -105,7 +106,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Writes what the cork holds and `rest` behind it; keeps what the socket refuses.
+    /// Writes what the cork holds, then `rest`; keeps what the socket refuses.
     pub(super) fn write_cork(&mut self, id: ConnId, rest: &[u8]) {
         let mut bytes = mem::take(&mut self.cork.bytes);
         self.write(id, &bytes, rest);
@@ -194,8 +195,8 @@ impl<S> Hub<S> {
         SendStatus::Sent
     }
 
-    /// A peer that doesn't take what its own input causes is not read from until it does. What others send to it
-    /// is no reason: its answers, pings and its Close must still be heard.
+    /// Stops reading from a peer that doesn't take what its own input causes. What others send to it is no
+    /// reason: the server must still receive its pings and its Close.
     fn pause_if_too_much_waits(&mut self, id: ConnId) {
         let most = self.config.max_backpressure / 2;
         if self.cork.is_owned_by(id)
@@ -227,7 +228,7 @@ impl<S> Hub<S> {
         Some(result)
     }
 
-    /// Writes what waits, as far as the socket takes it.
+    /// Writes the bytes that wait until the socket refuses some.
     pub(crate) fn flush(&mut self, id: ConnId) {
         loop {
             let Some(outbound) = self.table.get_mut(id) else { return };
@@ -275,12 +276,12 @@ impl<S> Hub<S> {
         }
     }
 
-    /// The socket has taken some of what waits.
+    /// Notes that the socket has taken `len` of the bytes that wait.
     fn taken(&mut self, id: ConnId, len: usize) {
         self.stats.sent_bytes += len as u64;
         let Some(outbound) = self.table.get_mut(id) else { return };
-        // Room in a full socket means that the peer has taken something: a sign of life, and while it closes a
-        // reason to wait on.
+        // Room in a full socket means that the peer has taken something: a sign of life, and while it closes
+        // a reason to wait on.
         if outbound.is_blocked() {
             (outbound.since, outbound.pinged) = (self.now, false);
         }
@@ -308,7 +309,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// All that waited is written.
+    /// Notes that everything that waited is written.
     pub(super) fn flushed(&mut self, id: ConnId) {
         let Some(outbound) = self.table.get_mut(id) else { return };
         if let Some(outbox) = outbound.outbox.take() {
@@ -320,7 +321,7 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Flushes everybody who was sent something in this turn.
+    /// Flushes every connection that has bytes queued in this turn.
     #[inline]
     pub(crate) fn flush_dirty(&mut self) {
         if !self.dirty.is_empty() {
@@ -343,7 +344,7 @@ impl<S> Hub<S> {
         self.dirty = dirty;
     }
 
-    /// The socket is full: the loop is to say when it has room.
+    /// Notes that the socket is full, and asks the poller to report room.
     pub(super) fn block(&mut self, id: ConnId) {
         let Some(outbound) = self.table.get_mut(id) else { return };
         outbound.set_output(id, Output::Blocked, &mut self.dirty, &mut self.cork);
