@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn prometheus_text_has_a_type_for_every_figure_and_a_number_on_every_line() {
+    fn every_metric_has_a_type_and_every_line_a_number() {
         let mut stats = Stats::default();
         stats.count_handshake(101);
         stats.count_turn(Duration::from_millis(1500));

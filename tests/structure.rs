@@ -345,7 +345,7 @@ const LONGEST_NAME: usize = 60;
 
 #[test]
 fn test_names_have_at_most_60_letters() {
-    for folder in ["tests", "fuzz/src", "fuzz/examples", "fuzz/fuzz_targets"] {
+    for folder in ["src", "tests", "fuzz/src", "fuzz/examples", "fuzz/fuzz_targets"] {
         for (path, source) in sources(folder) {
             assert_eq!(long_test_names(&source), [] as [&str; 0], "{path}: shorten them");
         }

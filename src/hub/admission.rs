@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_so_many_connections_and_no_more_until_one_leaves() {
+    fn a_full_address_gets_a_slot_when_a_connection_leaves() {
         let config = Config { max_connections_per_address: Some(2), ..Config::default() };
         let mut admission = Admission::default();
         let enter = |admission: &mut Admission, from| admission.enter(address(from), &config, LoopTime(0));

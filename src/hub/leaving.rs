@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_that_has_said_all_is_evicted_before_one_that_has_not() {
+    fn a_socket_that_has_sent_all_is_evicted_first() {
         let mut sockets = Sockets::default();
         for number in 1..=4 {
             sockets.set(number, "192.0.2.1", Stage::Finishing);

@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_short_message_is_what_decode_says_of_the_same_bytes_for_all_first_two_bytes() {
+    fn a_short_message_agrees_with_decode_for_all_first_two_bytes() {
         for (first, second) in (0..=255).flat_map(|first| (0..=255).map(move |second| (first, second))) {
             let bytes = [first, second, 1, 2, 3, 4, 5];
             let decoded = match FrameHeader::decode(&bytes) {

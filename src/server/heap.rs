@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ceiling_is_laid_anew_when_much_more_is_held_and_goes_with_what_is_kept() {
+    fn the_ceiling_moves_when_much_more_is_held_and_goes_at_the_end() {
         let mut heap = Heap::prepare();
         assert!(!is_time(&mut heap, 12, 1));
         assert_eq!((heap.ceiling.capacity(), heap.most), (0, LITTLE));

@@ -20,7 +20,7 @@ fn run_for(world: &mut World, millis: u64) -> usize {
 }
 
 #[test]
-fn accepts_that_fail_are_tried_again_after_a_while_and_not_earlier() {
+fn a_failed_accept_is_retried_after_a_pause_and_not_before() {
     let mut world = World::new(|_| {});
     world.queue.push_failure(ErrorKind::ConnectionAborted);
     world.queue.push_failure(ErrorKind::Other);
@@ -39,7 +39,7 @@ fn accepts_that_fail_are_tried_again_after_a_while_and_not_earlier() {
 }
 
 #[test]
-fn while_no_descriptor_is_free_the_loop_rests_and_serves_and_it_recovers_by_itself() {
+fn without_a_free_descriptor_the_loop_serves_and_recovers() {
     let mut world = World::new(|config| config.ping_interval = None);
     let client = world.open();
     world.queue.0.failure.set(Some(ErrorKind::Other));
@@ -60,7 +60,7 @@ fn while_no_descriptor_is_free_the_loop_rests_and_serves_and_it_recovers_by_itse
 }
 
 #[test]
-fn clients_that_leave_the_queue_early_and_missing_descriptors_may_alternate() {
+fn aborted_clients_and_missing_descriptors_may_alternate() {
     let mut world = World::new(|_| {});
     let clients: Vec<Script> = (0..20).map(|_| Script::default()).collect();
     for client in &clients {
@@ -80,7 +80,7 @@ fn clients_that_leave_the_queue_early_and_missing_descriptors_may_alternate() {
 }
 
 #[test]
-fn a_storm_of_clients_comes_in_by_64_a_turn_and_others_go_on_between() {
+fn a_storm_of_clients_is_accepted_by_64_a_turn() {
     let mut world = World::new(|_| {});
     let client = world.open();
     let storm: Vec<Script> = (0..1000).map(|_| Script::default()).collect();
@@ -135,7 +135,7 @@ fn a_storm_of_openings_and_endings_leaves_nothing() {
 }
 
 #[test]
-fn over_max_connections_are_answered_503_and_of_those_only_256_may_linger() {
+fn over_max_connections_get_503_and_only_256_may_linger() {
     let mut world = World::new(|config| config.max_connections = Some(10));
     let inside: Vec<Client> = (0..10).map(|_| world.open()).collect();
     let mut refused = Vec::new();
@@ -159,7 +159,7 @@ fn over_max_connections_are_answered_503_and_of_those_only_256_may_linger() {
 }
 
 #[test]
-fn one_address_has_so_many_connections_and_a_place_is_free_when_one_ends() {
+fn the_cap_per_address_frees_a_slot_when_a_connection_ends() {
     let mut world = World::new(|config| config.max_connections_per_address = Some(2));
     let first = world.open();
     let _second = world.connect();
@@ -403,7 +403,7 @@ fn clients_inherit_nodelay_from_the_listener() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_asks_for_the_end_once_it_is_written_to_or_closed_and_not_before() {
+fn a_stop_pipe_that_is_written_to_or_closed_shuts_down() {
     use std::{io::Write, os::unix::net::UnixStream};
 
     let poll = Poll::new().unwrap();

@@ -6,7 +6,7 @@ use super::*;
 // --- Shutdown ----------------------------------------------------------------------------------------------
 
 #[test]
-fn the_first_of_two_shutdowns_counts_whether_the_loop_has_seen_it_or_not() {
+fn the_first_of_two_shutdowns_counts_seen_or_not() {
     for (first, second) in [(7000, 1000), (1000, 7000)] {
         for has_begun in [false, true] {
             let mut world = World::new(|config| config.close_timeout = Duration::from_secs(60));
@@ -51,7 +51,7 @@ fn a_busy_handle_does_not_move_the_end_of_a_shutdown() {
 }
 
 #[test]
-fn a_shutdown_that_is_spread_over_more_than_its_time_is_told_in_time() {
+fn a_spread_longer_than_the_shutdown_is_cut_to_it() {
     let mut world = World::new(|config| config.drain_spread = Duration::from_secs(100));
     let clients = [(); 4].map(|()| world.open());
     world.handle.shutdown_within(Duration::from_millis(400));
@@ -67,7 +67,7 @@ fn a_shutdown_that_is_spread_over_more_than_its_time_is_told_in_time() {
 // --- Accepts -----------------------------------------------------------------------------------------------
 
 #[test]
-fn an_accept_that_fails_again_waits_again_and_a_later_failure_is_one_more() {
+fn an_accept_that_fails_again_pauses_again() {
     let mut world = World::new(|config| config.ping_interval = None);
     for _ in 0..3 {
         let calls = world.queue.0.calls.get();
@@ -142,7 +142,7 @@ fn a_hook_after_a_timer_has_no_timer_to_stop() {
 }
 
 #[test]
-fn tasks_that_are_due_together_all_run_although_the_first_panics() {
+fn tasks_due_together_all_run_although_the_first_panics() {
     let mut world = World::new(|config| config.ping_interval = None);
     let client = world.open();
     let count = Rc::new(Cell::new(0));
@@ -165,7 +165,7 @@ fn tasks_that_are_due_together_all_run_although_the_first_panics() {
 }
 
 #[test]
-fn a_timer_that_a_task_sets_runs_after_its_own_delay_and_can_be_cancelled_after_it_ran() {
+fn a_timer_set_by_a_task_has_its_own_delay_and_can_be_cancelled() {
     let mut world = World::new(|config| config.ping_interval = None);
     let client = world.open();
     let ran = Rc::new(RefCell::new(Vec::new()));
@@ -240,7 +240,7 @@ fn each_silence_has_its_own_ping_and_its_own_time_to_answer() {
 }
 
 #[test]
-fn a_slow_reader_that_takes_a_byte_after_a_ping_has_its_time_anew_while_it_is_open() {
+fn a_byte_read_after_a_ping_renews_the_pong_timeout() {
     let mut world = World::new(|config| {
         config.pong_timeout = Duration::from_secs(7);
         config.max_close_time = config.close_timeout;

@@ -169,7 +169,7 @@ fn a_task_whose_captures_panic_in_their_drop_ends_alone() {
 }
 
 #[test]
-fn a_task_that_asks_for_itself_at_once_lets_the_loop_turn_between() {
+fn a_task_that_repeats_at_once_lets_the_loop_turn_between() {
     fn again(all: &mut Connections<'_>, count: Rc<Cell<usize>>) {
         count.set(count.get() + 1);
         if count.get() < 1000 {
@@ -273,7 +273,7 @@ fn at_most_64_mib_of_wishes_wait() {
 }
 
 #[test]
-fn a_handle_reaches_its_loop_from_inside_a_hook_and_no_more_once_the_loop_has_ended() {
+fn a_handle_reaches_its_loop_from_a_hook_until_the_loop_ends() {
     let mut world = World::new(|_| {});
     let (client, handle) = (world.open(), world.handle.clone());
     let it = handle.clone();

@@ -83,7 +83,7 @@ fn what_one_batch_of_input_causes_leaves_in_one_write() {
 }
 
 #[test]
-fn a_long_answer_to_the_end_of_a_batch_is_written_from_where_it_lies() {
+fn a_long_answer_at_the_end_of_a_batch_is_written_in_place() {
     // Each message is answered twice: what is collected leaves in one write, what is not in one each.
     let long = [b'x'; 32 * 1024];
     let short = &long[1..];
@@ -165,7 +165,7 @@ const ERRORS: [ErrorKind; 5] = [
 ];
 
 #[test]
-fn a_write_that_fails_at_any_call_ends_its_connection_once_and_no_other() {
+fn a_write_that_fails_at_any_call_ends_one_connection_once() {
     for output in OUTPUTS {
         let len = whole(output).len();
         for (error, calls_before) in ERRORS.into_iter().flat_map(|it| [(it, 0), (it, 1), (it, 2)]) {
@@ -269,7 +269,7 @@ pub(super) const STAGES: &[Life] = &[
 ];
 
 #[test]
-fn a_read_that_fails_for_good_ends_its_connection_once_in_every_stage() {
+fn a_read_that_fails_ends_its_connection_once_in_every_stage() {
     for (stage, prepare, has_ended) in STAGES {
         for error in ERRORS {
             let mut world = World::new(|_| {});
@@ -303,7 +303,7 @@ fn the_end_of_input_ends_every_stage_once() {
 }
 
 #[test]
-fn a_client_that_can_not_be_registered_is_dropped_and_the_next_one_is_served() {
+fn a_client_that_can_not_be_registered_is_dropped() {
     let mut world = World::new(|_| {});
     let failing = Script::default();
     failing.set_registering_fails(true);
@@ -329,7 +329,7 @@ fn a_full_socket_that_can_not_be_registered_ends_its_connection() {
 }
 
 #[test]
-fn what_waits_for_a_client_that_has_closed_its_side_goes_out_and_then_its_socket_closes() {
+fn queued_bytes_still_go_to_a_client_that_closed_its_side() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);

@@ -82,7 +82,7 @@ fn no_text_of_a_peer_forges_a_line_or_steers_a_terminal() {
 }
 
 #[test]
-fn each_spell_of_failing_accepts_is_told_once_at_its_beginning_and_at_its_end() {
+fn each_spell_of_failing_accepts_logs_its_start_and_its_end() {
     let lines = lines_of(|| {
         let mut world = World::new(|_| {});
         for _ in 0..2 {

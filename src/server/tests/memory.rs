@@ -76,7 +76,7 @@ fn empty_fragments_hold_nothing_however_many() {
 }
 
 #[test]
-fn fragments_of_one_byte_hold_at_most_the_message_limit_and_end_at_it() {
+fn fragments_of_one_byte_hold_at_most_the_message_limit() {
     for first in [0x01, 0x02] {
         let mut world = World::new(|config| config.limits.max_message_size = 200_000);
         let (client, witness) = (world.open(), world.open());
@@ -122,7 +122,7 @@ fn over_the_budget_the_heaviest_are_shed_and_the_others_go_on() {
 }
 
 #[test]
-fn over_the_budget_those_who_do_not_read_are_dropped_without_a_word() {
+fn over_the_budget_peers_that_do_not_read_are_dropped() {
     let mut world =
         World::new(|config| (config.max_buffered_bytes, config.max_backpressure) = (MIB, 10 * MIB));
     let clients: Vec<Client> = (0..10).map(|_| world.open()).collect();
@@ -207,7 +207,7 @@ fn who_is_shed_at_the_end_of_a_turn_is_answered_in_it() {
 }
 
 #[test]
-fn messages_that_leave_with_this_turn_cost_nobody_the_connection() {
+fn messages_that_leave_with_this_turn_shed_no_connection() {
     let mut world = World::new(|config| config.max_buffered_bytes = MIB);
     let speaker = world.open();
     let listeners: Vec<Client> = (0..10).map(|_| world.open()).collect();
@@ -223,7 +223,7 @@ fn messages_that_leave_with_this_turn_cost_nobody_the_connection() {
 }
 
 #[test]
-fn after_each_turn_no_more_is_held_than_the_budget_although_frames_are_shared() {
+fn no_turn_ends_over_the_budget_although_frames_are_shared() {
     let mut world = World::new(|config| {
         (config.max_buffered_bytes, config.max_backpressure) = (MIB, 10 * MIB);
         config.limits.max_message_size = 10 * MIB;
@@ -250,7 +250,7 @@ fn sends_in_pieces(world: &mut World, client: &Client, first: u8, payload: &[u8]
 }
 
 #[test]
-fn a_long_message_that_is_sent_on_is_held_once_for_all_who_wait_for_it() {
+fn a_long_message_that_is_sent_on_is_held_once_for_all() {
     for first in [0x81, 0x82] {
         let payload = vec![b'x'; 100_000];
         let mut world = World::new(|_| {});
@@ -283,7 +283,7 @@ fn a_long_message_that_is_sent_on_is_held_once_for_all_who_wait_for_it() {
 }
 
 #[test]
-fn a_long_message_is_kept_while_at_least_half_of_it_waits_and_copied_otherwise() {
+fn a_long_message_is_kept_while_half_of_it_waits_else_copied() {
     let payload: Vec<u8> = (0..100_000).map(|it| it as u8).collect();
     for (taken, held) in [(0, 100_010), (5, 100_005), (10, 100_000), (50_010, 100_000), (50_011, 49_999)] {
         let mut world = World::new(|_| {});
@@ -299,7 +299,7 @@ fn a_long_message_is_kept_while_at_least_half_of_it_waits_and_copied_otherwise()
 }
 
 #[test]
-fn a_long_message_that_is_not_sent_on_is_given_back_also_by_a_hook_that_panics() {
+fn a_long_message_that_is_not_sent_on_is_freed() {
     let mut world = World::new(|_| {});
     let (witness, client) = (world.open(), world.open());
     world.on_message(|_, _| {});

@@ -43,7 +43,7 @@ fn watched() -> (World, Tape) {
 }
 
 #[test]
-fn received_bytes_are_told_as_they_came_and_sent_ones_once_they_have_left() {
+fn an_observer_sees_bytes_as_received_and_once_sent() {
     let (mut world, tape) = watched();
     let client = world.open();
     let mut masked = header(0x81, 0x80, 5);

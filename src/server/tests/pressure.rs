@@ -72,7 +72,7 @@ fn input_keeps_its_order_over_a_pause_whatever_event_ends_it() {
 }
 
 #[test]
-fn a_message_that_was_put_together_is_given_back_when_the_pause_ends() {
+fn an_assembled_message_is_freed_when_the_pause_ends() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
@@ -84,7 +84,7 @@ fn a_message_that_was_put_together_is_given_back_when_the_pause_ends() {
 }
 
 #[test]
-fn a_client_that_reads_nothing_of_64_mib_costs_no_more_than_half_of_max_backpressure_and_one_read() {
+fn a_client_that_reads_nothing_costs_half_of_max_backpressure() {
     let mut world = World::new(|_| {});
     let (client, other) = (world.open(), world.open());
     client.script.set_full(true);
@@ -100,7 +100,7 @@ fn a_client_that_reads_nothing_of_64_mib_costs_no_more_than_half_of_max_backpres
 }
 
 #[test]
-fn a_client_that_floods_has_one_read_a_turn_and_others_are_served_between() {
+fn a_client_that_floods_has_one_read_a_turn() {
     let mut world = World::new(|_| {});
     let (flooder, other) = (world.open(), world.open());
     flooder.script.will_read(&frame(0x82, &[1; 1000]).repeat(5000));
@@ -119,7 +119,7 @@ fn a_client_that_floods_has_one_read_a_turn_and_others_are_served_between() {
 }
 
 #[test]
-fn of_several_that_flood_one_is_read_in_a_turn_and_each_in_its_turn() {
+fn of_several_that_flood_one_is_read_per_turn_in_order() {
     let mut world = World::new(|_| {});
     let flooders = [(); 3].map(|()| world.open());
     for flooder in &flooders {
@@ -139,7 +139,7 @@ fn of_several_that_flood_one_is_read_in_a_turn_and_each_in_its_turn() {
 }
 
 #[test]
-fn a_large_message_is_read_to_its_end_before_others_but_not_the_next_one_too() {
+fn a_large_message_is_read_to_its_end_before_others() {
     let mut world = World::new(|config| config.limits.max_message_size = 4_000_000);
     let order = Rc::new(RefCell::new(Vec::new()));
     let it = Rc::clone(&order);
@@ -216,7 +216,7 @@ fn what_others_send_is_dropped_exactly_above_max_backpressure() {
 }
 
 #[test]
-fn slow_consumers_of_broadcasts_hold_a_shared_frame_once_and_lose_what_is_too_much() {
+fn slow_consumers_of_broadcasts_share_a_frame_and_lose_others() {
     let mut world = World::new(|config| config.max_backpressure = 100_000);
     let speaker = world.open();
     let slow: Vec<Client> = (0..10).map(|_| world.open()).collect();
@@ -238,7 +238,7 @@ fn slow_consumers_of_broadcasts_hold_a_shared_frame_once_and_lose_what_is_too_mu
 }
 
 #[test]
-fn a_full_socket_is_not_tried_again_for_every_message_that_is_dropped() {
+fn a_full_socket_is_not_tried_for_every_dropped_message() {
     let mut world = World::new(|config| config.max_backpressure = 100);
     let (slow, speaker) = (slow(&mut world, 41), world.open());
     world.on_message(|ws, message| {
@@ -271,7 +271,7 @@ fn a_slow_consumer_is_closed_where_the_policy_says_so() {
 }
 
 #[test]
-fn of_many_pings_that_find_the_socket_full_only_the_last_is_answered() {
+fn of_pings_that_find_the_socket_full_the_last_is_answered() {
     let mut world = World::new(|_| {});
     let (client, other) = (slow(&mut world, 3), world.open());
     for number in 0..10_000u32 {
@@ -341,7 +341,7 @@ fn a_pong_is_owed_once_although_its_place_in_the_queue_is_taken() {
 }
 
 #[test]
-fn pings_of_a_client_that_takes_single_bytes_do_not_pile_up_pongs() {
+fn pings_of_a_client_that_reads_single_bytes_pile_up_no_pongs() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let (client, other) = (slow(&mut world, 100), world.open());
     for _ in 0..200 {
@@ -355,7 +355,7 @@ fn pings_of_a_client_that_takes_single_bytes_do_not_pile_up_pongs() {
 }
 
 #[test]
-fn a_client_that_takes_a_byte_a_second_stays_and_holds_no_more_than_before() {
+fn a_client_that_reads_a_byte_a_second_stays_and_holds_no_more() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let (client, other) = (slow(&mut world, 900), world.open());
     for _ in 0..300 {

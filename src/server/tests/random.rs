@@ -167,7 +167,7 @@ fn disturb(world: &mut World, hostile: &[Client], random: &mut Random) {
 }
 
 #[test]
-fn those_who_behave_get_every_byte_in_order_whatever_the_others_do() {
+fn clients_that_behave_get_every_byte_in_order() {
     for seed in 1..=20_u64 {
         play(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed), 2000);
     }

@@ -50,7 +50,7 @@ fn what_on_drain_sends_leaves_in_its_turn_to_whomever() {
 }
 
 #[test]
-fn on_drain_may_end_its_own_connection_and_others_and_each_is_told_at_once() {
+fn on_drain_may_end_its_own_connection_and_others() {
     let mut world = World::new(|_| {});
     let other = world.open();
     let id = world.last_id();
@@ -66,7 +66,7 @@ fn on_drain_may_end_its_own_connection_and_others_and_each_is_told_at_once() {
 }
 
 #[test]
-fn on_drain_of_one_that_is_ended_by_another_on_drain_does_not_come() {
+fn a_connection_that_on_drain_ended_gets_no_on_drain() {
     let mut world = World::new(|_| {});
     let clients = [(); 3].map(|()| full(&mut world));
     let ids = clients.each_ref().map(|it| it.1);
@@ -248,7 +248,7 @@ fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
 // --- Parts of what was heard -------------------------------------------------------------------------------
 
 #[test]
-fn a_part_of_a_long_message_that_is_sent_on_to_a_full_socket_stays_that_part() {
+fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
     // The message comes in two reads, so that it is put together and could be kept for who has to wait for it.
     let payload: Vec<u8> = (0..20_000u32).map(|it| (it / 7) as u8).collect();
     type Cut = fn(&[u8]) -> &[u8];
@@ -286,7 +286,7 @@ fn a_part_of_a_long_message_that_is_sent_on_to_a_full_socket_stays_that_part() {
 }
 
 #[test]
-fn another_message_of_the_same_length_is_not_taken_for_the_one_that_was_heard() {
+fn another_message_of_the_same_length_is_not_the_received_one() {
     let mut world = World::new(|config| config.ping_interval = None);
     let sender = world.open();
     sender.script.set_full(true);
@@ -326,7 +326,7 @@ fn refused(status: &str, after: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn a_client_that_is_refused_for_its_rate_counts_as_no_connection() {
+fn a_client_refused_for_its_rate_counts_as_no_connection() {
     let mut world = World::new(|config| {
         config.max_connections_per_address = Some(2);
         config.max_handshakes_per_address = Some(1);
@@ -352,7 +352,7 @@ fn a_client_that_is_refused_for_its_rate_counts_as_no_connection() {
 }
 
 #[test]
-fn a_client_that_is_refused_for_its_rate_does_not_put_off_its_own_time() {
+fn a_client_refused_for_its_rate_does_not_delay_its_next_try() {
     let mut world = World::new(|config| config.max_handshakes_per_address = Some(1));
     assert_eq!(refusal(&world.connect()), None);
     for _ in 0..9 {
@@ -416,7 +416,7 @@ fn one_of_many(number: u32) -> IpAddr {
 }
 
 #[test]
-fn an_address_is_remembered_while_it_has_a_connection_or_owes_time_however_many_come() {
+fn an_address_is_known_while_it_has_connections_or_owes_time() {
     for owes_time in [false, true] {
         let mut world = World::new(|config| {
             config.max_connections_per_address = Some(1);

@@ -217,7 +217,7 @@ fn what_is_sent_to_a_full_socket_waits_and_arrives_in_order() {
 }
 
 #[test]
-fn a_hook_may_send_to_one_that_it_has_just_closed_or_terminated_and_nothing_leaves() {
+fn nothing_leaves_for_a_connection_a_hook_has_just_ended() {
     for is_close in [true, false] {
         let mut world = World::new(|_| {});
         let speaker = world.open();

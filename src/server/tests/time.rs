@@ -40,7 +40,7 @@ fn a_head_that_is_complete_at_the_last_millisecond_is_in_time() {
 }
 
 #[test]
-fn a_silent_client_is_pinged_at_ping_interval_and_given_up_at_pong_timeout() {
+fn a_silent_client_is_pinged_and_dropped_at_pong_timeout() {
     let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
     let client = world.open();
     world.pass(19_999);
@@ -77,7 +77,7 @@ fn any_byte_is_a_sign_of_life() {
 }
 
 #[test]
-fn a_client_that_never_answers_our_close_is_dropped_at_close_timeout() {
+fn a_client_that_never_answers_our_close_is_dropped() {
     let mut world = World::new(|_| {});
     let client = world.open();
     world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "bye"));
@@ -99,7 +99,7 @@ fn a_client_that_never_answers_our_close_is_dropped_at_close_timeout() {
 }
 
 #[test]
-fn a_full_socket_keeps_what_waits_for_close_timeout_and_no_longer() {
+fn a_full_socket_keeps_its_queue_until_close_timeout() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
@@ -127,7 +127,7 @@ const CLOSERS: [Closer; 3] = [
 ];
 
 #[test]
-fn a_peer_that_takes_what_waits_gets_all_of_it_and_then_the_close() {
+fn a_peer_that_reads_its_queue_gets_all_of_it_and_the_close() {
     for (closer, code, close) in CLOSERS {
         let mut world = World::new(|_| {});
         let client = world.open();
@@ -149,7 +149,7 @@ fn a_peer_that_takes_what_waits_gets_all_of_it_and_then_the_close() {
 }
 
 #[test]
-fn a_peer_that_takes_a_little_again_and_again_is_given_up_at_max_close_time() {
+fn a_peer_that_reads_slowly_is_dropped_at_max_close_time() {
     for (closer, _, close) in CLOSERS {
         let mut world = World::new(|config| config.max_close_time = Duration::from_secs(20));
         let client = world.open();
@@ -204,7 +204,7 @@ fn a_shutdown_waits_for_no_slow_reader_beyond_its_own_deadline() {
 }
 
 #[test]
-fn a_client_that_never_closes_its_side_is_dropped_at_close_timeout_whatever_it_sends() {
+fn a_client_that_never_closes_its_side_is_dropped() {
     let mut world = World::new(|_| {});
     let client = world.open();
     world.sends(&client, &frame(0x88, &[3, 232]));
@@ -239,7 +239,7 @@ fn a_client_that_neither_reads_nor_is_read_from_is_given_up() {
 }
 
 #[test]
-fn after_a_jump_of_hours_what_is_due_happens_once_and_a_silent_client_has_its_full_time_to_answer() {
+fn after_a_jump_of_hours_a_silent_client_has_its_full_time() {
     let mut world = World::new(|_| {});
     let (idle, connecting) = (world.open(), world.connect());
     world.pass(5 * 3_600_000);
@@ -319,7 +319,7 @@ fn who_waits_to_be_read_from_is_not_taken_for_silent() {
 }
 
 #[test]
-fn without_time_to_be_silent_a_client_that_waits_to_be_read_from_does_not_hold_up_the_loop() {
+fn a_ping_interval_of_zero_does_not_hold_up_the_loop() {
     let mut world = World::new(|config| {
         (config.ping_interval, config.pong_timeout) = (Some(Duration::ZERO), Duration::ZERO);
     });
@@ -333,7 +333,7 @@ fn without_time_to_be_silent_a_client_that_waits_to_be_read_from_does_not_hold_u
 }
 
 #[test]
-fn a_client_that_comes_late_in_a_long_turn_has_its_full_time_all_the_same() {
+fn a_client_accepted_late_in_a_long_turn_has_its_full_time() {
     for accepts_fail_first in [false, true] {
         let mut world = World::new(|config| config.handshake_timeout = Duration::from_secs(4));
         let script = Script::default();
@@ -382,7 +382,7 @@ fn an_answer_to_a_ping_that_waits_in_the_socket_counts() {
 }
 
 #[test]
-fn a_head_that_waits_in_the_socket_is_answered_and_a_part_of_one_is_not_waited_for() {
+fn a_whole_head_in_the_socket_is_answered_a_part_is_not() {
     let mut world = World::new(|config| config.handshake_timeout = Duration::from_secs(10));
     let (whole, part) = (world.connect(), world.connect());
     part.script.will_read(&REQUEST[..REQUEST.len() - 1]);
@@ -395,7 +395,7 @@ fn a_head_that_waits_in_the_socket_is_answered_and_a_part_of_one_is_not_waited_f
 }
 
 #[test]
-fn the_answer_to_our_close_that_waits_in_the_socket_makes_a_clean_end() {
+fn an_answer_to_our_close_still_in_the_socket_ends_cleanly() {
     let mut world = World::new(|_| {});
     let (client, other) = (world.open(), world.open());
     world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
