@@ -499,6 +499,39 @@ fn a_command_whose_output_is_lost_fails() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_whose_output_is_lost_serves_and_fails_at_its_end() {
+    for (args, told) in [
+        ("echo > /dev/full", true),
+        ("greet > /dev/full", true),
+        ("study > /dev/full", true),
+        ("echo --explain > /dev/full", true),
+        ("echo > /dev/null", false),
+    ] {
+        // The log says when it runs, as the line on standard output is lost.
+        let script = format!("exec \"$0\" --listen 127.0.0.1:0 --metrics 127.0.0.1:0 {args}");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, BINARY_PATH]).env_remove("RUST_LOG").stderr(Stdio::piped());
+        let mut child = shell.spawn().expect("there is a shell");
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+        assert!(lines.any(|line| line.contains("figures on http://")), "{args}");
+        let kill = format!("kill -TERM {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let last: Vec<String> = lines.filter(|line| line.starts_with("wirehook: ")).collect();
+        let status = child.wait().unwrap().code();
+        assert_eq!(
+            (status, last.len()),
+            (Some(if told { 2 } else { 0 }), usize::from(told)),
+            "{args}: {last:?}"
+        );
+        assert!(
+            last.iter().all(|it| it.starts_with("wirehook: cannot write to standard output: ")),
+            "{last:?}"
+        );
+    }
+}
+
 #[test]
 fn accept_works_out_the_key_step_by_step() {
     // §1.3

@@ -20,7 +20,7 @@ use wirehook::{ConnId, Limits, Observer, explain::Side};
 
 use super::{
     lossy::Lossy,
-    output::{Notice, escape_controls},
+    output::{Notice, ServerStdout, escape_controls},
 };
 
 use printer::Printer;
@@ -119,9 +119,9 @@ struct Followers {
 
 impl Explain {
     /// Starts to explain the connections of a server with these limits.
-    pub(super) fn start(form: Form, limits: &Limits) -> (Self, Printing) {
+    pub(super) fn start(out: ServerStdout, form: Form, limits: &Limits) -> (Self, Printing) {
         let in_colour = form == Form::Text && wants_colour();
-        let printer = Printer::new(io::stdout(), form, in_colour, limits);
+        let printer = Printer::new(out, form, in_colour, limits);
         let queue = Lossy::new("explain", CAPACITY, printer);
         let explain = Self { started: Instant::now(), connections: HashMap::new(), queue: queue.clone() };
         (explain, Printing(queue))

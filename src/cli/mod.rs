@@ -39,7 +39,7 @@ use wirehook::{Handler, Server};
 use args::{Command, Mode, ServeOptions};
 use explain::Explain;
 use observers::Observers;
-use output::Output;
+use output::{Output, ServerStdout};
 use record::Recorder;
 use stdout::print;
 
@@ -65,15 +65,20 @@ pub(crate) fn main() -> ExitCode {
 
 /// Runs a server. All its output goes through queues, so that no reader makes the loop wait.
 fn serve(options: ServeOptions) -> ExitCode {
-    let out = Output::stdout(explain::notice(options.explain));
+    let stdout = ServerStdout::default();
+    let out = Output::stdout(stdout.clone(), explain::notice(options.explain));
     let log = Output::stderr(log::notice);
-    let code = serve_telling(options, &out, &log);
+    let mut code = serve_telling(options, &stdout, &out, &log);
     out.finish();
+    if let Some(error) = stdout.take_error() {
+        log.tell(&stdout::report_of_loss(&error).map_or_else(String::new, |report| complaint(&report)));
+        code = if code == ExitCode::SUCCESS { ExitCode::from(EXIT_USAGE) } else { code };
+    }
     log.finish();
     code
 }
 
-fn serve_telling(mut options: ServeOptions, out: &Output, log: &Output) -> ExitCode {
+fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output, log: &Output) -> ExitCode {
     let complain = |error: &dyn Display, code| {
         log.tell(&complaint(error));
         ExitCode::from(code)
@@ -94,7 +99,7 @@ fn serve_telling(mut options: ServeOptions, out: &Output, log: &Output) -> ExitC
     }
     let mut observers = Observers::default();
     let printing = options.explain.map(|form| {
-        let (explain, printing) = Explain::start(form, &limits);
+        let (explain, printing) = Explain::start(stdout.clone(), form, &limits);
         observers.add(explain);
         printing
     });

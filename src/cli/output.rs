@@ -4,6 +4,7 @@
 
 use std::{
     io::{self, Write},
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
@@ -23,8 +24,8 @@ pub(super) struct Output(Lossy<Box<[u8]>>);
 pub(super) type Notice = fn(u64) -> String;
 
 impl Output {
-    pub(super) fn stdout(notice: Notice) -> Self {
-        Self::to("stdout", io::stdout(), notice)
+    pub(super) fn stdout(out: ServerStdout, notice: Notice) -> Self {
+        Self::to("stdout", out, notice)
     }
 
     pub(super) fn stderr(notice: Notice) -> Self {
@@ -56,6 +57,39 @@ impl Output {
 
     fn tell_bytes(&self, lines: &[u8]) {
         self.0.tell(lines.len(), || lines.into());
+    }
+}
+
+/// The standard output of a server. The server continues after a failed write; the first error is kept for its end.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ServerStdout(Arc<Mutex<Option<io::Error>>>);
+
+impl ServerStdout {
+    /// Returns the error of the first line that was lost, if any was.
+    pub(super) fn take_error(&self) -> Option<io::Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Keeps the first error that loses bytes. After the two other kinds the caller tries again.
+    fn keep<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        outcome.inspect_err(|error| {
+            if !matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) {
+                let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                first.get_or_insert_with(|| {
+                    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+                });
+            }
+        })
+    }
+}
+
+impl Write for ServerStdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.keep(io::stdout().write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.keep(io::stdout().flush())
     }
 }
 

@@ -57,10 +57,12 @@ impl Stdout {
     }
 }
 
-/// Reports lost output, unless the reader closed the pipe, as `head` does.
+/// Reports lost output, and returns its status.
 fn lost(error: &io::Error) -> ExitCode {
-    if error.kind() == ErrorKind::BrokenPipe {
-        return ExitCode::from(EXIT_USAGE);
-    }
-    complain(&format!("cannot write to standard output: {error}"), EXIT_USAGE)
+    report_of_loss(error).map_or(ExitCode::from(EXIT_USAGE), |report| complain(&report, EXIT_USAGE))
+}
+
+/// Returns the report of lost output: none where the reader closed the pipe, as `head` does.
+pub(super) fn report_of_loss(error: &io::Error) -> Option<String> {
+    (error.kind() != ErrorKind::BrokenPipe).then(|| format!("cannot write to standard output: {error}"))
 }
