@@ -1139,7 +1139,8 @@ fn probes_are_answered_though_the_descriptor_table_is_full() {
 fn a_refused_allocation_costs_connections_and_not_the_server() {
     // 12 clients send 24 MiB each of messages that are within the limit, to a process that may have half of that.
     const MIB: usize = 1024 * 1024;
-    let script = "ulimit -v 200000; exec \"$0\" --listen 127.0.0.1:0 --max-message-size 32M -q";
+    let script =
+        "ulimit -v 200000; exec \"$0\" --listen 127.0.0.1:0 --max-message-size 32M --ping-interval none -q";
     let mut shell = Command::new("sh");
     shell.args(["-c", script, BINARY_PATH]).env_remove("RUST_LOG");
     let (process, address) = Process::spawn(&mut shell);
