@@ -195,10 +195,12 @@ mod tests {
             stats.count_handshake(status);
         }
         stats.count_close(1000, Cause::Peer);
+        stats.count_close(1000, Cause::Peer);
         stats.count_close(4321, Cause::Transport(std::io::ErrorKind::BrokenPipe));
         assert_eq!((stats.opened, stats.handshakes(101), stats.handshakes(400)), (2, 2, 1));
         assert_eq!((stats.handshakes(418), stats.handshakes(499)), (1, 1), "told apart together");
-        assert_eq!((stats.closed, stats.closes(1000), stats.closes(4321), stats.closes(4999)), (2, 1, 1, 1));
+        assert_eq!((stats.closed, stats.closes(1000), stats.closes(4321), stats.closes(4999)), (3, 2, 1, 1));
+        assert_eq!(stats.closes_by(Cause::Peer), 2);
         assert_eq!(stats.closes_by(Cause::Transport(std::io::ErrorKind::Other)), 1);
     }
 

@@ -252,20 +252,20 @@ mod tests {
     #[test]
     fn a_queue_is_tidied_when_most_of_it_has_left() {
         let mut sockets = Sockets::default();
-        for number in 0..31 {
+        for number in 0..30 {
             sockets.set(number, "192.0.2.1", Stage::Lingering);
         }
         let queue = |sockets: &Sockets| {
             let mut queues = sockets.leaving.lingering.addresses.values();
             queues.next().map_or((0, 0, 0), |queue| (queue.len, queue.ids.len(), queue.ids.capacity()))
         };
-        // 31 are at most 2 * 8 + 16, and more than 2 * 7 + 16.
+        // 30 are at most 2 * 7 + 16, and more than 2 * 6 + 16.
         for number in 0..23 {
             sockets.set(number, "192.0.2.1", Stage::Dead);
-            assert_eq!(queue(&sockets).1, 31, "{number}");
+            assert_eq!(queue(&sockets).1, 30, "{number}");
         }
         sockets.set(23, "192.0.2.1", Stage::Dead);
         let (len, ids, capacity) = queue(&sockets);
-        assert!((len, ids) == (7, 7) && (14..31).contains(&capacity), "{len} {ids} {capacity}");
+        assert!((len, ids) == (6, 6) && (12..30).contains(&capacity), "{len} {ids} {capacity}");
     }
 }
