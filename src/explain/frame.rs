@@ -1,21 +1,12 @@
-//! §5 Takes a frame apart, and finds frames in bytes that are cut anywhere.
+//! §5 Takes a frame apart.
 //!
-//! This file names the bits of every header, valid or not, and finds the end of a frame. The [`Receiver`]
-//! alone judges a client's frames. It is fed piece by piece, so that its verdict belongs to a known frame and
-//! byte.
+//! This file names the bits of every header, valid or not. It judges none of them.
 
-use std::{mem, str};
+use std::str;
 
-use crate::protocol::{
-    CloseCode, CloseFrame, Event, FrameHeader, Limits, Message, OpCode, ProtocolError, Receiver, Sender,
-    apply_mask,
-};
+use crate::protocol::{CloseCode, FrameHeader, Message, OpCode, apply_mask};
 
-use super::{
-    Leftover, Side, State, Step,
-    extension::Extension,
-    rules::{self, Rule},
-};
+use super::{Side, State};
 
 /// How many bytes of a payload are kept for display.
 pub const SHOWN: usize = 256;
@@ -150,18 +141,18 @@ impl Frame {
     }
 
     /// Returns the header, once all of it has arrived.
-    fn decoded(&self) -> Option<FrameHeader> {
+    pub(super) fn decoded(&self) -> Option<FrameHeader> {
         FrameHeader::decode(&self.header).ok().flatten().map(|(header, _)| header)
     }
 
     /// Returns whether header and payload have arrived.
-    fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.decoded().is_some_and(|header| header.payload_len == self.arrived)
     }
 
     /// Returns the next piece of `input`: single bytes as long as they are displayed, so that a broken rule
     /// is noticed at its byte; then blocks. A piece never crosses the end of the frame.
-    fn next_piece<'a>(&self, input: &'a [u8]) -> &'a [u8] {
+    pub(super) fn next_piece<'a>(&self, input: &'a [u8]) -> &'a [u8] {
         let len = match self.decoded() {
             Some(header) if self.masked.len() == SHOWN => {
                 (header.payload_len - self.arrived).min(BLOCK as u64) as usize
@@ -171,7 +162,7 @@ impl Frame {
         &input[..len.min(input.len())]
     }
 
-    fn append(&mut self, piece: &[u8]) {
+    pub(super) fn append(&mut self, piece: &[u8]) {
         if self.decoded().is_none() {
             self.header.extend_from_slice(piece);
             return;
@@ -183,7 +174,7 @@ impl Frame {
     }
 
     /// Removes the mask from the kept bytes.
-    fn unmask(&mut self) {
+    pub(super) fn unmask(&mut self) {
         self.payload.clone_from(&self.masked);
         if let Some(key) = self.key() {
             apply_mask(&mut self.payload, key);
@@ -222,7 +213,7 @@ impl FrameEvent {
         }
     }
 
-    fn of(header: &FrameHeader) -> Self {
+    pub(super) fn of(header: &FrameHeader) -> Self {
         match header.opcode {
             OpCode::Close => Self::Close,
             OpCode::Ping => Self::Ping,
@@ -317,238 +308,6 @@ pub struct BrokenRule {
     pub state: State,
 }
 
-/// Finds the frames of one direction, and judges each.
-#[derive(Debug)]
-pub(super) struct FrameReader {
-    from: Side,
-    judge: Judge,
-    frame: Frame,
-    /// The type of the current message, if its first fragment has arrived.
-    message: Option<OpCode>,
-    /// Whether the current message is compressed.
-    is_compressed: bool,
-    extension: Extension,
-}
-
-/// Judges the frames of one side.
-#[derive(Debug)]
-enum Judge {
-    /// For a client's frames: the server's receiver.
-    Receiver(Receiver),
-    /// For a server's frames: the rules below.
-    ServerRules { close_sent: bool },
-}
-
-/// The verdict on a frame that breaks no rule.
-#[derive(Debug, Default)]
-struct Seen {
-    message: Option<WholeMessage>,
-    close: Option<(CloseCode, String)>,
-    answer: Vec<u8>,
-}
-
-impl FrameReader {
-    pub(super) fn new(from: Side, limits: &Limits, offset: u64) -> Self {
-        let judge = match from {
-            Side::Client => Judge::Receiver(Receiver::new(limits)),
-            Side::Server => Judge::ServerRules { close_sent: false },
-        };
-        let frame = Frame { offset, ..Frame::default() };
-        Self { from, judge, frame, message: None, is_compressed: false, extension: Extension::None }
-    }
-
-    pub(super) fn use_extension(&mut self, extension: Extension) {
-        self.extension = extension;
-    }
-
-    /// Consumes bytes of `input` up to the end of a frame or to a broken rule.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Option<Step> {
-        loop {
-            let piece = self.frame.next_piece(input);
-            if piece.is_empty() {
-                return None;
-            }
-            *input = &input[piece.len()..];
-            self.frame.append(piece);
-            match self.judge(piece) {
-                Err(rule) => return Some(Step::Broken(self.broken(rule))),
-                Ok(seen) => match self.frame.decoded() {
-                    Some(header) if header.payload_len == self.frame.arrived => {
-                        return Some(Step::Frame(self.complete(&header, seen)));
-                    }
-                    _ => {}
-                },
-            }
-        }
-    }
-
-    /// Returns the number of received bytes of this direction.
-    pub(super) fn offset(&self) -> u64 {
-        self.frame.offset + self.frame.len()
-    }
-
-    /// Returns the bytes of memory of an incomplete message.
-    pub(super) fn memory(&self) -> usize {
-        match &self.judge {
-            Judge::Receiver(receiver) => receiver.memory(),
-            Judge::ServerRules { .. } => 0,
-        }
-    }
-
-    /// Returns the incomplete bytes at the end of the connection.
-    pub(super) fn leftover(&self) -> Option<Leftover> {
-        let says = if !self.frame.is_empty() {
-            "the rest of the frame has not arrived"
-        } else if self.message.is_some() {
-            "the last fragment of the message has not arrived"
-        } else {
-            return None;
-        };
-        let mut frame = self.frame.clone();
-        self.finish(&mut frame);
-        Some(Leftover {
-            from: self.from,
-            unread: frame.len(),
-            frame: (!frame.is_empty()).then_some(frame),
-            says: says.to_owned(),
-        })
-    }
-
-    fn judge(&mut self, piece: &[u8]) -> Result<Seen, Rule> {
-        match &mut self.judge {
-            Judge::Receiver(receiver) => {
-                let mut piece = piece.to_vec();
-                if let ([first], 1) = (&mut piece[..], self.frame.header.len()) {
-                    *first = self.extension.without_bits(*first);
-                }
-                let broken = |error| match error {
-                    ProtocolError::ReservedBits => self.extension.broken_by(self.frame.rsv()),
-                    error => error.into(),
-                };
-                receive(receiver, &mut piece).map_err(broken)
-            }
-            Judge::ServerRules { close_sent: true } => Err(Rule::after_close()),
-            Judge::ServerRules { close_sent } => {
-                let seen = check_server_frame(&self.frame, self.message.is_some(), self.extension)?;
-                *close_sent = self.frame.opcode() == OpCode::Close as u8 && self.frame.is_complete();
-                Ok(seen)
-            }
-        }
-    }
-
-    fn complete(&mut self, header: &FrameHeader, seen: Seen) -> FrameStep {
-        let frame = self.take_frame();
-        let rule = rules::shown_by(header, self.message);
-        let rule = self.extension.adorn(rule, header, frame.is_compressed);
-        let Seen { message, close, answer } = seen;
-        let message = message.map(|message| WholeMessage {
-            // A receiver takes a compressed text for binary.
-            opcode: self.message.unwrap_or(message.opcode),
-            is_compressed: frame.is_compressed,
-            ..message
-        });
-        match (header.opcode.is_control(), header.fin) {
-            (true, _) => {}
-            (false, true) => self.message = None,
-            (false, false) => {
-                self.message = self.message.or(Some(header.opcode));
-                self.is_compressed = frame.is_compressed;
-            }
-        }
-        FrameStep {
-            from: self.from,
-            frame,
-            event: FrameEvent::of(header),
-            message: message.filter(|_| header.opcode == OpCode::Continuation),
-            close,
-            rule: rule.section,
-            says: rule.says,
-            row: rule.row,
-            answer,
-            state: State::Open,
-        }
-    }
-
-    fn broken(&mut self, rule: Rule) -> BrokenRule {
-        let answer = if self.from == Side::Client { rule.answer } else { Vec::new() };
-        BrokenRule {
-            from: self.from,
-            frame: self.take_frame(),
-            section: rule.section,
-            says: rule.says,
-            why: rule.why,
-            row: rule.row,
-            code: rule.code,
-            answer,
-            state: State::Closed,
-        }
-    }
-
-    /// Returns the current frame for display; the next one begins after it.
-    fn take_frame(&mut self) -> Frame {
-        let next = Frame { offset: self.frame.offset + self.frame.len(), ..Frame::default() };
-        let mut frame = mem::replace(&mut self.frame, next);
-        self.finish(&mut frame);
-        frame
-    }
-
-    /// Adds the facts about a frame that its bytes alone do not show.
-    fn finish(&self, frame: &mut Frame) {
-        frame.unmask();
-        let is_text = match frame.opcode() {
-            0x0 => self.message == Some(OpCode::Text),
-            opcode => opcode == OpCode::Text as u8,
-        };
-        frame.is_compressed = match frame.opcode() {
-            0x0 => self.message.is_some() && self.is_compressed,
-            opcode => self.extension.compresses(frame.rsv(), opcode),
-        };
-        frame.is_text = is_text && !frame.is_compressed;
-    }
-}
-
-/// Passes a piece of a client's frame to a server's receiver. The piece must not cross the frame's end.
-fn receive(receiver: &mut Receiver, mut piece: &mut [u8]) -> Result<Seen, ProtocolError> {
-    let seen = receiver.next_event(&mut piece)?.map(Seen::of).unwrap_or_default();
-    receiver.release();
-    Ok(seen)
-}
-
-/// Checks a server's frame, as far as it has arrived, against the rules that an observer can judge.
-fn check_server_frame(frame: &Frame, in_message: bool, extension: Extension) -> Result<Seen, Rule> {
-    let Some((header, _)) = FrameHeader::decode(&frame.header)? else { return Ok(Seen::default()) };
-    // §5.1: "A server MUST NOT mask any frames that it sends to the client."
-    if header.masking_key.is_some() {
-        return Err(Rule::masked_by_server());
-    }
-    // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated".
-    if !extension.allows(header.rsv, frame.opcode()) {
-        return Err(extension.broken_by(header.rsv));
-    }
-    // §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
-    // another message".
-    match header.opcode {
-        OpCode::Continuation if !in_message => Err(ProtocolError::NothingToContinue.into()),
-        OpCode::Text | OpCode::Binary if in_message => Err(ProtocolError::MessageNotFinished.into()),
-        OpCode::Close if frame.is_complete() => {
-            Ok(Seen { close: CloseFrame::decode(&frame.masked)?.map(owned), ..Seen::default() })
-        }
-        _ => Ok(Seen::default()),
-    }
-}
-
-impl Seen {
-    fn of(event: Event<'_>) -> Self {
-        let mut answer = Vec::new();
-        Sender::default().answer(&event, &mut answer);
-        match event {
-            Event::Message(message) => Self { message: Some(WholeMessage::of(message)), close: None, answer },
-            Event::Close(frame) => Self { message: None, close: frame.map(owned), answer },
-            Event::Ping(_) | Event::Pong(_) => Self { message: None, close: None, answer },
-        }
-    }
-}
-
 impl WholeMessage {
     /// Returns the message as text, if it is one; the kept part of a longer one ends between two characters.
     pub fn text(&self) -> Option<&str> {
@@ -556,7 +315,7 @@ impl WholeMessage {
         if self.opcode == OpCode::Text && !self.is_compressed { text_of(&self.start, is_cut) } else { None }
     }
 
-    fn of(message: Message<'_>) -> Self {
+    pub(super) fn of(message: Message<'_>) -> Self {
         let bytes = message.as_bytes();
         Self {
             opcode: message.opcode(),
@@ -576,8 +335,4 @@ pub(super) fn text_of(bytes: &[u8], is_cut: bool) -> Option<&str> {
         }
         Err(_) => None,
     }
-}
-
-fn owned(frame: CloseFrame<'_>) -> (CloseCode, String) {
-    (frame.code, frame.reason.to_owned())
 }
