@@ -59,7 +59,7 @@ impl Stdout {
 
 /// Reports lost output, and returns its status.
 fn lost(error: &io::Error) -> ExitCode {
-    report_of_loss(error).map_or(ExitCode::from(EXIT_USAGE), |report| complain(&report, EXIT_USAGE))
+    report_of_loss(error).map_or_else(|| ExitCode::from(EXIT_USAGE), |report| complain(&report, EXIT_USAGE))
 }
 
 /// Returns the report of lost output: none where the reader closed the pipe, as `head` does.
