@@ -190,7 +190,9 @@ mod handshake {
         bencher.counter(ItemsCount::new(1_usize)).bench_local(|| {
             let mut reader = RequestReader::default();
             let request = reader.next_request(&mut black_box(&mut bytes[..]), &limits);
-            assert!(request.is_ok_and(|request| request.is_some_and(|request| request.check(&[], &[]).is_ok())));
+            assert!(
+                request.is_ok_and(|request| request.is_some_and(|request| request.check(&[], &[]).is_ok()))
+            );
         });
     }
 
