@@ -96,7 +96,7 @@ pub struct RequestStep {
 ///
 /// let mut explainer = Explainer::new(&Limits::default());
 /// let steps = explainer.explain(Side::Server, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-/// let [Step::Response(response)] = &steps[..] else { panic!("one response") };
+/// let [Step::Response(response), Step::Body(_)] = &steps[..] else { panic!("a head and its body") };
 /// assert_eq!((response.status, response.state.name()), (Some(404), "closed"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
