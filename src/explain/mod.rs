@@ -15,7 +15,7 @@
 //! of its Close. It does not check a server's text for UTF-8, because that is the client's task.
 //!
 //! Like [`protocol`](crate::protocol) it knows no sockets, clocks or logs. Its memory is bounded: a head
-//! within [`Limits`], the first [`SHOWN`] bytes of a payload, and the memory of the receiver.
+//! within [`Limits`](crate::Limits), the first [`SHOWN`] bytes of a payload, and the memory of the receiver.
 //!
 //! # Reading order
 //!
