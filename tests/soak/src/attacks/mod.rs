@@ -4,6 +4,7 @@
 
 mod ending_sockets;
 mod fan_out;
+mod held;
 mod stopped_process;
 mod timers;
 mod unread_output;
@@ -15,6 +16,7 @@ pub(crate) const ATTACKS: Group = Group {
     scenarios: &[
         ("rooms", fan_out::silent_room),
         ("broadcasts", fan_out::broadcasting_thread),
+        ("held", held::nearly_taken),
         ("stopped", stopped_process::stopped_process),
         ("timers", timers::idle_timer),
         ("ending", ending_sockets::ending_sockets),
