@@ -155,7 +155,7 @@ fn run<H: Handler>(
     let outcome = server.local_addr().and_then(|address| {
         let server = signals::shut_down_on_signal(server)?;
         begin(address);
-        if let Some(address) = server.watchers_addr() {
+        if let Some(address) = server.metrics_addr() {
             ::log::info!("figures on http://{address}/metrics");
         }
         server.run()

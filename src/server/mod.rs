@@ -359,7 +359,7 @@ impl<H: Handler> Server<H> {
     /// ```
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.metrics_on("127.0.0.1:0")?;
-    /// if let Some(address) = server.watchers_addr() {
+    /// if let Some(address) = server.metrics_addr() {
     ///     println!("figures on http://{address}/metrics");
     /// }
     /// # Ok::<(), std::io::Error>(())
@@ -376,7 +376,7 @@ impl<H: Handler> Server<H> {
     }
 
     /// Where the figures are shown, with the real port if 0 was asked for.
-    pub fn watchers_addr(&self) -> Option<SocketAddr> {
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 

@@ -13,7 +13,7 @@ use crate::{
 fn watched() -> (Running, SocketAddr) {
     let server = serve(|server, log| {
         let server = server.metrics_on("127.0.0.1:0").unwrap();
-        log.note(server.watchers_addr().unwrap());
+        log.note(server.metrics_addr().unwrap());
         server.on_message(|ws, message| {
             ws.send(message);
         })

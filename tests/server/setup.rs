@@ -49,7 +49,7 @@ fn set_up<H: Handler>(server: Server<H>, pipe: UnixStream, log: &Log) -> Server<
         .unwrap()
         .stopped_by(pipe)
         .unwrap();
-    log.note(server.watchers_addr().unwrap());
+    log.note(server.metrics_addr().unwrap());
     server
 }
 
@@ -104,9 +104,9 @@ fn of_two_observers_metrics_listeners_or_hooks_the_later_counts() {
             .observe(Doorman(log.clone(), "the second"))
             .metrics_on("127.0.0.1:0")
             .unwrap();
-        let first = server.watchers_addr().unwrap();
+        let first = server.metrics_addr().unwrap();
         let server = server.metrics_on("127.0.0.1:0").unwrap();
-        let second = server.watchers_addr().unwrap();
+        let second = server.metrics_addr().unwrap();
         assert_ne!(first, second);
         log.note(first);
         log.note(second);
