@@ -199,16 +199,22 @@ fn check_told(text: &str) {
     assert!(text.len() <= 64 * 1024, "{} bytes are told", text.len());
 }
 
-/// Splits an answer after its head, without the code under test. Of the head the lines count, without blanks, case
-/// and order: RFC 9110 §5.5 excludes blanks around a value.
-fn head_and_frames(answer: &[u8]) -> (Vec<Vec<u8>>, Vec<u8>) {
+/// Splits an answer after its head, without the code under test. The head is its status line and its fields: a name has
+/// no case, and spaces around a value are no part of it (RFC 9110 §5.1, §5.5).
+fn head_and_frames(answer: &[u8]) -> (String, Vec<(String, String)>, Vec<u8>) {
     let end = answer.windows(4).position(|it| it == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
     let (head, frames) = answer.split_at(end);
-    let line =
-        |line: &[u8]| line.to_ascii_lowercase().into_iter().filter(|it| !it.is_ascii_whitespace()).collect();
-    let mut lines: Vec<Vec<u8>> = head.split(|it| *it == b'\n').map(line).collect();
-    lines.sort_unstable();
-    (lines, without_pings(frames))
+    let text: String = head.trim_ascii_end().iter().map(|&byte| char::from(byte)).collect();
+    let mut lines = text.split("\r\n");
+    let status = lines.next().unwrap_or_default().to_owned();
+    let field = |line: &str| {
+        let (name, value) = line.split_once(':').unwrap_or((line, ""));
+        (name.to_ascii_lowercase(), value.trim_matches(' ').to_owned())
+    };
+    let mut fields: Vec<_> = lines.map(field).collect();
+    fields.retain(|(name, _)| !["age", "date", "expires", "last-modified"].contains(&&name[..]));
+    fields.sort_by(|one, other| one.0.cmp(&other.0));
+    (status, fields, without_pings(frames))
 }
 
 /// Returns frames without the pings among them. A ping cut at the end is removed too.
