@@ -7,7 +7,7 @@ use std::fmt::{self, Display};
 
 use log::{Level, log_enabled, trace};
 
-use crate::protocol::{CloseFrame, Event, FrameHeader, Message, OpCode};
+use crate::protocol::{CloseFrame, Event, Message, OpCode, Prepared};
 
 /// How many bytes of a payload are shown.
 const SHOWN: usize = 64;
@@ -32,55 +32,44 @@ pub(crate) fn is_on() -> bool {
     log_enabled!(Level::Trace)
 }
 
+/// Shows what was received.
 #[cold]
 pub(crate) fn received(id: impl Display, event: &Event<'_>) {
+    show_event(id, '<', event);
+}
+
+/// Shows what is sent as one frame, before it is encoded.
+#[cold]
+pub(crate) fn sent(id: impl Display, event: &Event<'_>) {
+    show_event(id, '>', event);
+}
+
+/// Shows a message that is sent in fragments of `fragment_len` bytes.
+#[cold]
+pub(crate) fn sent_fragments(id: impl Display, message: Message<'_>, fragment_len: usize) {
+    trace!("connection {id} > in fragments of {fragment_len} bytes:");
+    sent(id, &Event::Message(message));
+}
+
+/// Shows a message that is encoded once for many.
+#[cold]
+pub(crate) fn sent_prepared(id: impl Display, prepared: &Prepared) {
+    show(id, '>', name_of(prepared.opcode() == OpCode::Text), prepared.payload());
+}
+
+fn show_event(id: impl Display, direction: char, event: &Event<'_>) {
     match event {
-        Event::Message(Message::Text(text)) => show(id, '<', "text", text.as_bytes()),
-        Event::Message(Message::Binary(bytes)) => show(id, '<', "binary", bytes),
-        Event::Ping(payload) => show(id, '<', "ping", payload),
-        Event::Pong(payload) => show(id, '<', "pong", payload),
-        Event::Close(frame) => show_close(id, '<', *frame),
+        Event::Message(message) => {
+            show(id, direction, name_of(message.as_text().is_some()), message.as_bytes());
+        }
+        Event::Ping(payload) => show(id, direction, "ping", payload),
+        Event::Pong(payload) => show(id, direction, "pong", payload),
+        Event::Close(frame) => show_close(id, direction, *frame),
     }
 }
 
-/// Shows a message of ours that goes out as one frame.
-#[cold]
-pub(crate) fn message(id: impl Display, message: Message<'_>) {
-    let name = if message.as_text().is_some() { "text" } else { "binary" };
-    show(id, '>', name, message.as_bytes());
-}
-
-/// Shows the frame that `encode` appends to `out`, if it appends one.
-#[inline]
-pub(crate) fn sending<T>(id: impl Display, out: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    let before = out.len();
-    let result = encode(out);
-    if is_on() {
-        sent(id, &out[before..]);
-    }
-    result
-}
-
-/// Shows frames of ours.
-#[cold]
-pub(crate) fn sent(id: impl Display, mut frames: &[u8]) {
-    while let Ok(Some((header, header_len))) = FrameHeader::decode(frames) {
-        let end = header_len + header.payload_len as usize;
-        let (frame, rest) = frames.split_at(end.min(frames.len()));
-        sent_frame(&id, &header, &frame[header_len..]);
-        frames = rest;
-    }
-}
-
-fn sent_frame(id: impl Display, header: &FrameHeader, payload: &[u8]) {
-    match header.opcode {
-        OpCode::Text => show(id, '>', "text", payload),
-        OpCode::Binary => show(id, '>', "binary", payload),
-        OpCode::Continuation => show(id, '>', "continuation", payload),
-        OpCode::Ping => show(id, '>', "ping", payload),
-        OpCode::Pong => show(id, '>', "pong", payload),
-        OpCode::Close => show_close(id, '>', CloseFrame::decode(payload).ok().flatten()),
-    }
+const fn name_of(is_text: bool) -> &'static str {
+    if is_text { "text" } else { "binary" }
 }
 
 fn show(id: impl Display, direction: char, name: &str, payload: &[u8]) {
@@ -91,7 +80,9 @@ fn show(id: impl Display, direction: char, name: &str, payload: &[u8]) {
 
 fn show_close(id: impl Display, direction: char, frame: Option<CloseFrame<'_>>) {
     match frame {
-        Some(CloseFrame { code, reason }) => trace!("connection {id} {direction} close: {code} {reason:?}"),
+        Some(frame) => {
+            trace!("connection {id} {direction} close: {} {:?}", frame.code, frame.fitting_reason());
+        }
         None => trace!("connection {id} {direction} close, without a body"),
     }
 }

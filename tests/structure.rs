@@ -246,6 +246,15 @@ fn http_and_hashes_are_named_only_by_the_handshake() {
 }
 
 #[test]
+fn outgoing_frames_have_one_encoder() {
+    // A header comes from here or from `decode`; so nothing else can encode a frame of ours.
+    check_only_in(
+        &["src/protocol/frame.rs", "src/protocol/framing.rs"],
+        &["FrameHeader::server", "FrameHeader {"],
+    );
+}
+
+#[test]
 fn nothing_is_unsafe() {
     check_only_in(&[], &["unsafe"]);
 }

@@ -5,8 +5,8 @@
 
 use std::{collections::VecDeque, io::IoSlice, mem, rc::Rc};
 
-use super::meter::{Meter, SharedFrame, SharedMessage};
-use crate::protocol::append;
+use super::meter::{Meter, SharedMessage, SharedPrepared};
+use crate::protocol::{Framing, append};
 
 /// A tail of this length is full; a new one begins after it.
 const CHUNK_LEN: usize = 64 * 1024;
@@ -49,17 +49,18 @@ impl<'a> Slices<'a> {
 #[derive(Debug)]
 enum Chunk {
     Own(Vec<u8>),
-    Shared(Rc<SharedFrame>),
-    /// A message from this byte on.
-    Heard(Rc<SharedMessage>, usize),
+    /// A message that is sent to many, as a frame for this framing.
+    Prepared(Rc<SharedPrepared>, Framing),
+    /// A received message that is sent on, from this byte on.
+    Retained(Rc<SharedMessage>, usize),
 }
 
 impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
-            Self::Shared(frame) => frame.bytes(),
-            Self::Heard(message, from) => &message.bytes()[*from..],
+            Self::Prepared(prepared, framing) => prepared.content().frame(*framing),
+            Self::Retained(message, from) => &message.content().as_ref()[*from..],
         }
     }
 
@@ -67,8 +68,8 @@ impl Chunk {
     fn held(&self) -> usize {
         match self {
             Self::Own(bytes) => bytes.len(),
-            Self::Shared(frame) => frame.bytes().len() / Rc::strong_count(frame),
-            Self::Heard(message, _) => message.bytes().len() / Rc::strong_count(message),
+            Self::Prepared(prepared, _) => prepared.content().memory() / Rc::strong_count(prepared),
+            Self::Retained(message, _) => message.content().as_ref().len() / Rc::strong_count(message),
         }
     }
 
@@ -76,7 +77,7 @@ impl Chunk {
     fn own_len(&self) -> usize {
         match self {
             Self::Own(bytes) => bytes.len(),
-            Self::Shared(_) | Self::Heard(..) => 0,
+            Self::Prepared(..) | Self::Retained(..) => 0,
         }
     }
 }
@@ -148,22 +149,23 @@ impl Backlog {
         result
     }
 
-    /// Appends bytes that are sent to other peers too.
+    /// Appends a message that is sent to other peers too.
     #[inline]
-    pub(crate) fn push_shared(&mut self, frame: &Rc<SharedFrame>) {
-        if frame.bytes().len() < SHARE_LEN {
-            return self.push(frame.bytes());
+    pub(crate) fn push_prepared(&mut self, prepared: &Rc<SharedPrepared>, framing: Framing) {
+        let frame = prepared.content().frame(framing);
+        if frame.len() < SHARE_LEN {
+            return self.push(frame);
         }
         self.close_tail();
-        self.len += frame.bytes().len();
-        self.chunks.push_back(Chunk::Shared(Rc::clone(frame)));
+        self.len += frame.len();
+        self.chunks.push_back(Chunk::Prepared(Rc::clone(prepared), framing));
     }
 
     /// Appends a retained message from the byte `from` on.
-    pub(crate) fn push_heard(&mut self, message: Rc<SharedMessage>, from: usize) {
+    pub(crate) fn push_retained(&mut self, message: Rc<SharedMessage>, from: usize) {
         self.close_tail();
-        self.len += message.bytes().len() - from;
-        self.chunks.push_back(Chunk::Heard(message, from));
+        self.len += message.content().as_ref().len() - from;
+        self.chunks.push_back(Chunk::Retained(message, from));
     }
 
     /// Returns whether its buffers are small enough to keep for another peer.
@@ -223,7 +225,12 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::OwnedMessage;
+    use crate::protocol::{Message, OwnedMessage, Prepared};
+
+    /// A frame of [`SHARE_LEN`] bytes: four of header, and the payload.
+    fn shared_frame(byte: u8, meter: &Meter) -> Rc<SharedPrepared> {
+        SharedPrepared::new(Prepared::new(Message::Binary(&[byte; SHARE_LEN - 4])), meter)
+    }
 
     fn drain(backlog: &mut Backlog, step: usize) -> Vec<u8> {
         let mut out = Vec::new();
@@ -241,16 +248,16 @@ mod tests {
     #[test]
     fn bytes_leave_in_order_whatever_each_write_takes() {
         let meter = Meter::default();
-        let shared = SharedFrame::new(vec![b's'; SHARE_LEN], &meter);
+        let shared = shared_frame(b's', &meter);
         for step in [1, 2, 7, 4095, 4096, 4097, 100_000] {
             let mut backlog = Backlog::new(&meter);
             let mut expected = Vec::new();
             for round in 0..20u8 {
                 backlog.push(&[round; 3]);
-                backlog.push_shared(&shared);
+                backlog.push_prepared(&shared, Framing::default());
                 backlog.push_with(|out| out.push(round));
                 expected.extend([round; 3]);
-                expected.extend(shared.bytes());
+                expected.extend(shared.content().frame(Framing::default()));
                 expected.push(round);
             }
             backlog.push(&vec![b'x'; CHUNK_LEN + 1]);
@@ -265,33 +272,33 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_was_heard_waits_from_where_it_was_cut() {
+    fn a_retained_message_waits_from_where_it_was_cut() {
         let meter = Meter::default();
         let bytes: Vec<u8> = (0..2 * SHARE_LEN).map(|it| it as u8).collect();
-        let heard = SharedMessage::new(OwnedMessage::Binary(bytes.clone()), &meter);
+        let retained = SharedMessage::new(OwnedMessage::Binary(bytes.clone()), &meter);
         for from in [0, 1, SHARE_LEN, 2 * SHARE_LEN] {
             let mut backlog = Backlog::new(&meter);
             backlog.push(b"before");
-            backlog.push_heard(Rc::clone(&heard), from);
+            backlog.push_retained(Rc::clone(&retained), from);
             backlog.push(b"behind");
             assert_eq!(meter.held(), bytes.len() + 12, "held once");
             let expected = [b"before", &bytes[from..], b"behind"].concat();
             assert_eq!((backlog.len(), drain(&mut backlog, 4095)), (expected.len(), expected), "from {from}");
-            assert_eq!(Rc::strong_count(&heard), 1);
+            assert_eq!(Rc::strong_count(&retained), 1);
         }
-        drop(heard);
+        drop(retained);
         assert_eq!(meter.held(), 0);
     }
 
     #[test]
     fn what_is_held_is_more_than_what_waits() {
         let meter = Meter::default();
-        let heard = SharedMessage::new(OwnedMessage::Binary(vec![7; 10 * SHARE_LEN]), &meter);
-        let shared = SharedFrame::new(vec![8; SHARE_LEN], &meter);
+        let retained = SharedMessage::new(OwnedMessage::Binary(vec![7; 10 * SHARE_LEN]), &meter);
+        let shared = shared_frame(8, &meter);
         let mut backlog = Backlog::new(&meter);
-        backlog.push_heard(heard, 9 * SHARE_LEN);
+        backlog.push_retained(retained, 9 * SHARE_LEN);
         assert_eq!((backlog.len(), backlog.held()), (SHARE_LEN, 10 * SHARE_LEN));
-        backlog.push_shared(&shared);
+        backlog.push_prepared(&shared, Framing::default());
         assert_eq!(backlog.held(), 10 * SHARE_LEN + SHARE_LEN / 2, "this test has the other half");
         backlog.push(b"tail");
         backlog.take(2 * SHARE_LEN + 3);
@@ -317,11 +324,11 @@ mod tests {
     #[test]
     fn a_large_frame_for_many_is_held_once() {
         let meter = Meter::default();
-        let shared = SharedFrame::new(vec![0; SHARE_LEN], &meter);
+        let shared = shared_frame(0, &meter);
         let mut backlogs = [(); 100].map(|()| Backlog::new(&meter));
         for backlog in &mut backlogs {
             backlog.push(b"own");
-            backlog.push_shared(&shared);
+            backlog.push_prepared(&shared, Framing::default());
         }
         assert_eq!(meter.held(), SHARE_LEN + 300);
         assert_eq!(Rc::strong_count(&shared), 101);

@@ -11,7 +11,7 @@ use std::{
 use log::{debug, error};
 
 use super::{
-    ConnId, Hub,
+    ConnId, Hub, Outbound,
     outbound::{Ending, Stage},
 };
 use crate::{
@@ -30,7 +30,8 @@ impl<S> Hub<S> {
             CloseCode::INTERNAL_ERROR
         };
         if self.is_open(id) {
-            self.push_close(id, |sender, out| sender.close(code, reason, out));
+            let body = (code != CloseCode::NO_STATUS_RECEIVED).then_some(CloseFrame { code, reason });
+            self.push_close(id, body, |sender, out| sender.close(code, reason, out));
             self.set_stage(id, Stage::Closing);
             self.fill_socket(id);
         }
@@ -44,8 +45,9 @@ impl<S> Hub<S> {
     /// The peer's Close has come (§5.5.1): answers it, unless it is the answer to ours.
     pub(crate) fn close_received(&mut self, id: ConnId, frame: Option<CloseFrame<'_>>) {
         let Some(outbound) = self.get(id) else { return };
-        let cause = if outbound.sender.is_close_sent() { Cause::Local } else { Cause::Peer };
-        self.push_close(id, |sender, out| sender.answer(&Event::Close(frame), out));
+        let cause = if outbound.framing().is_some() { Cause::Peer } else { Cause::Local };
+        let echo = frame.map(|frame| CloseFrame { reason: "", ..frame });
+        self.push_close(id, echo, |sender, out| sender.answer(&Event::Close(frame), out));
         let code = frame.map_or(CloseCode::NO_STATUS_RECEIVED, |frame| frame.code);
         let reason = frame.map_or("", |frame| frame.reason).to_owned();
         self.end(id, Ending { code, reason, cause, clean: true });
@@ -103,7 +105,11 @@ impl<S> Hub<S> {
     /// _Fail the WebSocket Connection_ (§7.1.7): sends the Close of the cause, awaits no answer, and ends.
     pub(super) fn fail(&mut self, id: ConnId, cause: Cause) {
         let (code, reason) = cause.answer();
-        self.push_close(id, |sender, out| sender.close(code, &reason, out));
+        let body = Some(CloseFrame { code, reason: &reason });
+        self.push_close(id, body, |sender, out| match cause {
+            Cause::Protocol(error) => sender.fail(error, out),
+            _ => drop(sender.close(code, &reason, out)),
+        });
         self.end(id, Ending { code, reason: reason.into_owned(), cause, clean: false });
         self.finish(id);
         self.fill_socket(id);
@@ -117,16 +123,31 @@ impl<S> Hub<S> {
         self.set_stage(id, Stage::Dead);
     }
 
-    /// Queues our Close. A pong that is owed goes first (§5.5.2): nothing may follow a Close.
-    fn push_close<T>(&mut self, id: ConnId, encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T) {
+    /// Queues our Close, which has this body, unless one was sent. A pong that is owed goes first (§5.5.2):
+    /// nothing may follow a Close.
+    fn push_close<T>(
+        &mut self,
+        id: ConnId,
+        body: Option<CloseFrame<'_>>,
+        encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T,
+    ) {
+        if self.get(id).and_then(Outbound::framing).is_none() {
+            return;
+        }
         self.queue_owed_pong(id);
-        self.push_with(id, |outbound, out| trace::sending(id, out, |out| encode(&mut outbound.sender, out)));
+        if trace::is_on() {
+            trace::sent(id, &Event::Close(body));
+        }
+        self.push_with(id, |outbound, out| outbound.encode(out, encode));
     }
 
     /// Ends a connection whose peer has closed its side of TCP. What waits is still sent.
     pub(crate) fn end_of_input(&mut self, id: ConnId) {
         let Some(outbound) = self.get_mut(id) else { return };
         outbound.read_closed = true;
+        // No ping comes any more, so a pong that is owed need not wait for a newer one (§5.5.3).
+        self.queue_owed_pong(id);
+        let Some(outbound) = self.get(id) else { return };
         let cause = match outbound.stage() {
             Stage::Lingering => return self.set_stage(id, Stage::Dead),
             Stage::Closing => Cause::Local,

@@ -6,14 +6,15 @@
 use std::{ptr, rc::Rc};
 
 use super::{backlog::SHARE_LEN, meter::SharedMessage, registry::ConnId};
+use crate::protocol::Framing;
 
 /// The bytes for one connection, and what the fast path needs to know about it.
 #[derive(Default)]
 pub(super) struct Cork {
     owner: Option<ConnId>,
-    /// The owner, while it is open and its socket takes bytes: a message to it needs no look at its
-    /// `Outbound`.
-    fast_path_owner: Option<ConnId>,
+    /// The owner and how its frames are encoded, while it may be sent to and its socket takes bytes: a message to
+    /// it needs no look at its `Outbound`.
+    fast_path: Option<(ConnId, Framing)>,
     /// The current event is the last of the batch.
     pub(super) at_end: bool,
     pub(super) bytes: Vec<u8>,
@@ -24,16 +25,16 @@ pub(super) struct Cork {
 impl Cork {
     /// Hands the cork to a connection.
     #[inline]
-    pub(super) const fn begin(&mut self, id: ConnId, has_fast_path: bool) {
+    pub(super) fn begin(&mut self, id: ConnId, fast_path: Option<Framing>) {
         self.owner = Some(id);
         self.at_end = false;
-        self.set_fast_path(id, has_fast_path);
+        self.set_fast_path(id, fast_path);
     }
 
     /// Takes the cork away from its owner.
     #[inline]
     pub(super) fn end(&mut self) {
-        (self.owner, self.fast_path_owner, self.retained) = (None, None, None);
+        (self.owner, self.fast_path, self.retained) = (None, None, None);
     }
 
     /// Returns the connection that has the cork.
@@ -48,29 +49,32 @@ impl Cork {
         self.owner == Some(id)
     }
 
-    /// Returns the owner if the fast path is open to it.
+    /// Returns how frames to a connection are encoded, if the fast path is open to it.
     #[inline]
-    pub(super) const fn fast_path_owner(&self) -> Option<ConnId> {
-        self.fast_path_owner
+    pub(super) fn fast_path(&self, id: ConnId) -> Option<Framing> {
+        match self.fast_path {
+            Some((owner, framing)) if owner == id => Some(framing),
+            _ => None,
+        }
     }
 
     /// Notes whether the fast path is open to a connection; of no effect unless it has the cork.
     #[inline]
-    pub(super) fn note_fast_path(&mut self, id: ConnId, has_fast_path: bool) {
+    pub(super) fn note_fast_path(&mut self, id: ConnId, fast_path: Option<Framing>) {
         if self.is_owned_by(id) {
-            self.set_fast_path(id, has_fast_path);
+            self.set_fast_path(id, fast_path);
         }
     }
 
     #[inline]
-    const fn set_fast_path(&mut self, owner: ConnId, has_fast_path: bool) {
-        self.fast_path_owner = if has_fast_path { Some(owner) } else { None };
+    fn set_fast_path(&mut self, owner: ConnId, fast_path: Option<Framing>) {
+        self.fast_path = fast_path.map(|framing| (owner, framing));
     }
 
     /// Returns the retained message, if `bytes` *is* its payload (pointer identity) and at least half of it
     /// would have to be queued.
     pub(super) fn retained_for(&self, bytes: &[u8], from: usize) -> Option<Rc<SharedMessage>> {
         let is_worth_it = bytes.len() - from >= SHARE_LEN.max(bytes.len() / 2);
-        self.retained.clone().filter(|retained| is_worth_it && ptr::eq(retained.bytes(), bytes))
+        self.retained.clone().filter(|retained| is_worth_it && ptr::eq(retained.content().as_ref(), bytes))
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use crate::protocol::OwnedMessage;
+use crate::protocol::{OwnedMessage, Prepared};
 
 /// A sum that many can add to.
 #[derive(Clone, Debug, Default)]
@@ -21,32 +21,45 @@ impl Meter {
     }
 
     pub(crate) fn sub(&self, bytes: usize) {
-        debug_assert!(bytes <= self.held(), "nobody gives back more than was taken");
+        debug_assert!(bytes <= self.held(), "no more is given back than was taken");
         self.0.set(self.0.get().saturating_sub(bytes));
+    }
+}
+
+/// What several backlogs can share.
+pub(crate) trait Content {
+    /// Returns how many bytes it holds in memory.
+    fn memory(&self) -> usize;
+}
+
+impl Content for Prepared {
+    fn memory(&self) -> usize {
+        self.memory()
+    }
+}
+
+impl Content for OwnedMessage {
+    fn memory(&self) -> usize {
+        self.as_message().len()
     }
 }
 
 /// Bytes that several backlogs share, held and counted once.
 #[derive(Debug)]
-pub(crate) struct Shared<T: AsRef<[u8]>> {
+pub(crate) struct Shared<T: Content> {
     content: T,
     meter: Meter,
 }
 
 /// A message that is encoded once for many receivers.
-pub(crate) type SharedFrame = Shared<Box<[u8]>>;
+pub(crate) type SharedPrepared = Shared<Prepared>;
 /// A received message that is sent on.
 pub(crate) type SharedMessage = Shared<OwnedMessage>;
 
-impl<T: AsRef<[u8]>> Shared<T> {
-    pub(crate) fn new(content: impl Into<T>, meter: &Meter) -> Rc<Self> {
-        let content = content.into();
-        meter.add(content.as_ref().len());
+impl<T: Content> Shared<T> {
+    pub(crate) fn new(content: T, meter: &Meter) -> Rc<Self> {
+        meter.add(content.memory());
         Rc::new(Self { content, meter: meter.clone() })
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.content.as_ref()
     }
 
     pub(crate) const fn content(&self) -> &T {
@@ -54,8 +67,8 @@ impl<T: AsRef<[u8]>> Shared<T> {
     }
 }
 
-impl<T: AsRef<[u8]>> Drop for Shared<T> {
+impl<T: Content> Drop for Shared<T> {
     fn drop(&mut self) {
-        self.meter.sub(self.bytes().len());
+        self.meter.sub(self.content.memory());
     }
 }

@@ -52,7 +52,7 @@ use crate::{
     cause::Cause,
     config::Config,
     panics,
-    protocol::{HandshakeError, Response},
+    protocol::{HandshakeError, Response, Sender},
     stats::Stats,
     transport::{PollRegistry, Token},
 };
@@ -272,17 +272,26 @@ impl<S> Hub<S> {
         true
     }
 
-    /// Sends the answer to a request (§4.2.2): 101 opens the connection, anything else ends it.
+    /// Sends the answer that opens the connection (§4.2.2); from here on `sender` says what may be sent.
+    pub(crate) fn open_connection(&mut self, id: ConnId, response: &Response, sender: Sender) {
+        self.push_response(id, response);
+        if let Some(outbound) = self.table.get_mut(id) {
+            outbound.set_sender(sender);
+        }
+        self.set_stage(id, Stage::Open);
+    }
+
+    /// Sends an answer that opens nothing, and ends the connection.
     pub(crate) fn respond(&mut self, id: ConnId, response: &Response) {
+        self.push_response(id, response);
+        self.finish(id);
+    }
+
+    fn push_response(&mut self, id: ConnId, response: &Response) {
         if !self.metrics.contains(id) {
             self.stats.count_handshake(response.status());
         }
         self.push_with(id, |_, out| response.encode(out));
-        if response.status() == 101 {
-            self.set_stage(id, Stage::Open);
-        } else {
-            self.finish(id);
-        }
     }
 
     /// Passes received bytes to the observer, if they are from a client.

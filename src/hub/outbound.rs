@@ -9,7 +9,7 @@ use super::{backlog::Backlog, cork::Cork, deadlines::LoopTime, meter::Meter, reg
 use crate::{
     cause::Cause,
     config::Config,
-    protocol::{CloseCode, Sender},
+    protocol::{CloseCode, Framing, Sender},
     transport::Stream,
 };
 
@@ -96,7 +96,8 @@ impl Ending {
 pub(crate) struct Outbound<S> {
     pub(crate) stream: Stream,
     pub(crate) address: SocketAddr,
-    pub(crate) sender: Sender,
+    /// Says what may be sent: `None` before the connection opens, and once nothing new may be sent to it.
+    sender: Option<Sender>,
     stage: Stage,
     output: Output,
     /// The poller reports room in the socket; registered at the first refusal, and kept.
@@ -184,7 +185,7 @@ impl<S: Default> Outbound<S> {
         Self {
             stream,
             address,
-            sender: Sender::default(),
+            sender: None,
             stage: Stage::Connecting,
             output: Output::Idle,
             paused: false,
@@ -208,12 +209,35 @@ impl<S> Outbound<S> {
         self.stage
     }
 
+    /// Returns how frames to the peer are encoded, if any may be sent: until our Close.
+    #[inline]
+    pub(super) fn framing(&self) -> Option<Framing> {
+        self.sender.as_ref()?.framing()
+    }
+
+    /// Sets what may be sent from now on, when the connection opens.
+    pub(super) fn set_sender(&mut self, sender: Sender) {
+        self.sender = Some(sender);
+    }
+
+    /// Has the sender append a frame to `out`; the caller notes the fast path after it, which a Close ends.
+    pub(super) fn encode<T>(
+        &mut self,
+        out: &mut Vec<u8>,
+        encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T,
+    ) -> Option<T> {
+        self.sender.as_mut().map(|sender| encode(sender, out))
+    }
+
     /// Goes to another stage; returns the one before.
     pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage, now: LoopTime, cork: &mut Cork) -> Stage {
         debug_assert!(self.stage.may_become(stage), "{:?} never becomes {stage:?}", self.stage);
         self.since = now;
         let before = mem::replace(&mut self.stage, stage);
-        cork.note_fast_path(id, self.has_fast_path());
+        if matches!(stage, Stage::Finishing | Stage::Lingering | Stage::Dead) {
+            self.sender = None;
+        }
+        cork.note_fast_path(id, self.fast_path());
         before
     }
 
@@ -242,15 +266,15 @@ impl<S> Outbound<S> {
             dirty.push(id);
         }
         if (output == Output::Blocked) != (before == Output::Blocked) {
-            cork.note_fast_path(id, self.has_fast_path());
+            cork.note_fast_path(id, self.fast_path());
         }
     }
 
-    /// Returns whether a message may go straight to the cork: the connection is open and its socket takes
-    /// bytes.
+    /// Returns how frames are encoded if they may go straight to the cork: the connection may be sent to, and its
+    /// socket takes bytes.
     #[inline]
-    pub(super) fn has_fast_path(&self) -> bool {
-        self.stage == Stage::Open && !self.is_blocked()
+    pub(super) fn fast_path(&self) -> Option<Framing> {
+        self.framing().filter(|_| !self.is_blocked())
     }
 
     /// Returns how many bytes wait to be written.

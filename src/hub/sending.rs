@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use log::{debug, trace};
 
-use super::{ConnId, Hub, Outbound, Stage, backlog::Backlog, meter::SharedFrame};
+use super::{ConnId, Hub, Outbound, backlog::Backlog, meter::SharedPrepared};
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{Event, FrameHeader, Message, SendError, append},
+    protocol::{Event, Framing, Message, Prepared, SendError},
     trace,
 };
 
@@ -74,33 +74,27 @@ impl<S> Hub<S> {
     // In line with the hook, so that the parts of the message stay in registers.
     #[inline(always)]
     pub(crate) fn send(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
-        if !self.has_fast_path(id) {
-            return self.send_past_cork(id, message);
-        }
+        let Some(framing) = self.fast_path(id) else { return self.send_past_cork(id, message) };
         if trace::is_on() {
-            trace::message(id, message);
+            trace::sent(id, &Event::Message(message));
         }
         self.stats.sent_messages += 1;
-        FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut self.cork.bytes);
+        framing.message_header(message, &mut self.cork.bytes);
         self.add_to_cork(id, message.as_bytes())
     }
 
     /// The same for a message to another connection, or one that has to wait.
     fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
-        let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
-        if outbound.stage() != Stage::Open {
-            return SendStatus::Gone;
-        }
-        let Ok(header) = outbound.sender.message_header(message) else { return SendStatus::Gone };
-        if trace::is_on() {
-            trace::message(id, message);
-        }
         let payload = message.as_bytes();
         let retained = self.cork.retained_for(payload, 0);
-        self.queue_message(id, header.encoded_len() + payload.len(), |backlog| {
-            backlog.push_with(|out| header.encode(out));
+        let len = |framing: Framing| framing.message_len(message);
+        self.queue_message(id, len, |framing, backlog| {
+            if trace::is_on() {
+                trace::sent(id, &Event::Message(message));
+            }
+            backlog.push_with(|out| framing.message_header(message, out));
             match retained {
-                Some(message) => backlog.push_heard(message, 0),
+                Some(message) => backlog.push_retained(message, 0),
                 None => backlog.push(payload),
             }
         })
@@ -113,12 +107,17 @@ impl<S> Hub<S> {
         message: Message<'_>,
         fragment_len: usize,
     ) -> SendStatus {
-        let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
-        let mut frames = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
-        match outbound.sender.fragments(message, fragment_len, &mut frames) {
-            Ok(()) => self.send_encoded(id, frames),
-            Err(_) => SendStatus::Gone,
+        let Some(framing) = self.get(id).and_then(Outbound::framing) else { return SendStatus::Gone };
+        let mut frames = Vec::with_capacity(message.len());
+        framing.fragments(message, fragment_len, &mut frames);
+        if trace::is_on() {
+            trace::sent_fragments(id, message, fragment_len);
         }
+        if self.has_fast_path(id) {
+            self.stats.sent_messages += 1;
+            return self.add_to_cork(id, &frames);
+        }
+        self.queue_message(id, |_| frames.len(), |_, backlog| backlog.push(&frames))
     }
 
     /// Sends a message to every open connection that `filter` picks. It is encoded once.
@@ -127,33 +126,30 @@ impl<S> Hub<S> {
         message: Message<'_>,
         mut filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
-        FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
-        append(&mut frame, message.as_bytes());
-        self.send_to_all(frame, |id, outbound| filter(id, &outbound.state))
+        self.send_to_all(Prepared::new(message), |id, outbound| filter(id, &outbound.state))
     }
 
-    /// The same for a message that is encoded already.
-    pub(crate) fn broadcast_encoded(&mut self, frame: Vec<u8>) {
-        self.send_to_all(frame, |_, _| true);
+    /// The same for a message that is prepared already.
+    pub(crate) fn broadcast_prepared(&mut self, prepared: Prepared) {
+        self.send_to_all(prepared, |_, _| true);
     }
 
     fn send_to_all(
         &mut self,
-        frame: Vec<u8>,
+        prepared: Prepared,
         mut filter: impl FnMut(ConnId, &Outbound<S>) -> bool,
     ) -> BroadcastStatus {
-        let frame = SharedFrame::new(frame, &self.meter);
+        let prepared = SharedPrepared::new(prepared, &self.meter);
         let mut status = BroadcastStatus::default();
         self.quota.count_looks(self.table.len());
         // By their places, for what one is sent may end another; it is removed at the end of the turn.
         let mut start = 0;
         while let Some((id, outbound)) = self.table.entry_from(start) {
             start = id.index as usize + 1;
-            if outbound.stage() != Stage::Open || !filter(id, outbound) {
+            if outbound.framing().is_none() || !filter(id, outbound) {
                 continue;
             }
-            match self.send_frame(id, &frame) {
+            match self.send_shared(id, &prepared) {
                 SendStatus::Sent => status.sent += 1,
                 SendStatus::Queued(_) => status.queued += 1,
                 SendStatus::Dropped => status.dropped += 1,
@@ -163,54 +159,63 @@ impl<S> Hub<S> {
         status
     }
 
-    /// Sends a message that is encoded already.
-    pub(crate) fn send_encoded(&mut self, id: ConnId, frame: Vec<u8>) -> SendStatus {
-        let frame = SharedFrame::new(frame, &self.meter);
-        self.send_frame(id, &frame)
+    /// Sends a message that is prepared already.
+    pub(crate) fn send_prepared(&mut self, id: ConnId, prepared: Prepared) -> SendStatus {
+        let prepared = SharedPrepared::new(prepared, &self.meter);
+        self.send_shared(id, &prepared)
     }
 
-    /// Sends an encoded message.
     #[inline]
-    fn send_frame(&mut self, id: ConnId, frame: &Rc<SharedFrame>) -> SendStatus {
-        if !self.has_fast_path(id) {
-            return self.queue_message(id, frame.bytes().len(), |backlog| {
-                if trace::is_on() {
-                    trace::sent(id, frame.bytes());
-                }
-                backlog.push_shared(frame);
-            });
+    fn send_shared(&mut self, id: ConnId, prepared: &Rc<SharedPrepared>) -> SendStatus {
+        if let Some(framing) = self.fast_path(id) {
+            if trace::is_on() {
+                trace::sent_prepared(id, prepared.content());
+            }
+            self.stats.sent_messages += 1;
+            return self.add_to_cork(id, prepared.content().frame(framing));
         }
-        if trace::is_on() {
-            trace::sent(id, frame.bytes());
-        }
-        self.stats.sent_messages += 1;
-        self.add_to_cork(id, frame.bytes())
+        let len = |framing| prepared.content().frame(framing).len();
+        self.queue_message(id, len, |framing, backlog| {
+            if trace::is_on() {
+                trace::sent_prepared(id, prepared.content());
+            }
+            backlog.push_prepared(prepared, framing);
+        })
     }
 
-    /// Adds a message of `len` bytes to a backlog, if it may wait there.
+    /// Adds a message to a backlog, if it may wait there. Its bytes depend on how the peer's frames are encoded.
     #[inline]
-    fn queue_message(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> SendStatus {
+    fn queue_message(
+        &mut self,
+        id: ConnId,
+        len: impl FnOnce(Framing) -> usize,
+        push: impl FnOnce(Framing, &mut Backlog),
+    ) -> SendStatus {
         let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
-        if outbound.stage() != Stage::Open {
-            return SendStatus::Gone;
-        }
+        let Some(framing) = outbound.framing() else { return SendStatus::Gone };
+        let len = len(framing);
         if !self.fits(id, outbound.buffered(), len)
             && let Err(status) = self.make_room(id, len)
         {
             return status;
         }
-        let status = self.queue(id, len, push);
+        let status = self.queue(id, len, |backlog| push(framing, backlog));
         self.stats.sent_messages += 1;
         status
     }
 
     /// Sends a ping (§5.5.2).
     pub(crate) fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
-        if !self.is_open(id) {
+        if self.get(id).and_then(Outbound::framing).is_none() {
             return Err(SendError::CloseSent);
         }
-        self.push_with(id, |outbound, out| trace::sending(id, out, |out| outbound.sender.ping(payload, out)))
-            .unwrap_or(Err(SendError::CloseSent))
+        let result =
+            self.push_with(id, |outbound, out| outbound.encode(out, |sender, out| sender.ping(payload, out)));
+        let result = result.flatten().unwrap_or(Err(SendError::CloseSent));
+        if trace::is_on() && result.is_ok() {
+            trace::sent(id, &Event::Ping(payload));
+        }
+        result
     }
 
     /// Answers a ping (§5.5.2).
@@ -222,9 +227,11 @@ impl<S> Hub<S> {
             outbound.outbox.get_or_insert_with(|| self.outbox_pool.take()).pong = Some(payload.to_vec());
             return;
         }
-        self.push_with(id, |outbound, out| {
-            trace::sending(id, out, |out| outbound.sender.answer(&Event::Ping(payload), out));
-        });
+        if trace::is_on() {
+            trace::sent(id, &Event::Pong(payload));
+        }
+        let ping = Event::Ping(payload);
+        self.push_with(id, |outbound, out| outbound.encode(out, |sender, out| sender.answer(&ping, out)));
     }
 
     /// Returns whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the

@@ -23,7 +23,7 @@ use super::{
     sending::SendStatus,
 };
 use crate::{
-    protocol::{Event, OwnedMessage, append},
+    protocol::{Event, Framing, OwnedMessage, append},
     trace,
     transport::Token,
 };
@@ -42,7 +42,7 @@ impl<S> Hub<S> {
     /// Gives the cork to `id`: what is sent to it is collected until [`uncork`](Self::uncork).
     #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
-        self.cork.begin(id, self.table.get(id).is_some_and(Outbound::has_fast_path));
+        self.cork.begin(id, self.table.get(id).and_then(Outbound::fast_path));
     }
 
     /// Retains the message that is dispatched next, until the batch ends.
@@ -63,15 +63,22 @@ impl<S> Hub<S> {
         self.cork.at_end = at_end;
     }
 
-    /// Returns whether the connection has the cork, is open, and its socket takes bytes.
+    /// Returns whether the connection has the cork, may be sent to, and its socket takes bytes.
     #[inline]
     pub(crate) fn has_fast_path(&self, id: ConnId) -> bool {
+        self.fast_path(id).is_some()
+    }
+
+    /// Returns how frames to the connection are encoded, if it [has the fast path](Self::has_fast_path).
+    #[inline]
+    pub(super) fn fast_path(&self, id: ConnId) -> Option<Framing> {
+        let framing = self.cork.fast_path(id);
         debug_assert_eq!(
-            self.cork.fast_path_owner(),
-            self.cork.owner().filter(|&id| self.get(id).is_some_and(Outbound::has_fast_path)),
-            "the setters of stage and output keep the fast path right"
+            framing,
+            self.get(id).filter(|_| self.cork.is_owned_by(id)).and_then(Outbound::fast_path),
+            "the setters of stage, sender and output keep the fast path right"
         );
-        self.cork.fast_path_owner() == Some(id)
+        framing
     }
 
     /// Writes what was collected.
@@ -162,7 +169,7 @@ impl<S> Hub<S> {
             let outbox = outbound.outbox.get_or_insert_with(|| self.outbox_pool.take());
             outbox.backlog.push(first);
             match self.cork.retained_for(second, from) {
-                Some(message) => outbox.backlog.push_heard(message, from),
+                Some(message) => outbox.backlog.push_retained(message, from),
                 None => outbox.backlog.push(&second[from..]),
             }
             if outbox.backlog.is_torn() {
@@ -207,7 +214,8 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Appends what `encode` appends to where a peer's next bytes belong: the cork, or the backlog.
+    /// Appends what `encode` appends to where a peer's next bytes belong: the cork, or the backlog. If that is a
+    /// Close, the fast path ends.
     pub(super) fn push_with<T>(
         &mut self,
         id: ConnId,
@@ -215,11 +223,14 @@ impl<S> Hub<S> {
     ) -> Option<T> {
         let outbound = self.table.get_mut(id)?;
         if self.cork.is_owned_by(id) && !outbound.is_blocked() {
-            return Some(encode(outbound, &mut self.cork.bytes));
+            let result = encode(outbound, &mut self.cork.bytes);
+            self.cork.note_fast_path(id, outbound.fast_path());
+            return Some(result);
         }
         let mut outbox = outbound.outbox.take().unwrap_or_else(|| self.outbox_pool.take());
         let result = outbox.backlog.push_with(|out| encode(outbound, out));
         outbound.outbox = Some(outbox);
+        self.cork.note_fast_path(id, outbound.fast_path());
         if outbound.is_blocked() {
             self.pause_if_too_much_waits(id);
         } else {
@@ -298,15 +309,16 @@ impl<S> Hub<S> {
 
     /// Queues the pong for the newest ping that found the socket full, if one is owed (§5.5.2).
     pub(super) fn queue_owed_pong(&mut self, id: ConnId) {
-        if let Some(outbound) = self.table.get_mut(id)
-            && let Some(outbox) = &mut outbound.outbox
-            && let Some(payload) = outbox.pong.take()
-        {
-            outbox.backlog.push_with(|out| {
-                trace::sending(id, out, |out| outbound.sender.answer(&Event::Ping(&payload), out));
-            });
-            outbox.until_pong = outbox.backlog.len();
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        let Some(mut outbox) = outbound.outbox.take_if(|outbox| outbox.pong.is_some()) else { return };
+        let payload = outbox.pong.take().unwrap_or_default();
+        if trace::is_on() {
+            trace::sent(id, &Event::Pong(&payload));
         }
+        let ping = Event::Ping(&payload);
+        outbox.backlog.push_with(|out| outbound.encode(out, |sender, out| sender.answer(&ping, out)));
+        outbox.until_pong = outbox.backlog.len();
+        outbound.outbox = Some(outbox);
     }
 
     /// Notes that everything that waited is written.

@@ -70,7 +70,7 @@ impl<'a> CloseFrame<'a> {
     }
 
     /// As much of the reason as a Close frame has room for.
-    pub(super) fn fitting_reason(&self) -> &'a str {
+    pub(crate) fn fitting_reason(&self) -> &'a str {
         &self.reason[..self.reason.floor_char_boundary(MAX_CLOSE_REASON)]
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! frame bytes ──▶ Receiver ──▶ Event ──▶ Sender ──▶ frame bytes                           §5, §7, §8
 //!                    │                      │
-//!        FrameHeader, apply_mask,      FrameHeader,
+//!        FrameHeader, apply_mask,      Framing,
 //!        TextBuffer, CloseFrame        CloseFrame
 //! ```
 //!
@@ -50,9 +50,11 @@
 //!    [`TextBuffer`].
 //! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). `assembly.rs`: how a message is put together.
 //!    [`Receiver`], [`Event`], [`Message`], [`ProtocolError`].
-//! 4. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
+//! 4. `framing.rs` and `prepared.rs`: how messages become frames, for one receiver and for many. [`Framing`],
+//!    [`Prepared`].
+//! 5. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
 //!    [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
-//! 5. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
+//! 6. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
 //!
 //! # In scope, out of scope
 //!
@@ -67,9 +69,11 @@ mod connection;
 mod copy;
 mod error;
 mod frame;
+mod framing;
 mod handshake;
 mod mask;
 mod message;
+mod prepared;
 mod receiver;
 mod sender;
 mod utf8;
@@ -81,12 +85,14 @@ pub use connection::{Connection, ConnectionState};
 pub(crate) use copy::append;
 pub use error::{HandshakeError, ProtocolError};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
+pub use framing::Framing;
 pub use handshake::{
     ExtensionOffer, GUID, InvalidHeader, Request, RequestReader, Response, accept_digest, accept_key,
     decode_key,
 };
 pub use mask::{apply_mask, turn_key};
 pub use message::{Event, Message, OwnedMessage};
+pub use prepared::Prepared;
 pub use receiver::Receiver;
 pub use sender::{SendError, Sender};
 pub use utf8::{InvalidUtf8, TextBuffer, check_prefix};

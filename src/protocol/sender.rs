@@ -1,16 +1,17 @@
-//! §5 and §7 From messages to frames: the sending half of a connection, as a server has it.
+//! §5 and §7 What may be sent when: the sending half of a connection, as a server has it.
 //!
-//! This file knows what may be sent when: everything until Close, nothing after it (§5.5.1). It refuses to know
-//! where the bytes go: they are appended to a buffer of the caller's, who writes it when it likes, in this order.
+//! This file knows that everything may be sent until Close and nothing after it (§5.5.1). It refuses to know what a
+//! frame looks like, which is `framing.rs`'s matter, and where the bytes go: they are appended to a buffer of the
+//! caller's, which it writes whenever it likes, in this order.
 
 use std::fmt;
 
 use super::{
     close::CloseFrame,
     close_code::CloseCode,
-    copy::append,
     error::ProtocolError,
-    frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode},
+    frame::{MAX_CONTROL_PAYLOAD, OpCode},
+    framing::Framing,
     message::{Event, Message},
 };
 
@@ -72,14 +73,45 @@ pub struct Sender {
     state: State,
 }
 
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
-    #[default]
-    Open,
+    Open(Framing),
     CloseSent,
 }
 
+impl Default for State {
+    fn default() -> Self {
+        Self::Open(Framing::SERVER)
+    }
+}
+
 impl Sender {
+    /// Returns how frames are encoded; `None` once our Close was sent.
+    ///
+    /// Every call here that sends something asks this first.
+    ///
+    /// ```
+    /// use wirehook::protocol::{CloseCode, Message, Sender};
+    ///
+    /// let (mut sender, mut out) = (Sender::default(), Vec::new());
+    /// if let Some(framing) = sender.framing() {
+    ///     framing.message(Message::Text("Hello"), &mut out);
+    /// }
+    /// assert_eq!(out, b"\x81\x05Hello");
+    ///
+    /// sender.close(CloseCode::NORMAL, "", &mut out)?;
+    /// assert_eq!(sender.framing(), None);
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    #[inline]
+    pub const fn framing(&self) -> Option<Framing> {
+        // §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
+        match self.state {
+            State::Open(framing) => Some(framing),
+            State::CloseSent => None,
+        }
+    }
+
     /// Whether our Close was sent.
     pub const fn is_close_sent(&self) -> bool {
         matches!(self.state, State::CloseSent)
@@ -92,8 +124,7 @@ impl Sender {
     /// Close was sent.
     #[inline]
     pub fn message(&self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
-        self.message_header(message)?.encode(out);
-        append(out, message.as_bytes());
+        self.framing().ok_or(SendError::CloseSent)?.message(message, out);
         Ok(())
     }
 
@@ -120,39 +151,8 @@ impl Sender {
         fragment_len: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        self.check_open()?;
-        let mut opcode = message.opcode();
-        let mut rest = message.as_bytes();
-        loop {
-            let (fragment, behind) = rest.split_at(fragment_len.max(1).min(rest.len()));
-            // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
-            let fin = behind.is_empty();
-            FrameHeader { fin, ..FrameHeader::server(opcode, fragment.len() as u64) }.encode(out);
-            append(out, fragment);
-            if fin {
-                return Ok(());
-            }
-            (opcode, rest) = (OpCode::Continuation, behind);
-        }
-    }
-
-    /// The header of a message's frame, for a caller that writes header and payload from where they lie.
-    ///
-    /// ```
-    /// # use wirehook::protocol::{Message, Sender};
-    /// let payload = vec![0; 65_536];
-    /// let header = Sender::default().message_header(Message::Binary(&payload))?;
-    /// assert_eq!((header.encoded_len(), header.payload_len), (10, 65_536)); // §5.7
-    /// # Ok::<(), wirehook::protocol::SendError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Close was sent.
-    #[inline]
-    pub fn message_header(&self, message: Message<'_>) -> Result<FrameHeader, SendError> {
-        self.check_open()?;
-        Ok(FrameHeader::server(message.opcode(), message.len() as u64))
+        self.framing().ok_or(SendError::CloseSent)?.fragments(message, fragment_len, out);
+        Ok(())
     }
 
     /// Appends a ping (§5.5.2) with up to 125 bytes of payload, which the peer's pong will repeat.
@@ -262,33 +262,18 @@ impl Sender {
     }
 
     fn control(&self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
-        self.check_open()?;
+        let framing = self.framing().ok_or(SendError::CloseSent)?;
         // §5.5: "All control frames MUST have a payload length of 125 bytes or less".
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(SendError::ControlTooLong);
         }
-        FrameHeader::server(opcode, payload.len() as u64).encode(out);
-        out.extend_from_slice(payload);
+        framing.control(opcode, payload, out);
         Ok(())
     }
 
     fn close_frame(&mut self, frame: Option<CloseFrame<'_>>, out: &mut Vec<u8>) -> Result<(), SendError> {
-        self.check_open()?;
-        let len = frame.map_or(0, |frame| 2 + frame.fitting_reason().len());
-        FrameHeader::server(OpCode::Close, len as u64).encode(out);
-        if let Some(frame) = frame {
-            frame.encode(out);
-        }
+        self.framing().ok_or(SendError::CloseSent)?.close(frame, out);
         self.state = State::CloseSent;
         Ok(())
-    }
-
-    /// §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-    #[inline]
-    fn check_open(&self) -> Result<(), SendError> {
-        match self.state {
-            State::Open => Ok(()),
-            State::CloseSent => Err(SendError::CloseSent),
-        }
     }
 }

@@ -13,7 +13,7 @@ use log::error;
 
 use crate::{
     hub::ConnId,
-    protocol::{CloseCode, FrameHeader, Message, append},
+    protocol::{CloseCode, Message, Prepared},
     stats::Stats,
     transport::Waker,
 };
@@ -97,8 +97,8 @@ struct Queue {
 /// What another thread wants. Messages are encoded where they come from, which spares the loop the work.
 #[derive(Debug)]
 pub(super) enum Command {
-    Send { id: ConnId, frame: Vec<u8> },
-    Broadcast { frame: Vec<u8> },
+    Send { id: ConnId, message: Prepared },
+    Broadcast { message: Prepared },
     Close { id: ConnId, code: CloseCode, reason: String },
     Terminate { id: ConnId },
 }
@@ -134,7 +134,7 @@ impl Handle {
     ///
     /// The command was refused; nothing is sent.
     pub fn send<'m>(&self, id: ConnId, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
-        self.command(Command::Send { id, frame: encode(message.into()) })
+        self.command(Command::Send { id, message: Prepared::new(message.into()) })
     }
 
     /// Sends a message to every connection that is open when the loop comes to it. Example: [`Handle`].
@@ -143,7 +143,7 @@ impl Handle {
     ///
     /// The command was refused; nothing is sent.
     pub fn broadcast<'m>(&self, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
-        self.command(Command::Broadcast { frame: encode(message.into()) })
+        self.command(Command::Broadcast { message: Prepared::new(message.into()) })
     }
 
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
@@ -290,18 +290,11 @@ impl Command {
     /// Bytes that it makes the queue hold.
     fn len(&self) -> usize {
         match self {
-            Self::Send { frame, .. } | Self::Broadcast { frame } => frame.len(),
+            Self::Send { message, .. } | Self::Broadcast { message } => message.memory(),
             Self::Close { reason, .. } => reason.len(),
             Self::Terminate { .. } => 0,
         }
     }
-}
-
-fn encode(message: Message<'_>) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(FrameHeader::MAX_LEN + message.len());
-    FrameHeader::server(message.opcode(), message.len() as u64).encode(&mut frame);
-    append(&mut frame, message.as_bytes());
-    frame
 }
 
 /// A thread that panicked while it held the lock has left nothing half-done: each hold is a few assignments.

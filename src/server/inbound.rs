@@ -13,7 +13,9 @@ use crate::{
     handler::{Decision, Handler, Upgrade},
     hub::{ConnId, Hub, SHARE_LEN, SharedMessage, Stage},
     panics,
-    protocol::{Event, HandshakeError, ProtocolError, Receiver, Request, RequestReader, Response, append},
+    protocol::{
+        Connection, Event, HandshakeError, ProtocolError, Receiver, Request, RequestReader, Response, append,
+    },
     trace::{self, Cut},
 };
 
@@ -163,16 +165,15 @@ impl Inbound {
         hub: &mut Hub<H::State>,
     ) {
         if let Phase::Request(reader) = &mut self.phase {
-            let is_open = match reader.next_request(input, &hub.config.limits) {
+            let receiver = match reader.next_request(input, &hub.config.limits) {
                 Ok(None) => return,
                 Ok(Some(request)) => upgrade(id, &request, handler, hub),
                 Err(error) => {
                     refuse(id, error, hub);
-                    false
+                    None
                 }
             };
-            self.phase =
-                if is_open { Phase::Frames(Receiver::new(&hub.config.limits)) } else { Phase::Nothing };
+            self.phase = receiver.map_or(Phase::Nothing, Phase::Frames);
         }
         if let Phase::Figures(reader) = &mut self.phase {
             let response = match reader.next_request(input, &hub.config.limits) {
@@ -189,9 +190,14 @@ impl Inbound {
     }
 }
 
-/// Answers a request that is complete; whether the connection is open now.
-fn upgrade<H: Handler>(id: ConnId, request: &Request<'_>, handler: &mut H, hub: &mut Hub<H::State>) -> bool {
-    let Some(address) = hub.get(id).map(|peer| peer.address) else { return false };
+/// Answers a complete request. Returns the receiver if the connection is open now.
+fn upgrade<H: Handler>(
+    id: ConnId,
+    request: &Request<'_>,
+    handler: &mut H,
+    hub: &mut Hub<H::State>,
+) -> Option<Receiver> {
+    let address = hub.get(id)?.address;
     if let Err(error) = request.check(&hub.config.hosts, &hub.config.origins) {
         // A request for something else than a WebSocket may be wanted all the same.
         let page = asks_for_page(request, error, &hub.config.hosts)
@@ -203,10 +209,10 @@ fn upgrade<H: Handler>(id: ConnId, request: &Request<'_>, handler: &mut H, hub: 
             Some(Some(Some(page))) => hub.respond(id, &page),
             Some(Some(None)) | None => refuse_request(id, request, error, hub),
         }
-        return false;
+        return None;
     }
     let verdict = dispatch::catch_panic(id, hub, |_| handler.on_upgrade(request, address));
-    let Some(Upgrade { decision, subprotocol, headers }) = verdict else { return false };
+    let Upgrade { decision, subprotocol, headers } = verdict?;
     let state = match decision {
         Decision::Accept(state) => state,
         Decision::Reject { status, body } => {
@@ -214,18 +220,20 @@ fn upgrade<H: Handler>(id: ConnId, request: &Request<'_>, handler: &mut H, hub: 
             info!("connection {id} from {address} refused by the handler: {status} {target}");
             let response = with_headers(Response::rejection(status, &body), &headers);
             hub.respond(id, &response);
-            return false;
+            return None;
         }
     };
     let subprotocol = subprotocol
         .or_else(|| request.choose_subprotocol(&hub.config.subprotocols).map(str::to_owned))
         .filter(|chosen| request.subprotocols().any(|offer| offer == chosen));
     let response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
-    hub.respond(id, &response);
     if response.status() != 101 {
+        hub.respond(id, &response);
         panics::discard(state);
-        return false;
+        return None;
     }
+    let Connection { recv, send } = Connection::new(&hub.config.limits);
+    hub.open_connection(id, &response, send);
     if let Some(peer) = hub.get_mut(id) {
         peer.subprotocol = subprotocol.map(String::into_boxed_str);
         // Without a state of its own the connection keeps the default one.
@@ -235,7 +243,7 @@ fn upgrade<H: Handler>(id: ConnId, request: &Request<'_>, handler: &mut H, hub: 
     }
     info!("connection {id} from {address} open: {}", Cut(request.target()));
     dispatch::catch_panic(id, hub, |ws| handler.on_open(ws, request));
-    true
+    Some(recv)
 }
 
 /// The response with a hook's headers, or 500 if one of them can't be sent.

@@ -2,7 +2,7 @@
 
 use wirehook::protocol::{
     CloseCode, CloseFrame, Event, FrameHeader, MAX_CLOSE_REASON, MAX_CONTROL_PAYLOAD, Message, OpCode,
-    ProtocolError, SendError, Sender,
+    Prepared, ProtocolError, SendError, Sender,
 };
 
 use crate::sent_close;
@@ -25,12 +25,14 @@ fn length_is_sent_in_its_shortest_form() {
         Sender::default().message(Message::Binary(payload), &mut out).unwrap();
         assert_eq!(out, [header, payload].concat(), "{len}");
 
-        let decoded = Sender::default().message_header(Message::Binary(payload)).unwrap();
-        assert_eq!(decoded, FrameHeader::server(OpCode::Binary, len as u64));
+        let framing = Sender::default().framing().unwrap();
         let mut out = Vec::new();
-        decoded.encode(&mut out);
+        framing.message_header(Message::Binary(payload), &mut out);
         assert_eq!(out, header, "{len}");
-        assert_eq!(decoded.encoded_len(), header.len(), "{len}");
+        assert_eq!(framing.message_len(Message::Binary(payload)), header.len() + len);
+        let prepared = Prepared::new(Message::Binary(payload));
+        assert_eq!(prepared.frame(framing), [header, payload].concat(), "{len}");
+        assert_eq!((prepared.payload(), prepared.opcode()), (payload, OpCode::Binary));
     }
 }
 
@@ -94,7 +96,7 @@ fn nothing_is_sent_after_close() {
     let refused = Err(SendError::CloseSent);
     assert_eq!(sender.message(Message::Text("hi"), &mut out), refused);
     assert_eq!(sender.message(Message::Binary(b""), &mut out), refused);
-    assert_eq!(sender.message_header(Message::Text("hi")), Err(SendError::CloseSent));
+    assert_eq!(sender.framing(), None);
     assert_eq!(sender.close(CloseCode::NORMAL, "", &mut out), refused);
     assert_eq!(sender.close(CloseCode::NO_STATUS_RECEIVED, "", &mut out), refused);
     sender.answer(&Event::Close(None), &mut out);

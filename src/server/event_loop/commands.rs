@@ -37,8 +37,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     fn run_command(&mut self, command: Command) {
         match command {
-            Command::Send { id, frame } => drop(self.hub.send_encoded(id, frame)),
-            Command::Broadcast { frame } => self.hub.broadcast_encoded(frame),
+            Command::Send { id, message } => drop(self.hub.send_prepared(id, message)),
+            Command::Broadcast { message } => self.hub.broadcast_prepared(message),
             Command::Close { id, code, reason } => self.hub.close(id, code, &reason),
             Command::Terminate { id } => self.hub.terminate(id),
         }

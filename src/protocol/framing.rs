@@ -1,0 +1,101 @@
+//! §5.2 From messages to frames: the one encoder of everything that is sent.
+//!
+//! This file knows what a frame of ours looks like: unmasked (§5.1), without reserved bits, a message whole or in
+//! fragments (§5.4). It refuses to know when one may be sent: the sender hands out a framing only until Close.
+
+use super::{
+    close::CloseFrame,
+    copy::append,
+    frame::{FrameHeader, OpCode},
+    message::Message,
+};
+
+/// How frames to one peer are encoded. [`Sender::framing`](super::Sender::framing) gives it until Close was sent.
+///
+/// ```
+/// use wirehook::protocol::{Framing, Message};
+///
+/// let mut out = Vec::new();
+/// Framing::default().message(Message::Text("Hello"), &mut out);
+/// assert_eq!(out, b"\x81\x05Hello"); // §5.7
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Framing(());
+
+impl Framing {
+    /// A server's, without extensions: no mask, no reserved bit.
+    pub(super) const SERVER: Self = Self(());
+
+    /// Appends a message as one frame. Example: [`Framing`].
+    #[inline]
+    pub fn message(self, message: Message<'_>, out: &mut Vec<u8>) {
+        self.message_header(message, out);
+        append(out, message.as_bytes());
+    }
+
+    /// Appends the header of a message's frame. The payload follows it as it is, so the caller can write it from its
+    /// own place.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{Framing, Message};
+    /// let mut header = Vec::new();
+    /// Framing::default().message_header(Message::Binary(&[0; 256]), &mut header);
+    /// assert_eq!(header, [0x82, 0x7e, 0x01, 0x00]); // §5.7
+    /// ```
+    // In line with the hook's call, where the kind of the message is known.
+    #[inline(always)]
+    pub fn message_header(self, message: Message<'_>, out: &mut Vec<u8>) {
+        FrameHeader::server(message.opcode(), message.len() as u64).encode(out);
+    }
+
+    /// Returns how many bytes [`message`](Self::message) appends.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{Framing, Message};
+    /// assert_eq!(Framing::default().message_len(Message::Binary(&[0; 256])), 4 + 256);
+    /// ```
+    #[inline]
+    pub const fn message_len(self, message: Message<'_>) -> usize {
+        FrameHeader::server(message.opcode(), message.len() as u64).encoded_len() + message.len()
+    }
+
+    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last one of what remains; each has at least
+    /// one byte, whatever is asked for.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{Framing, Message};
+    /// let mut out = Vec::new();
+    /// Framing::default().fragments(Message::Text("Hello"), 3, &mut out);
+    /// assert_eq!(out, *b"\x01\x03Hel\x80\x02lo"); // §5.7
+    /// ```
+    pub fn fragments(self, message: Message<'_>, fragment_len: usize, out: &mut Vec<u8>) {
+        let mut opcode = message.opcode();
+        let mut rest = message.as_bytes();
+        loop {
+            let (fragment, after) = rest.split_at(fragment_len.max(1).min(rest.len()));
+            // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
+            let fin = after.is_empty();
+            FrameHeader { fin, ..FrameHeader::server(opcode, fragment.len() as u64) }.encode(out);
+            append(out, fragment);
+            if fin {
+                return;
+            }
+            (opcode, rest) = (OpCode::Continuation, after);
+        }
+    }
+
+    /// Appends a control frame (§5.5), whose payload has at most 125 bytes.
+    pub(super) fn control(self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
+        FrameHeader::server(opcode, payload.len() as u64).encode(out);
+        out.extend_from_slice(payload);
+    }
+
+    /// Appends a Close (§5.5.1); without a body if there is none.
+    pub(super) fn close(self, body: Option<CloseFrame<'_>>, out: &mut Vec<u8>) {
+        let len = body.map_or(0, |body| 2 + body.fitting_reason().len());
+        FrameHeader::server(OpCode::Close, len as u64).encode(out);
+        if let Some(body) = body {
+            body.encode(out);
+        }
+    }
+}
