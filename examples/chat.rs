@@ -47,10 +47,8 @@ impl Handler for Chat {
 
 /// Says something about a guest to everybody in its room.
 fn tell_room(ws: &mut WebSocket<'_, Guest>, what: &str) {
-    let Guest { name, room } = ws.state();
-    let line = format!("{name} {what}");
-    let room = room.clone();
-    ws.broadcast_if(&line, |_, guest| guest.room == room);
+    let line = format!("{} {what}", ws.state().name);
+    ws.broadcast_if(&line, |own, _, guest| guest.room == own.room);
 }
 
 fn main() -> std::io::Result<()> {

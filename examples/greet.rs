@@ -13,7 +13,7 @@ fn main() -> std::io::Result<()> {
         .on_message(|ws, message| {
             if let Some(text) = message.as_text() {
                 println!("received message: {}", text.escape_debug());
-                ws.send(&format!("hello, {text} !"));
+                ws.send(format!("hello, {text} !"));
             }
         })
         .on_close(|ws, _close| println!("connection close: {}", ws.id()))

@@ -1,7 +1,7 @@
 //! Every knob of a server, with its default and the reason for it.
 //!
-//! This file knows numbers and names. It refuses to know where they are used. What bounds a peer's bytes stands
-//! in [`Limits`]; what bounds its time and what is kept for it stands here.
+//! This file knows numbers and names. It refuses to know where they are used. What bounds a peer's bytes
+//! stands in [`Limits`]; what bounds its time and what is kept for it stands here.
 
 use std::time::Duration;
 
@@ -32,13 +32,14 @@ pub struct Config {
     /// all notice of peers that vanish without a word. Default: 20 s.
     ///
     /// Shorter than the 30 to 60 s after which proxies and home routers forget a silent connection.
-    /// Neighbours: python websockets 20 s, sockudo-ws 30 s, uWebSockets 120 s, Swoole, ws and tungstenite none.
+    /// Neighbours: python websockets 20 s, sockudo-ws 30 s, uWebSockets 120 s, Swoole, ws and tungstenite
+    /// none.
     pub ping_interval: Option<Duration>,
     /// How long after that ping a peer may stay silent before it is given up. Default: 20 s.
     ///
-    /// Any byte counts as a sign of life, and so does a backlog that becomes shorter. What the kernel holds for
-    /// the peer can't be seen: one that reads that more slowly than both times together is given up. Neighbours: python
-    /// websockets 20 s, sockudo-ws 10 s.
+    /// Any byte counts as a sign of life, and so does a backlog that becomes shorter. What the kernel holds
+    /// for the peer can't be seen: one that reads that more slowly than both times together is given up.
+    /// Neighbours: python websockets 20 s, sockudo-ws 10 s.
     pub pong_timeout: Duration,
     /// How long a peer may take to answer our Close, and then to take the last bytes and close TCP (§7.1.1).
     /// Default: 5 s.
@@ -47,10 +48,11 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long all that may take while the peer still takes what waits for it. Default: 30 s.
     ///
-    /// What was sent before a Close goes out before it, so a slow peer may need longer than `close_timeout`. Whenever
-    /// it takes some, `close_timeout` begins anew; this is the end of it, counted from when the closing begins with
-    /// something waiting, and never less than `close_timeout`. A message may be cut there, and at the end of a
-    /// shutdown, which waits for nobody. Neighbours: nginx 30 s (`lingering_time`).
+    /// What was sent before a Close goes out before it, so a slow peer may need longer than `close_timeout`.
+    /// Whenever it takes some, `close_timeout` begins anew; this is the end of it, counted from when the
+    /// closing begins with something waiting, and never less than `close_timeout`. A message may be cut
+    /// there, and at the end of a shutdown, which waits for nobody. Neighbours: nginx 30 s
+    /// (`lingering_time`).
     pub max_close_time: Duration,
     /// How many bytes may wait for one peer, in bytes. Default: 1 MiB.
     ///
@@ -64,8 +66,8 @@ pub struct Config {
     /// How many connections may be open at once; one more is answered with 503. Default: `None`, no limit but
     /// the operating system's.
     ///
-    /// Up to 256 sockets more may be refused ones, or wait for their end. For one more, the oldest of the address that
-    /// has most of them is closed early.
+    /// Up to 256 sockets more may be refused ones, or wait for their end. For one more, the oldest of the
+    /// address that has most of them is closed early.
     ///
     /// ws-rs had 100, which nearly every one of its users ran into.
     pub max_connections: Option<usize>,
@@ -73,41 +75,44 @@ pub struct Config {
     /// Default: 256 MiB.
     ///
     /// Over it the connections that hold most are closed with 1013 until an eighth of it is free again; the
-    /// others go on. `max_backpressure` and `limits` bound one connection, this bounds what many can do together.
+    /// others go on. `max_backpressure` and `limits` bound one connection, this bounds what many can do
+    /// together.
     pub max_buffered_bytes: usize,
-    /// How many connections one address may have at once; one more is answered with 429. Each counts until its socket is
-    /// gone. A /64 counts as one IPv6 address. Default: `None`, no limit, for behind a proxy all clients have one address.
+    /// How many connections one address may have at once; one more is answered with 429. Each counts until
+    /// its socket is gone. A /64 counts as one IPv6 address. Default: `None`, no limit, for behind a proxy
+    /// all clients have one address.
     pub max_connections_per_address: Option<usize>,
-    /// How many handshakes per second one address may begin, with one second's worth at once; more are answered
-    /// with 429. Default: `None`, no limit.
+    /// How many handshakes per second one address may begin, with one second's worth at once; more are
+    /// answered with 429. Default: `None`, no limit.
     pub max_handshakes_per_address: Option<u32>,
-    /// Over what time the Closes of a shutdown are spread, so that thousands of clients don't come back at one
-    /// moment. Default: 0, all at once.
-    pub drain_spread: Duration,
+    /// Over what time the Closes of a shutdown are spread, so that thousands of clients don't come back at
+    /// one moment. Default: 0, all at once.
+    pub shutdown_spread: Duration,
     /// Whether small frames leave at once (TCP_NODELAY) instead of waiting for more. Default: yes.
     ///
     /// A batch of answers leaves in one write anyway, so waiting would only add delay.
     pub nodelay: bool,
-    /// The hosts that are served (§4.2.1), such as `example.com` or `example.com:8080`; empty serves all. Requests
-    /// for other hosts are answered with 421, pages of `on_http` too. Default: empty.
+    /// The hosts that are served (§4.2.1), such as `example.com` or `example.com:8080`; empty serves all.
+    /// Requests for other hosts are answered with 421, pages of `on_http` too. Default: empty.
     ///
-    /// Each is compared with the Host of a request, in either letter case; one without a port is served at every
-    /// port. A list keeps out pages that reach the server by a name of their own (DNS rebinding). Names outside
-    /// ASCII are written as clients send them, such as `xn--mnchen-3ya.example`.
+    /// Each is compared with the Host of a request, in either letter case; one without a port is served at
+    /// every port. A list keeps out pages that reach the server by a name of their own (DNS rebinding). Names
+    /// outside ASCII are written as clients send them, such as `xn--mnchen-3ya.example`.
     pub hosts: Vec<String>,
     /// The origins whose pages may connect (§10.2), such as `https://example.com`; empty allows all. Pages of
     /// other origins are answered with 403. Default: empty.
     ///
-    /// Requests without an Origin come from no page, and pass: a program could name any origin it likes. Each is
-    /// compared as a browser writes it, in either letter case: scheme and host without a path, and a port only if
-    /// it is not the scheme's default.
+    /// Requests without an Origin come from no page, and pass: a program could name any origin it likes. Each
+    /// is compared as a browser writes it, in either letter case: scheme and host without a path, and a port
+    /// only if it is not the scheme's default.
     pub origins: Vec<String>,
     /// The subprotocols (§1.9) that are spoken, the preferred one first. The first that a client offers is
     /// chosen. Default: none.
     pub subprotocols: Vec<String>,
 }
 
-/// What becomes of a message for a peer that has [`max_backpressure`](Config::max_backpressure) bytes waiting.
+/// What becomes of a message for a peer that has [`max_backpressure`](Config::max_backpressure) bytes
+/// waiting.
 ///
 /// ```
 /// use wirehook::{Backpressure, Config};
@@ -140,7 +145,7 @@ impl Default for Config {
             max_buffered_bytes: 256 * 1024 * 1024,
             max_connections_per_address: None,
             max_handshakes_per_address: None,
-            drain_spread: Duration::ZERO,
+            shutdown_spread: Duration::ZERO,
             nodelay: true,
             hosts: Vec::new(),
             origins: Vec::new(),

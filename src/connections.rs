@@ -1,30 +1,31 @@
-//! All connections of a server, for whoever is not one of them: a timer, or a hook that looks beyond its own.
+//! All connections of a server, for timers and for hooks that reach another connection than their own.
 //!
-//! This file knows the calls that name a connection by its id. It refuses to know how they are carried out:
-//! `peers/` does that.
+//! This file has the calls that name a connection by its id; `hub/` carries them out.
 
 use std::time::Duration;
 
 use crate::{
     hub::{BroadcastStatus, ConnId, Hub, SendStatus, TimerId},
-    protocol::{CloseCode, Message, SendError},
+    outgoing::Outgoing,
+    protocol::{CloseCode, SendError},
     stats::Stats,
+    websocket::send,
 };
 
-/// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all). In the examples
-/// [`talk`](crate#from-front-to-back) is the client.
+/// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all). In the
+/// examples [`talk`](crate#from-front-to-back) is the client.
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
 /// use std::time::Duration;
-/// use wirehook::{CloseCode, SendStatus, Server};
+/// use wirehook::{SendStatus, Server};
 ///
 /// let server = Server::bind("127.0.0.1:0")?.state::<u32>().every(Duration::from_millis(1), |all| {
 ///     let ids: Vec<_> = all.ids().collect();
 ///     for id in ids {
 ///         if all.state(id).is_some_and(|state| *state == 0) && all.buffered_amount(id) == 0 {
 ///             assert_eq!(all.send(id, "time is up"), SendStatus::Sent);
-///             all.close(id, CloseCode::NORMAL, "");
+///             all.close(id, 1000, "");
 ///         }
 ///     }
 /// });
@@ -40,31 +41,36 @@ impl<'a, S> Connections<'a, S> {
         Self { hub }
     }
 
-    /// The connections that are open. Collect them first to do something to each.
+    /// Returns the ids of the open connections. Collect them first to change or send to each.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
         self.hub.open().map(|(id, _)| id)
     }
 
-    /// What is kept for a connection.
-    pub fn state(&mut self, id: ConnId) -> Option<&mut S> {
+    /// Returns the state of a connection; `None` if the connection has gone.
+    pub fn state(&self, id: ConnId) -> Option<&S> {
+        self.hub.get(id).map(|outbound| &outbound.state)
+    }
+
+    /// Returns the state of a connection, to change it.
+    pub fn state_mut(&mut self, id: ConnId) -> Option<&mut S> {
         self.hub.get_mut(id).map(|outbound| &mut outbound.state)
     }
 
-    /// Bytes that wait to be written to a connection; 0 for one that has gone.
+    /// Returns how many bytes wait to be written to a connection; 0 for one that has gone.
     pub fn buffered_amount(&self, id: ConnId) -> usize {
         self.hub.get(id).map_or(0, |outbound| outbound.buffered())
     }
 
     /// Sends a message to a connection.
     ///
-    /// It is dropped if more than [`max_backpressure`](crate::Config::max_backpressure) would wait there, unless
-    /// the connection is the one whose hook runs.
-    pub fn send<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
-        self.hub.send(id, message.into())
+    /// It is dropped if more than [`max_backpressure`](crate::Config::max_backpressure) would wait there,
+    /// unless the connection is the one whose hook runs.
+    pub fn send<'m>(&mut self, id: ConnId, message: impl Into<Outgoing<'m>>) -> SendStatus {
+        send(self.hub, id, message.into())
     }
 
-    /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A receiver
-    /// makes one message of them, so this is for those who want to see it do that.
+    /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A
+    /// receiver makes one message of them, so this is for those who want to see it do that.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -79,10 +85,10 @@ impl<'a, S> Connections<'a, S> {
     pub fn send_fragments<'m>(
         &mut self,
         id: ConnId,
-        message: impl Into<Message<'m>>,
+        message: impl Into<Outgoing<'m>>,
         fragment_len: usize,
     ) -> SendStatus {
-        self.hub.send_fragments(id, message.into(), fragment_len)
+        self.hub.send_fragments(id, message.into().as_message(), fragment_len)
     }
 
     /// Sends a ping to a connection. Example: [`WebSocket::ping`](crate::WebSocket::ping).
@@ -95,23 +101,50 @@ impl<'a, S> Connections<'a, S> {
     }
 
     /// Sends a message to every open connection. It is encoded once. Example: [`BroadcastStatus`].
-    pub fn broadcast<'m>(&mut self, message: impl Into<Message<'m>>) -> BroadcastStatus {
-        self.hub.broadcast(message.into(), |_, _| true)
+    pub fn broadcast<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> BroadcastStatus {
+        self.hub.broadcast(message.into().as_message(), |_, _| true)
     }
 
-    /// Sends a message to every open connection that `filter` picks by its id and state. Example:
-    /// [`WebSocket::broadcast_if`](crate::WebSocket::broadcast_if).
+    /// Sends a message to every open connection that `filter` picks by its id and state.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<bool>().on_message(|ws, _| {
+    ///     *ws.state_mut() = true; // subscribed from now on
+    ///     let news = ws.all().broadcast_if("news", |_, is_subscribed| *is_subscribed);
+    ///     assert_eq!(news.sent, 1);
+    /// });
+    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x04news\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn broadcast_if<'m>(
         &mut self,
-        message: impl Into<Message<'m>>,
+        message: impl Into<Outgoing<'m>>,
         filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.hub.broadcast(message.into(), filter)
+        self.hub.broadcast(message.into().as_message(), filter)
     }
 
-    /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
-    pub fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
-        self.hub.close(id, code, reason);
+    /// Begins the closing handshake of a connection, as [`WebSocket::close`](crate::WebSocket::close) does.
+    /// An id that has gone is ignored.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{CloseCode, ConnId, Server};
+    /// let mut previous: Option<ConnId> = None;
+    /// // The newest client takes the place of the one before.
+    /// let server = Server::bind("127.0.0.1:0")?.on_open(move |ws, _| {
+    ///     if let Some(id) = previous.replace(ws.id()) {
+    ///         ws.all().close(id, CloseCode::POLICY_VIOLATION, "another client has connected");
+    ///     }
+    ///     ws.send("you are the one");
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x0fyou are the one\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn close(&mut self, id: ConnId, code: impl Into<CloseCode>, reason: &str) {
+        self.hub.close(id, code.into(), reason);
     }
 
     /// Drops a connection without a closing handshake. Example:
@@ -150,13 +183,13 @@ impl<'a, S> Connections<'a, S> {
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use std::time::Duration;
-    /// # use wirehook::{CloseCode, Server};
+    /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, _| {
     ///     let (id, mut left) = (ws.id(), 3);
     ///     ws.all().every(Duration::from_millis(1), move |all| {
     ///         left -= 1;
     ///         if left == 0 {
-    ///             all.close(id, CloseCode::NORMAL, "lift-off");
+    ///             all.close(id, 1000, "lift-off");
     ///             all.stop_timer();
     ///         }
     ///     });
@@ -182,7 +215,7 @@ impl<'a, S> Connections<'a, S> {
     /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
     ///     let alarm = ws.all().after(Duration::from_secs(60), |_| println!("a minute has passed"));
     ///     let (first, second) = (ws.all().cancel(alarm), ws.all().cancel(alarm));
-    ///     ws.send(&format!("{first}, {second}"));
+    ///     ws.send(format!("{first}, {second}"));
     /// });
     /// assert_eq!(talk(server, b"")?, b"\x81\x0btrue, false\x88\x00");
     /// # Ok::<(), std::io::Error>(())
@@ -196,7 +229,7 @@ impl<'a, S> Connections<'a, S> {
         self.hub.running_timer.is_some_and(|timer| self.hub.timers.cancel(timer))
     }
 
-    /// The server's figures as of now. Example: [`Stats`].
+    /// Returns the server's figures as of now. Example: [`Stats`].
     pub fn stats(&self) -> Stats {
         self.hub.current_stats()
     }

@@ -24,8 +24,8 @@ use crate::{
 ///                                └─ a page ─▶ the page, gone
 /// ```
 ///
-/// `on_close` is called exactly once for each connection that was opened. Bytes are borrowed and valid during the
-/// call. Each hook has an example at the method of [`Server`](crate::Server) that takes it as a closure;
+/// `on_close` is called exactly once for each connection that was opened. Bytes are borrowed and valid during
+/// the call. Each hook has an example at the method of [`Server`](crate::Server) that takes it as a closure;
 /// [`talk`](crate#from-front-to-back) is the client there.
 ///
 /// ```
@@ -47,8 +47,7 @@ use crate::{
 ///
 ///     fn on_message(&mut self, ws: &mut WebSocket<'_, String>, message: Message<'_>) {
 ///         if let Some(text) = message.as_text() {
-///             let line = format!("{}: {text}", ws.state());
-///             ws.broadcast(&line);
+///             ws.broadcast(format!("{}: {text}", ws.state()));
 ///         }
 ///     }
 /// }
@@ -62,11 +61,11 @@ use crate::{
 /// # Panics
 ///
 /// A hook that panics costs its own connection: it is closed with 1011, and its `on_close` follows with
-/// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them: what a
-/// hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic is answered with 500; in
-/// `on_close` it is logged and nothing else. A state whose `Default` panics costs the client that it was for. A panic
-/// in the `Drop` of a state, of a task or of what a hook has panicked with is caught too. All this needs the default
-/// `panic = "unwind"`.
+/// [`Cause::Panic`]. The server goes on, and so does the handler, with its fields as the panic left them:
+/// what a hook changes half-way must be fit to be seen by the next one. In `on_upgrade` and `on_http` a panic
+/// is answered with 500; in `on_close` it is logged and nothing else. A state whose `Default` panics costs
+/// the client that it was for. A panic in the `Drop` of a state, of a task or of what a hook has panicked
+/// with is caught too. All this needs the default `panic = "unwind"`.
 pub trait Handler {
     /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
     type State: Default;
@@ -78,9 +77,9 @@ pub trait Handler {
         Upgrade::accept()
     }
 
-    /// A GET or a HEAD that is well-formed but asks for no WebSocket: is there a page for it? By default there is
-    /// none, and the answer is 426 to GET and 405 to HEAD. The connection closes after the page. The answer to HEAD
-    /// is sent without the page's body; [`Request::method`] tells them apart.
+    /// A GET or a HEAD that is well-formed but asks for no WebSocket: is there a page for it? By default
+    /// there is none, and the answer is 426 to GET and 405 to HEAD. The connection closes after the page. The
+    /// answer to HEAD is sent without the page's body; [`Request::method`] tells them apart.
     fn on_http(&mut self, request: &Request<'_>, peer: SocketAddr) -> Option<Response> {
         let _ = (request, peer);
         None
@@ -114,8 +113,8 @@ pub trait Handler {
 
     /// The connection has ended. Its state is still there; nothing can be sent to it any more.
     ///
-    /// After the peer's Close it comes when our answer has left, for only then the end is known to be clean: with a
-    /// slow peer up to [`max_close_time`](crate::Config::max_close_time) later.
+    /// After the peer's Close it comes when our answer has left, for only then the end is known to be clean:
+    /// with a slow peer up to [`max_close_time`](crate::Config::max_close_time) later.
     fn on_close(&mut self, ws: &mut WebSocket<'_, Self::State>, close: &Closed<'_>) {
         let _ = (ws, close);
     }
@@ -139,17 +138,17 @@ pub trait Handler {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed<'a> {
-    /// _The WebSocket Connection Close Code_ (§7.1.5): the peer's; 1005 if its Close had none; 1006 if no Close
-    /// came. Where the server failed the connection (§7.1.7) it is the code of the server's own Close, and not
-    /// 1006, which would not say why.
+    /// _The WebSocket Connection Close Code_ (§7.1.5): the peer's; 1005 if its Close had none; 1006 if no
+    /// Close came. Where the server failed the connection (§7.1.7) it is the code of the server's own Close,
+    /// and not 1006, which would not say why.
     pub code: CloseCode,
     /// _The WebSocket Connection Close Reason_ (§7.1.6), from where the code is from; often empty. A peer
     /// chooses it freely: escape it before you show it.
     pub reason: &'a str,
     /// Who or what began the end.
     pub cause: Cause,
-    /// Whether both sides have sent their Close (§7.1.4: closed _cleanly_): the peer's has come, and ours has left,
-    /// with all that was sent before it.
+    /// Whether both sides have sent their Close (§7.1.4: closed _cleanly_): the peer's has come, and ours has
+    /// left, with all that was sent before it.
     pub clean: bool,
 }
 
@@ -224,8 +223,8 @@ impl<S> Upgrade<S> {
 
     /// Adds a header to the response.
     ///
-    /// A header that can't be sent (a line end in it, or one that the handshake itself writes) is logged as an
-    /// error, and the client is answered with 500.
+    /// A header that can't be sent (a line end in it, or one that the handshake itself writes) is logged as
+    /// an error, and the client is answered with 500.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
@@ -240,13 +239,14 @@ type PayloadHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &[u8])>;
 type DrainHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>)>;
 type CloseHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Closed<'_>)>;
 
-/// The hooks as closures, which [`Server`](crate::Server) collects. The type is written where a server is kept:
+/// The hooks as closures, which [`Server`](crate::Server) collects. The type is written where a server is
+/// kept:
 ///
 /// ```
 /// use wirehook::{Hooks, Server};
 ///
 /// fn counting() -> std::io::Result<Server<Hooks<u64>>> {
-///     Ok(Server::bind("127.0.0.1:0")?.state::<u64>().on_message(|ws, _| *ws.state() += 1))
+///     Ok(Server::bind("127.0.0.1:0")?.state::<u64>().on_message(|ws, _| *ws.state_mut() += 1))
 /// }
 /// assert!(counting()?.local_addr()?.port() > 0);
 /// # Ok::<(), std::io::Error>(())

@@ -10,7 +10,7 @@
 //!     })
 //!     .on_message(|ws, message| {
 //!         if let Some(text) = message.as_text() {
-//!             ws.send(&format!("hello, {text} !"));
+//!             ws.send(format!("hello, {text} !"));
 //!         }
 //!     })
 //!     .on_close(|ws, _close| println!("connection close: {}", ws.id()))
@@ -24,7 +24,7 @@
 //! # use std::thread;
 //! # use wirehook::Server;
 //! let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
-//!     ws.send(&format!("hello, {} !", message.as_text().unwrap_or("you")));
+//!     ws.send(format!("hello, {} !", message.as_text().unwrap_or("you")));
 //! });
 //! let (url, handle) = (format!("ws://{}", server.local_addr()?), server.handle());
 //!
@@ -47,8 +47,8 @@
 //!        transport/                  protocol/             yours      hub/, protocol/        transport/
 //! ```
 //!
-//! - [`protocol`] is RFC 6455 and nothing else: it takes bytes and returns events and bytes. It can be used, and
-//!   fuzzed, without the rest.
+//! - [`protocol`] is RFC 6455 and nothing else: it takes bytes and returns events and bytes. It can be used,
+//!   and fuzzed, without the rest.
 //! - [`explain`] says what bytes mean, frame by frame, in words and as JSON.
 //! - [`Server`] is the loop: one thread, one poll, all sockets non-blocking.
 //! - [`Handler`] has the hooks as a trait; the methods of [`Server`] take them as closures.
@@ -58,30 +58,33 @@
 //!
 //! # From front to back
 //!
-//! 1. [`Server`]: the life of a connection, with a client that writes its bytes by hand; and an example of each hook.
-//! 2. [`Handler`]: a picture of which hook is called when. [`Upgrade`] is the answer to a request; [`Closed`] says how a
-//!    connection ended, and its [`Cause`] why.
-//! 3. [`WebSocket`] and [`Connections`]: what a hook or a timer can do; [`SendStatus`]: what became of a message.
+//! 1. [`Server`]: the life of a connection, with a client that writes its bytes by hand; and an example of
+//!    each hook.
+//! 2. [`Handler`]: a picture of which hook is called when. [`Upgrade`] is the answer to a request; [`Closed`]
+//!    says how a connection ended, and its [`Cause`] why.
+//! 3. [`WebSocket`] and [`Connections`]: what a hook or a timer can do; [`SendStatus`]: what became of a
+//!    message.
 //! 4. [`Handle`]: the same from other threads.
 //! 5. [`Config`], [`Stats`] and [`Observer`]: limits, figures, and the bytes of every connection.
 //! 6. [`protocol`]: the codec; it begins with an order of its own.
 //!
-//! In the examples `talk(server, bytes)` runs the server and is its client: it requests `/ann`, sends `bytes`, sends a
-//! Close after the first answer, and returns what came after the 101. Most masks are zero there, so that payloads can
-//! be read. It is a few dozen lines over a `TcpStream`, in `docs/talk.rs`.
+//! In the examples `talk(server, bytes)` runs the server and is its client: it requests `/ann`, sends
+//! `bytes`, sends a Close after the first answer, and returns what came after the 101. Most masks are zero
+//! there, so that payloads can be read. It is a few dozen lines over a `TcpStream`, in `docs/talk.rs`.
 //!
 //! # The source, in thirty minutes
 //!
-//! `protocol/frame.rs`, `protocol/receiver.rs`, `protocol/handshake/check.rs`,
-//! `server/inbound.rs`, `turn` in `server/event_loop.rs`, `read` and `settle` in `reading.rs` and `settling.rs`
-//! below it, `hub/writing.rs`: the way of a byte from the wire to the hook and back. The README says what to notice
-//! in each, and `docs/exercises.md` what to change first.
+//! `protocol/frame.rs`, `protocol/receiver.rs`, `protocol/handshake/check.rs`, `server/inbound.rs`, `turn` in
+//! `server/event_loop.rs`, `read` and `settle` in `reading.rs` and `settling.rs` below it, `hub/writing.rs`:
+//! the way of a byte from the wire to the hook and back. The README says what to notice in each, and
+//! `docs/exercises.md` what to change first.
 //!
 //! # In scope, out of scope
 //!
-//! In scope: everything that RFC 6455 demands of a server, to the letter; limits on what a peer can cost; the hooks;
-//! one page for a plain GET or HEAD ([`Handler::on_http`]). Out of scope so far: TLS (put a proxy in front),
-//! compression (offers are ignored, as §9.1 allows), the client's role, more of HTTP on the same port.
+//! In scope: everything that RFC 6455 demands of a server, to the letter; limits on what a peer can cost; the
+//! hooks; one page for a plain GET or HEAD ([`Handler::on_http`]). Out of scope so far: TLS (put a proxy in
+//! front), compression (offers are ignored, as §9.1 allows), the client's role, more of HTTP on the same
+//! port.
 //!
 //! # Features
 //!
@@ -106,6 +109,7 @@ pub mod explain;
 pub mod fuzzing;
 mod handler;
 mod hub;
+mod outgoing;
 mod panics;
 pub mod protocol;
 mod server;
@@ -119,6 +123,7 @@ pub use config::{Backpressure, Config};
 pub use connections::Connections;
 pub use handler::{Closed, Handler, Hooks, Upgrade};
 pub use hub::{BroadcastStatus, ConnId, Observer, SendStatus, TimerId};
+pub use outgoing::Outgoing;
 pub use protocol::{CloseCode, Limits, Message};
 pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;

@@ -1,14 +1,25 @@
 //! What a hook holds of the server: its own connection, and the way to all others.
 //!
-//! This file knows the calls that a user makes. It refuses to know how they are carried out: `peers/` does that.
+//! This file has the calls that a user makes; `hub/` carries them out.
 
 use std::net::SocketAddr;
 
 use crate::{
     connections::Connections,
     hub::{BroadcastStatus, ConnId, Hub, SendStatus},
-    protocol::{CloseCode, Message, SendError},
+    outgoing::Outgoing,
+    protocol::{CloseCode, SendError},
 };
+
+/// Sends a message, and keeps its bytes if they are given away.
+// In line with the hook: for a borrowed message the other branch is gone.
+#[inline(always)]
+pub(crate) fn send<S>(hub: &mut Hub<S>, id: ConnId, message: Outgoing<'_>) -> SendStatus {
+    match message {
+        Outgoing::Borrowed(message) => hub.send(id, message),
+        Outgoing::Owned(message) => hub.send_owned(id, message),
+    }
+}
 
 /// Why a hook always finds its own connection: the loop removes connections between turns, never inside one.
 const STAYS: &str = "a connection stays in the table until its last hook has returned";
@@ -26,11 +37,10 @@ const STAYS: &str = "a connection stays in the table until its last hook has ret
 /// use wirehook::Server;
 ///
 /// let server = Server::bind("127.0.0.1:0")?.state::<u32>().on_message(|ws, message| {
-///     *ws.state() += 1; // what is kept for this connection
-///     let count = *ws.state();
-///     ws.send(message); // back to the one who sent it
-///     let line = format!("message {count} of client {}", ws.id());
-///     ws.broadcast(&line); // to everybody
+///     *ws.state_mut() += 1; // the connection's own state
+///     ws.send(message); // back to the sender
+///     let line = format!("message {} of client {}", ws.state(), ws.id());
+///     ws.broadcast(&line); // to every connection
 /// });
 /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x02hi\x81\x15message 1 of client 1\x88\x00");
 /// # Ok::<(), std::io::Error>(())
@@ -46,12 +56,12 @@ impl<'a, S> WebSocket<'a, S> {
         Self { id, hub }
     }
 
-    /// The connection's id: valid as long as the connection, and never given to another one.
+    /// Returns the connection's id: valid as long as the connection, and never given to another one.
     pub fn id(&self) -> ConnId {
         self.id
     }
 
-    /// Where the peer connected from.
+    /// Returns the address that the peer connected from.
     pub fn peer_addr(&self) -> SocketAddr {
         match self.hub.get(self.id) {
             Some(outbound) => outbound.address,
@@ -59,26 +69,47 @@ impl<'a, S> WebSocket<'a, S> {
         }
     }
 
-    /// The subprotocol that the opening handshake agreed on (§1.9).
+    /// Returns the subprotocol that the opening handshake agreed on (§1.9).
     pub fn subprotocol(&self) -> Option<&str> {
         self.hub.get(self.id)?.subprotocol.as_deref()
     }
 
-    /// What is kept for this connection: what `on_upgrade` gave, or the type's default.
-    pub fn state(&mut self) -> &mut S {
+    /// Returns the state of this connection: the one that `on_upgrade` gave, or the type's default.
+    ///
+    /// It is borrowed shared, so it can be read in the same expression that sends.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<u32>().on_message(|ws, _| {
+    ///     *ws.state_mut() += 1;
+    ///     ws.send(format!("message {}", ws.state()));
+    /// });
+    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x09message 1\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn state(&self) -> &S {
+        match self.hub.get(self.id) {
+            Some(outbound) => &outbound.state,
+            None => unreachable!("{STAYS}"),
+        }
+    }
+
+    /// Returns the state of this connection, to change it. Example: [`state`](Self::state).
+    pub fn state_mut(&mut self) -> &mut S {
         match self.hub.get_mut(self.id) {
             Some(outbound) => &mut outbound.state,
             None => unreachable!("{STAYS}"),
         }
     }
 
-    /// Bytes that wait to be written, because the peer is slow or because they were sent in this turn by others.
-    /// What this connection's own hook has just sent doesn't count yet.
+    /// Returns how many bytes wait to be written: the peer is slow, or other connections have sent them in
+    /// this turn. What this connection's own hook has just sent doesn't count yet.
     pub fn buffered_amount(&self) -> usize {
         self.hub.get(self.id).map_or(0, |outbound| outbound.buffered())
     }
 
-    /// All connections, this one included: their ids and states, timers, figures.
+    /// Returns the view of all connections, this one included: their ids and states, timers, figures.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -87,7 +118,7 @@ impl<'a, S> WebSocket<'a, S> {
     ///     assert!(ws.peer_addr().ip().is_loopback());
     ///     assert_eq!((ws.subprotocol(), ws.buffered_amount()), (None, 0));
     ///     let count = ws.all().ids().count();
-    ///     ws.send(&format!("{count} here"));
+    ///     ws.send(format!("{count} here"));
     /// });
     /// assert_eq!(talk(server, b"")?, b"\x81\x061 here\x88\x00");
     /// # Ok::<(), std::io::Error>(())
@@ -101,22 +132,24 @@ impl<'a, S> WebSocket<'a, S> {
     /// Sends a message to this connection (§6.1). It is never dropped: a peer that doesn't take what its own
     /// messages cause is no longer read from until it does.
     ///
-    /// `&str` and `&String` become text, `&[u8]` and `&Vec<u8>` binary, and a received [`Message`] stays what
-    /// it is.
+    /// Text becomes a text message, bytes become a binary one, and a received [`Message`](crate::Message)
+    /// keeps its kind. What can be sent: [`Outgoing`].
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
     ///     ws.send(message);
+    ///     ws.send(format!("{} bytes", message.len()));
     ///     ws.send(&[1, 2, 3]);
     /// });
-    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x02hi\x82\x03\x01\x02\x03\x88\x00");
+    /// let heard = talk(server, b"\x81\x82\0\0\0\0hi")?;
+    /// assert_eq!(heard, b"\x81\x02hi\x81\x072 bytes\x82\x03\x01\x02\x03\x88\x00");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[inline]
-    pub fn send<'m>(&mut self, message: impl Into<Message<'m>>) -> SendStatus {
-        self.hub.send(self.id, message.into())
+    pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> SendStatus {
+        send(self.hub, self.id, message.into())
     }
 
     /// Sends a ping (§5.5.2) with up to 125 bytes, which the pong will repeat.
@@ -145,26 +178,28 @@ impl<'a, S> WebSocket<'a, S> {
     ///
     /// No message of this connection reaches a hook after this, and nothing can be sent to it. `on_close`
     /// comes when the peer has answered, or not answered within `close_timeout`.
-    /// [`CloseCode::NO_STATUS_RECEIVED`] sends a Close without a body. A code that a server must not send (§7.4,
-    /// 1010 among them) is logged as an error and becomes 1011.
+    ///
+    /// The code is a [`CloseCode`] or its number. [`CloseCode::NO_STATUS_RECEIVED`] sends a Close without a
+    /// body. A code that a server must not send (§7.4: such as 999, 1006, 1010 or 5000) is logged as an
+    /// error, and the peer receives 1011 in its place.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{CloseCode, Server};
+    /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, _| {
     ///     ws.send("not now");
-    ///     ws.close(CloseCode(4001), "lunch"); // 4000 to 4999 are free for applications (§7.4.2)
+    ///     ws.close(4001, "lunch"); // 4000 to 4999 are free for applications (§7.4.2)
     /// });
     /// let heard = talk(server, b"\x81\x82\0\0\0\0hi\x81\x82\0\0\0\0ho")?; // "ho" reaches no hook
     /// assert_eq!(heard, b"\x81\x07not now\x88\x07\x0f\xa1lunch");
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn close(&mut self, code: CloseCode, reason: &str) {
-        self.hub.close(self.id, code, reason);
+    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) {
+        self.hub.close(self.id, code.into(), reason);
     }
 
-    /// Drops the connection without a closing handshake; what was sent in the same batch may be lost. `on_close`
-    /// follows with code 1006.
+    /// Drops the connection without a closing handshake; what was sent in the same batch may be lost.
+    /// `on_close` follows with code 1006.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -177,86 +212,58 @@ impl<'a, S> WebSocket<'a, S> {
         self.hub.terminate(self.id);
     }
 
-    // --- To others, in short for `all()` ---------------------------------------------------------------
+    // --- To other connections --------------------------------------------------------------------------
 
-    /// Sends a message to any connection.
+    /// Sends a message to any connection; the name is Swoole's.
     ///
-    /// To another than this one it is dropped if more than
-    /// [`max_backpressure`](crate::Config::max_backpressure) would wait there. Example: [`push`](Self::push).
-    pub fn send_to<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
-        self.all().send(id, message)
-    }
-
-    /// [`send_to`](Self::send_to) under the name that Swoole gives it.
+    /// A message to another connection is dropped if more than
+    /// [`max_backpressure`](crate::Config::max_backpressure) would wait there.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
-    ///     let everybody: Vec<_> = ws.all().ids().collect();
-    ///     for id in everybody {
+    ///     let ids: Vec<_> = ws.all().ids().collect();
+    ///     for id in ids {
     ///         ws.push(id, message);
     ///     }
     /// });
     /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x02hi\x88\x00");
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn push<'m>(&mut self, id: ConnId, message: impl Into<Message<'m>>) -> SendStatus {
-        self.send_to(id, message)
+    pub fn push<'m>(&mut self, id: ConnId, message: impl Into<Outgoing<'m>>) -> SendStatus {
+        self.all().send(id, message)
     }
 
     /// Sends a message to every open connection, this one included. It is encoded once. Example:
     /// [`BroadcastStatus`].
-    pub fn broadcast<'m>(&mut self, message: impl Into<Message<'m>>) -> BroadcastStatus {
+    pub fn broadcast<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> BroadcastStatus {
         self.all().broadcast(message)
     }
 
-    /// Sends a message to every open connection that `filter` picks by its id and state.
+    /// Sends a message to every open connection that `filter` picks. The filter receives the state of this
+    /// connection, then the id and the state of a receiver.
     ///
-    /// It goes from one connection to the next: if `filter` panics, those before have the message.
+    /// The loop asks and sends connection by connection: if `filter` panics, the connections before have the
+    /// message.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
+    /// // The state of a connection is its room.
     /// let server = Server::bind("127.0.0.1:0")?.state::<String>().on_message(|ws, message| {
     ///     let own = ws.id();
-    ///     let others = ws.broadcast_if(message, |id, room| id != own && room == "kitchen");
-    ///     ws.send(&format!("{} have heard it", others.sent));
+    ///     let others = ws.broadcast_if(message, |room, id, other| id != own && room == other);
+    ///     ws.send(format!("sent to {}", others.sent));
     /// });
-    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x0f0 have heard it\x88\x00");
+    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x09sent to 0\x88\x00");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn broadcast_if<'m>(
         &mut self,
-        message: impl Into<Message<'m>>,
-        filter: impl FnMut(ConnId, &S) -> bool,
+        message: impl Into<Outgoing<'m>>,
+        filter: impl FnMut(&S, ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.all().broadcast_if(message, filter)
-    }
-
-    /// [`close`](Self::close) for any connection; nothing happens if it has gone.
-    ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{CloseCode, ConnId, Server};
-    /// let mut previous: Option<ConnId> = None;
-    /// // There is one client at a time: who comes last stays.
-    /// let server = Server::bind("127.0.0.1:0")?.on_open(move |ws, _| {
-    ///     if let Some(id) = previous.replace(ws.id()) {
-    ///         ws.close_to(id, CloseCode::POLICY_VIOLATION, "somebody else has come");
-    ///     }
-    ///     ws.send("you are the one");
-    /// });
-    /// assert_eq!(talk(server, b"")?, b"\x81\x0fyou are the one\x88\x00");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn close_to(&mut self, id: ConnId, code: CloseCode, reason: &str) {
-        self.all().close(id, code, reason);
-    }
-
-    /// [`terminate`](Self::terminate) for any connection; nothing happens if it has gone. Example:
-    /// [`close_to`](Self::close_to).
-    pub fn terminate_to(&mut self, id: ConnId) {
-        self.all().terminate(id);
+        self.hub.broadcast_from(self.id, message.into().as_message(), filter)
     }
 }

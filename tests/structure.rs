@@ -179,6 +179,7 @@ const IMPORTS: [(&str, &[&str]); 3] = [
             "connections",
             "handler",
             "hub",
+            "outgoing",
             "panics",
             "protocol",
             "stats",

@@ -61,7 +61,7 @@ How long things may take (times like 500ms, 10s, 2m):
   --pong-timeout TIME       silence after a ping before the peer is given up  [20s]
   --close-timeout TIME      wait for a peer's Close, also when shutting down  [5s]
   --max-close-time TIME     wait for a closing peer that still takes what waits  [30s]
-  --drain-spread TIME       time over which the Closes of a shutdown are spread  [none]
+  --shutdown-spread TIME       time over which the Closes of a shutdown are spread  [none]
 
 What is kept for clients:
   --max-buffered-bytes SIZE bytes held for all of them; over it the heaviest get 1013  [256M]
@@ -261,9 +261,9 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
         "max-buffered-bytes" => {
             config.max_buffered_bytes = parser.value()?.parse_with(parse_buffered_bytes)?;
         }
-        "drain-spread" => {
+        "shutdown-spread" => {
             let spread = parser.value()?.parse::<Limit<Seconds>>()?.0;
-            config.drain_spread = spread.map_or(Duration::ZERO, |it| it.0);
+            config.shutdown_spread = spread.map_or(Duration::ZERO, |it| it.0);
         }
         "max-message-size" => config.limits.max_message_size = parser.value()?.parse::<Size>()?.0,
         "max-header-size" => config.limits.max_header_size = parser.value()?.parse_with(parse_header_size)?,

@@ -44,7 +44,7 @@ impl Handler for Greet {
             Message::Binary(bytes) => String::from_utf8_lossy(bytes),
         };
         self.say(&format!("received message: {}", cut(&text)));
-        ws.send(&format!("hello, {text} !"));
+        ws.send(format!("hello, {text} !"));
     }
 
     fn on_close(&mut self, ws: &mut WebSocket<'_>, _: &Closed<'_>) {

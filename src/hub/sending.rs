@@ -7,11 +7,15 @@ use std::rc::Rc;
 
 use log::{debug, trace};
 
-use super::{ConnId, Hub, Outbound, backlog::Backlog, meter::SharedPrepared};
+use super::{
+    ConnId, Hub, Outbound, Registry,
+    backlog::{Backlog, SHARE_LEN},
+    meter::SharedPrepared,
+};
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{Event, Framing, Message, Prepared, SendError},
+    protocol::{Event, Framing, Message, OwnedMessage, Prepared, SendError},
     trace,
 };
 
@@ -83,6 +87,19 @@ impl<S> Hub<S> {
         self.add_to_cork(id, message.as_bytes())
     }
 
+    /// The same for a message that the hook gives away: a long one that has to wait is not copied.
+    pub(crate) fn send_owned(&mut self, id: ConnId, message: OwnedMessage) -> SendStatus {
+        if message.as_message().len() < SHARE_LEN {
+            return self.send(id, message.as_message());
+        }
+        // The backlog takes a retained message as it is.
+        let received = self.cork.retained.take();
+        let message = self.retain(message);
+        let status = self.send(id, message.content().as_message());
+        self.cork.retained = received;
+        status
+    }
+
     /// The same for a message to another connection, or one that has to wait.
     fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
         let payload = message.as_bytes();
@@ -126,18 +143,30 @@ impl<S> Hub<S> {
         message: Message<'_>,
         mut filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.send_to_all(Prepared::new(message), |id, outbound| filter(id, &outbound.state))
+        self.send_to_all(Prepared::new(message), |_, id, outbound| filter(id, &outbound.state))
+    }
+
+    /// The same for a filter that receives the state of the sender, then the id and the state of a receiver.
+    pub(crate) fn broadcast_from(
+        &mut self,
+        sender: ConnId,
+        message: Message<'_>,
+        mut filter: impl FnMut(&S, ConnId, &S) -> bool,
+    ) -> BroadcastStatus {
+        self.send_to_all(Prepared::new(message), |table, id, outbound| {
+            table.get(sender).is_some_and(|own| filter(&own.state, id, &outbound.state))
+        })
     }
 
     /// The same for a message that is prepared already.
     pub(crate) fn broadcast_prepared(&mut self, prepared: Prepared) {
-        self.send_to_all(prepared, |_, _| true);
+        self.send_to_all(prepared, |_, _, _| true);
     }
 
     fn send_to_all(
         &mut self,
         prepared: Prepared,
-        mut filter: impl FnMut(ConnId, &Outbound<S>) -> bool,
+        mut filter: impl FnMut(&Registry<Outbound<S>>, ConnId, &Outbound<S>) -> bool,
     ) -> BroadcastStatus {
         let prepared = SharedPrepared::new(prepared, &self.meter);
         let mut status = BroadcastStatus::default();
@@ -146,7 +175,7 @@ impl<S> Hub<S> {
         let mut start = 0;
         while let Some((id, outbound)) = self.table.entry_from(start) {
             start = id.index as usize + 1;
-            if outbound.framing().is_none() || !filter(id, outbound) {
+            if outbound.framing().is_none() || !filter(&self.table, id, outbound) {
                 continue;
             }
             match self.send_shared(id, &prepared) {

@@ -111,6 +111,13 @@ impl CloseCode {
     }
 }
 
+impl From<u16> for CloseCode {
+    /// Takes any number. Whether it [may be sent](Self::may_be_sent) is checked where it is sent.
+    fn from(code: u16) -> Self {
+        Self(code)
+    }
+}
+
 impl fmt::Display for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;

@@ -13,7 +13,8 @@ use log::error;
 
 use crate::{
     hub::ConnId,
-    protocol::{CloseCode, Message, Prepared},
+    outgoing::Outgoing,
+    protocol::{CloseCode, Prepared},
     stats::Stats,
     transport::Waker,
 };
@@ -25,10 +26,10 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Reaches a running server from any thread, also from its own hooks; clones reach the same one.
 ///
-/// Every call leaves a command and returns at once; the loop runs them in the order in which they came, so the
-/// messages of one thread stay in order. At most 65,536 commands and 64 MiB of messages wait: beyond that a call
-/// is refused with [`HandleError::Full`], and it is up to the caller to wait, to drop or to complain. Nothing
-/// ever blocks, so nothing can deadlock.
+/// Every call leaves a command and returns at once; the loop runs them in the order in which they came, so
+/// the messages of one thread stay in order. At most 65,536 commands and 64 MiB of messages wait: beyond that
+/// a call is refused with [`HandleError::Full`], and it is up to the caller to wait, to drop or to complain.
+/// Nothing ever blocks, so nothing can deadlock.
 ///
 /// ```
 /// use std::thread;
@@ -114,8 +115,8 @@ impl Handle {
         Self { shared: Arc::new(Shared { waker, queue: Mutex::default(), stats: Mutex::default() }) }
     }
 
-    /// Sends a message to a connection. What becomes of it there is not told: it may be dropped for a peer that
-    /// is too slow, and a connection may have gone.
+    /// Sends a message to a connection. What becomes of it there is not told: it may be dropped for a peer
+    /// that is too slow, and a connection may have gone.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -133,8 +134,8 @@ impl Handle {
     /// # Errors
     ///
     /// The command was refused; nothing is sent.
-    pub fn send<'m>(&self, id: ConnId, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
-        self.command(Command::Send { id, message: Prepared::new(message.into()) })
+    pub fn send<'m>(&self, id: ConnId, message: impl Into<Outgoing<'m>>) -> Result<(), HandleError> {
+        self.command(Command::Send { id, message: Prepared::new(message.into().as_message()) })
     }
 
     /// Sends a message to every connection that is open when the loop comes to it. Example: [`Handle`].
@@ -142,20 +143,20 @@ impl Handle {
     /// # Errors
     ///
     /// The command was refused; nothing is sent.
-    pub fn broadcast<'m>(&self, message: impl Into<Message<'m>>) -> Result<(), HandleError> {
-        self.command(Command::Broadcast { message: Prepared::new(message.into()) })
+    pub fn broadcast<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), HandleError> {
+        self.command(Command::Broadcast { message: Prepared::new(message.into().as_message()) })
     }
 
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{CloseCode, Server};
+    /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?;
     /// let handle = server.handle();
     /// // The loop runs the command in its next turn: until then messages still reach their hook.
     /// let server = server.on_open(move |ws, _| {
-    ///     assert_eq!(handle.close(ws.id(), CloseCode::NORMAL, "bye"), Ok(()));
+    ///     assert_eq!(handle.close(ws.id(), 1000, "bye"), Ok(()));
     /// });
     /// assert_eq!(talk(server, b"")?, b"\x88\x05\x03\xe8bye");
     /// # Ok::<(), std::io::Error>(())
@@ -164,8 +165,8 @@ impl Handle {
     /// # Errors
     ///
     /// The command was refused.
-    pub fn close(&self, id: ConnId, code: CloseCode, reason: &str) -> Result<(), HandleError> {
-        self.command(Command::Close { id, code, reason: reason.to_owned() })
+    pub fn close(&self, id: ConnId, code: impl Into<CloseCode>, reason: &str) -> Result<(), HandleError> {
+        self.command(Command::Close { id, code: code.into(), reason: reason.to_owned() })
     }
 
     /// Drops a connection without a closing handshake; used like [`close`](Self::close). Example:
@@ -179,8 +180,9 @@ impl Handle {
     }
 
     /// Drains the server: stops accepting, closes every connection with 1001 (§7.4.1), spread over
-    /// [`drain_spread`](crate::Config::drain_spread), and lets [`Server::run`](crate::Server::run) return when
-    /// all have answered, or [`close_timeout`](crate::Config::close_timeout) after the last was told.
+    /// [`shutdown_spread`](crate::Config::shutdown_spread), and lets [`Server::run`](crate::Server::run)
+    /// return when all have answered, or [`close_timeout`](crate::Config::close_timeout) after the last was
+    /// told.
     ///
     /// What waits in the queue before it is still done. It is never refused, and calling it again changes
     /// nothing. Example: [`Server`](crate::Server).

@@ -36,9 +36,9 @@ use event_loop::{EventLoop, LISTENER, METRICS, WAKER};
 
 /// A WebSocket server on one address, on one thread.
 ///
-/// Set it up, then [`run`](Self::run) it; a [`Handle`] reaches it from other threads meanwhile. Here is a whole
-/// life, with a client that says its bytes by hand; in the methods' examples [`talk`](crate#from-front-to-back)
-/// does that.
+/// Set it up, then [`run`](Self::run) it; a [`Handle`] reaches it from other threads meanwhile. Here is a
+/// whole life, with a client that says its bytes by hand; in the methods' examples
+/// [`talk`](crate#from-front-to-back) does that.
 ///
 /// ```
 /// use std::{
@@ -54,7 +54,7 @@ use event_loop::{EventLoop, LISTENER, METRICS, WAKER};
 ///     })
 ///     .on_message(|ws, message| {
 ///         if let Some(text) = message.as_text() {
-///             ws.send(&format!("hello, {text} !"));
+///             ws.send(format!("hello, {text} !"));
 ///         }
 ///     })
 ///     .on_close(|ws, close| println!("connection {} closed: {close}", ws.id()));
@@ -134,9 +134,8 @@ impl Server {
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.state::<u64>().on_message(|ws, _| {
-    ///     *ws.state() += 1;
-    ///     let answer = format!("message {}", ws.state());
-    ///     ws.send(&answer);
+    ///     *ws.state_mut() += 1;
+    ///     ws.send(format!("message {}", ws.state()));
     /// });
     /// let heard = talk(server, b"\x82\x80\0\0\0\0\x82\x80\0\0\0\0")?; // two empty ones
     /// assert_eq!(heard, b"\x81\x09message 1\x81\x09message 2\x88\x00");
@@ -194,7 +193,7 @@ impl<S: Default> Server<Hooks<S>> {
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, request| {
-    ///     ws.send(&format!("welcome to {}", request.path()));
+    ///     ws.send(format!("welcome to {}", request.path()));
     /// });
     /// assert_eq!(talk(server, b"")?, b"\x81\x0fwelcome to /ann\x88\x00");
     /// # Ok::<(), std::io::Error>(())
@@ -269,7 +268,7 @@ impl<S: Default> Server<Hooks<S>> {
     /// /// Sends 1 MiB in pieces, as fast as the peer takes them; what is sent so far is the connection's state.
     /// fn go_on(ws: &mut WebSocket<'_, usize>) {
     ///     while *ws.state() < 64 {
-    ///         *ws.state() += 1;
+    ///         *ws.state_mut() += 1;
     ///         if matches!(ws.send(&[0; 16 * 1024]), SendStatus::Queued(_)) {
     ///             return; // on_drain goes on
     ///         }
@@ -296,8 +295,8 @@ impl<S: Default> Server<Hooks<S>> {
 }
 
 impl<H: Handler> Server<H> {
-    /// Gives all hooks at once, as a type that implements [`Handler`]. Hooks and timers that were set before are
-    /// dropped: they are those of another state. Example: [`Handler`].
+    /// Gives all hooks at once, as a type that implements [`Handler`]. Hooks and timers that were set before
+    /// are dropped: they are those of another state. Example: [`Handler`].
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
         let Self { poll, listener, metrics_listener, stop, timers: _, handle, config, observer, handler: _ } =
@@ -354,7 +353,8 @@ impl<H: Handler> Server<H> {
     /// Shows the server's figures on another address, from the same loop: `/metrics` in the text format of
     /// Prometheus, `/healthz`, and `/readyz`, which says 503 while the server drains.
     ///
-    /// Whoever can reach the address can read the figures; there is no password. They hold no data of clients.
+    /// Whoever can reach the address can read the figures; there is no password. They hold no data of
+    /// clients.
     ///
     /// ```
     /// # use wirehook::Server;
@@ -380,8 +380,8 @@ impl<H: Handler> Server<H> {
         self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }
 
-    /// Shuts down, as [`Handle::shutdown`] does, once something can be read from `pipe` or its other end is closed;
-    /// a later one takes the place of an earlier.
+    /// Shuts down, as [`Handle::shutdown`] does, once something can be read from `pipe` or its other end is
+    /// closed; a later one takes the place of an earlier.
     ///
     /// It is watched by the loop itself: no thread has to wait for it. So a signal can end the server, if its
     /// handler writes into the other end, and so can the end of whoever holds that.
@@ -405,8 +405,8 @@ impl<H: Handler> Server<H> {
         Ok(self)
     }
 
-    /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier. Example:
-    /// [`Observer`].
+    /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier.
+    /// Example: [`Observer`].
     #[must_use]
     pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = ObserverSlot::by(observer);
@@ -443,7 +443,8 @@ impl<H: Handler> Server<H> {
         self.handle.clone()
     }
 
-    /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`]. In each turn of its loop:
+    /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`]. In each turn of its
+    /// loop:
     ///
     /// ```text
     /// poll ─▶ sockets: on_upgrade, on_http, on_open, on_message, on_ping, on_pong ─▶ new clients ─▶ timers
@@ -458,14 +459,5 @@ impl<H: Handler> Server<H> {
         let Self { poll, listener, metrics_listener, stop, timers, handle, config, observer, handler } = self;
         let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, handler, timers)?;
         event_loop.observed_by(observer).stopped_by(stop).run()
-    }
-
-    /// [`run`](Self::run) under the name that Swoole gives it. Example: [`Server`].
-    ///
-    /// # Errors
-    ///
-    /// As [`run`](Self::run).
-    pub fn start(self) -> io::Result<()> {
-        self.run()
     }
 }

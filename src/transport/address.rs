@@ -1,6 +1,7 @@
 //! Where a server listens: the one place that binds.
 //!
-//! The address of a peer is a [`SocketAddr`](std::net::SocketAddr) today. A Unix socket's would be another kind.
+//! The address of a peer is a [`SocketAddr`](std::net::SocketAddr) today. A Unix socket's would be another
+//! kind.
 
 use std::{
     io::{self, ErrorKind},

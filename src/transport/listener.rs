@@ -17,8 +17,8 @@ pub(crate) trait Listener {
     /// Opens a file descriptor, which is free again once this is dropped.
     fn spare(&self) -> Option<Self::Spare>;
 
-    /// Switches Nagle's algorithm off or on for all clients to come, if they inherit it from the listener. Returns
-    /// whether they do: then no client needs a system call of its own.
+    /// Switches Nagle's algorithm off or on for all clients to come, if they inherit it from the listener.
+    /// Returns whether they do: then no client needs a system call of its own.
     fn set_nodelay(&self, nodelay: bool) -> bool {
         let _ = nodelay;
         false

@@ -44,7 +44,7 @@ fn what_is_sent_after_a_close_is_gone() {
                 ws.send("before");
                 ws.close(CloseCode::NORMAL, "");
                 let id = ws.id();
-                let sent = [ws.send(message), ws.send_to(id, "after"), ws.push(id, "after")];
+                let sent = [ws.send(message), ws.push(id, "after"), ws.push(id, "after")];
                 log.note(format!("{sent:?} {:?} {}", ws.broadcast("after"), ws.ping(b"").is_err()));
                 // The first Close stands.
                 ws.close(CloseCode::GOING_AWAY, "again");
@@ -77,12 +77,12 @@ fn an_id_of_an_ended_connection_never_finds_another_client() {
             .on_message(move |ws, message| {
                 let stale = known.borrow()[0];
                 if ws.id() != stale {
-                    assert_eq!(ws.send_to(stale, "not for you"), SendStatus::Gone);
+                    assert_eq!(ws.push(stale, "not for you"), SendStatus::Gone);
                     assert_eq!(ws.push(stale, "not for you"), SendStatus::Gone);
                     assert_eq!(ws.all().state(stale), None);
                     assert_eq!(ws.all().buffered_amount(stale), 0);
-                    ws.close_to(stale, CloseCode::NORMAL, "not for you");
-                    ws.terminate_to(stale);
+                    ws.all().close(stale, CloseCode::NORMAL, "not for you");
+                    ws.all().terminate(stale);
                     let own = ws.id();
                     assert_eq!(ws.all().ids().collect::<Vec<_>>(), [own]);
                 }
@@ -109,8 +109,8 @@ fn a_hook_can_close_and_terminate_others() {
             let others: Vec<ConnId> = ws.all().ids().filter(|id| *id != own).collect();
             for id in others {
                 match message.as_text() {
-                    Some("close") => ws.close_to(id, CloseCode(4001), "you too"),
-                    _ => ws.terminate_to(id),
+                    Some("close") => ws.all().close(id, CloseCode(4001), "you too"),
+                    _ => ws.all().terminate(id),
                 }
             }
             ws.send(message);
@@ -136,7 +136,7 @@ fn a_hook_can_close_and_terminate_others() {
 #[test]
 fn a_hook_can_broadcast_in_on_close() {
     let server = serve_with_state::<String>(|server, log| {
-        server.on_message(|ws, message| *ws.state() = message.as_text().unwrap().to_owned()).on_close(
+        server.on_message(|ws, message| *ws.state_mut() = message.as_text().unwrap().to_owned()).on_close(
             move |ws, close| {
                 log.close(ws, close);
                 let line = format!("{} has left", ws.state());
@@ -167,7 +167,7 @@ fn one_end_can_lead_to_the_next() {
             log.close(ws, close);
             let next = ws.all().ids().next();
             if let Some(next) = next {
-                ws.terminate_to(next);
+                ws.all().terminate(next);
             }
             ws.terminate();
         })

@@ -108,7 +108,7 @@ fn what_was_sent_before_a_close_arrives_before_it() {
     const LEN: usize = 24 * 1024 * 1024;
     let server = serve(|server, _| {
         server.on_message(|ws, _| {
-            ws.send(&vec![b'x'; LEN]);
+            ws.send(vec![b'x'; LEN]);
             ws.close(CloseCode::NORMAL, "that was all");
         })
     });
@@ -128,7 +128,7 @@ fn queued_messages_go_out_before_the_answer_to_a_close() {
     let server = serve(|server, _| {
         // A limit so large that the client is still read from.
         server.configure(|config| config.max_backpressure = 3 * LEN).on_message(|ws, _| {
-            assert!(matches!(ws.send(&vec![b'x'; LEN]), SendStatus::Queued(1..)));
+            assert!(matches!(ws.send(vec![b'x'; LEN]), SendStatus::Queued(1..)));
             ws.send("and this");
         })
     });
@@ -152,7 +152,7 @@ fn a_steady_reader_gets_a_long_answer_whole_before_the_close() {
         server
             .configure(move |config| (config.max_backpressure, config.close_timeout) = (3 * LEN, timeout))
             .on_message(|ws, _| {
-                ws.send(&vec![b'x'; LEN]);
+                ws.send(vec![b'x'; LEN]);
             })
     });
     let mut client = Client::open(server.address);
@@ -350,10 +350,10 @@ fn a_slow_consumer_is_closed_where_the_policy_says_so() {
             .on_message(move |ws, _| {
                 let slow = other(ws);
                 let mut count = 0;
-                while ws.send_to(slow, &[7; 50_000]) != SendStatus::Dropped {
+                while ws.push(slow, &[7; 50_000]) != SendStatus::Dropped {
                     count += 1;
                 }
-                assert_eq!(ws.send_to(slow, "more"), SendStatus::Gone);
+                assert_eq!(ws.push(slow, "more"), SendStatus::Gone);
                 log.note(count);
             })
     });
@@ -437,13 +437,13 @@ fn a_peer_that_dies_while_a_hook_sends_to_it_has_its_on_close() {
     let server = serve(move |server, log| {
         server
             .on_message(|ws, _| {
-                ws.send(&vec![0; 32 * 1024 * 1024]);
+                ws.send(vec![0; 32 * 1024 * 1024]);
             })
             .on_drain(move |ws| {
                 log.note("drained");
                 gone.recv_timeout(PATIENCE).unwrap();
                 let other = other(ws);
-                ws.send_to(other, "are you there?");
+                ws.push(other, "are you there?");
             })
     });
     let mut slow = Client::open(server.address);
@@ -547,7 +547,7 @@ fn a_state_that_panics_costs_its_own_connection_only() {
                 _ => Upgrade::accept(),
             })
             .on_message(|ws, message| {
-                ws.state().0 = message.as_text() == Some("panic");
+                ws.state_mut().0 = message.as_text() == Some("panic");
                 ws.send(message);
             })
     });

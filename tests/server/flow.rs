@@ -184,7 +184,7 @@ fn a_half_closed_client_still_gets_what_is_queued_for_it() {
     let server = serve(|server, _| {
         // A limit so large that the client is still read from: that ends at half of it.
         server.configure(|config| config.max_backpressure = 3 * MORE_THAN_SOCKETS_HOLD).on_message(|ws, _| {
-            assert!(matches!(ws.send(&vec![3; LEN]), SendStatus::Queued(1..)));
+            assert!(matches!(ws.send(vec![3; LEN]), SendStatus::Queued(1..)));
         })
     });
     let mut client = Client::open(server.address);
@@ -250,7 +250,7 @@ fn fill<S>(ws: &mut WebSocket<'_, S>, id: wirehook::ConnId, limit: usize) -> Vec
     let mut send = |ws: &mut WebSocket<'_, S>, frame_len: usize| {
         let len = payload_of_frame(frame_len).unwrap();
         let before = ws.all().buffered_amount(id);
-        let status = ws.send_to(id, &vec![taken.len() as u8; len]);
+        let status = ws.push(id, vec![taken.len() as u8; len]);
         let buffered = ws.all().buffered_amount(id);
         match status {
             SendStatus::Sent => assert!(buffered <= limit, "{buffered} bytes wait"),
@@ -338,7 +338,7 @@ fn a_client_that_is_too_slow_for_others_is_still_read() {
         server.on_message(move |ws, message| {
             if message == "fill".into() {
                 let other = other(ws);
-                while ws.send_to(other, &[1; 100 * KIB]) != SendStatus::Dropped {}
+                while ws.push(other, &[1; 100 * KIB]) != SendStatus::Dropped {}
             }
             log.note(message.as_text().unwrap());
         })
@@ -362,8 +362,8 @@ fn one_frame_alone_may_be_over_the_limit() {
         server.configure(|config| config.max_backpressure = 10 * KIB).on_message(|ws, _| {
             let other = other(ws);
             let large = vec![1; MORE_THAN_SOCKETS_HOLD];
-            assert_eq!(ws.send_to(other, &large), SendStatus::Sent);
-            assert_eq!(ws.send_to(other, "behind it"), SendStatus::Dropped);
+            assert_eq!(ws.push(other, &large), SendStatus::Sent);
+            assert_eq!(ws.push(other, "behind it"), SendStatus::Dropped);
             ws.send("done");
         })
     });
@@ -380,7 +380,7 @@ fn one_frame_alone_may_be_over_the_limit() {
 fn a_large_broadcast_arrives_whole_at_every_client() {
     let server = serve(|server, log| {
         server.on_message(move |ws, _| {
-            let status = ws.broadcast(&payload(7, MIB));
+            let status = ws.broadcast(payload(7, MIB));
             log.note(format!("{} {} {}", status.sent, status.queued, status.dropped));
         })
     });
@@ -401,7 +401,7 @@ fn on_drain_comes_once_the_client_reads() {
             .configure(|config| config.max_backpressure = MORE_THAN_SOCKETS_HOLD)
             .on_message(|ws, message| {
                 let other = other(ws);
-                while message == "fill".into() && ws.send_to(other, &[1; 500 * KIB]) != SendStatus::Dropped {}
+                while message == "fill".into() && ws.push(other, &[1; 500 * KIB]) != SendStatus::Dropped {}
                 ws.send(message);
             })
             .on_drain(move |ws| log.note(format!("{} has {} waiting", ws.id(), ws.buffered_amount())))
@@ -433,7 +433,7 @@ fn pump(ws: &mut WebSocket<'_, u32>) {
     while *ws.state() < TRANSFER && status == SendStatus::Sent {
         let message = payload(*ws.state(), 100_000);
         status = ws.send(&message);
-        *ws.state() += 1;
+        *ws.state_mut() += 1;
     }
 }
 
@@ -475,7 +475,7 @@ fn a_client_that_does_not_read_gets_only_the_newest_pong() {
             .on_message(|ws, message| {
                 ws.send(message);
                 if message == "fill".into() {
-                    assert!(matches!(ws.send(&vec![0; MORE_THAN_SOCKETS_HOLD]), SendStatus::Queued(_)));
+                    assert!(matches!(ws.send(vec![0; MORE_THAN_SOCKETS_HOLD]), SendStatus::Queued(_)));
                 }
             })
             .on_ping(move |ws, _| {

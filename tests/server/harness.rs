@@ -49,7 +49,7 @@ impl Log {
     }
 
     /// What `on_close` reports where a test has one of its own.
-    pub(crate) fn close<S>(&self, ws: &mut WebSocket<'_, S>, close: &Closed<'_>) {
+    pub(crate) fn close<S>(&self, ws: &WebSocket<'_, S>, close: &Closed<'_>) {
         // The connection is still there for its last hook: these two would panic if it were not.
         ws.state();
         ws.peer_addr();

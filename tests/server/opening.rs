@@ -200,9 +200,9 @@ fn on_upgrade_gives_each_connection_its_state() {
                 Upgrade::accept_with((format!("{} {peer}", request.path()), request.target().len() as u32))
             })
             .on_message(|ws, _| {
-                ws.state().1 += 1;
+                ws.state_mut().1 += 1;
                 let (name, count) = ws.state().clone();
-                ws.send(&format!("{name} {count} {}", ws.peer_addr()));
+                ws.send(format!("{name} {count} {}", ws.peer_addr()));
             })
     });
     let mut clients = ["/a", "/bb"].map(|target| {

@@ -20,11 +20,11 @@ fn a_broadcast_reaches_all_and_counts_them() {
             let own = ws.id();
             let status = match message.as_text().unwrap() {
                 "all" => ws.broadcast("to all"),
-                "others" => ws.broadcast_if("to the others", |id, _| id != own),
-                "even" => ws.broadcast_if(b"to even states", |_, state| state % 2 == 0),
-                "none" => ws.broadcast_if("to none", |_, _| false),
+                "others" => ws.broadcast_if("to the others", |_, id, _| id != own),
+                "even" => ws.broadcast_if(b"to even states", |_, _, state| state % 2 == 0),
+                "none" => ws.broadcast_if("to none", |_, _, _| false),
                 number => {
-                    *ws.state() = number.parse().unwrap();
+                    *ws.state_mut() = number.parse().unwrap();
                     ws.send(message);
                     return;
                 }
@@ -67,7 +67,7 @@ fn a_hook_pushes_to_any_connection_by_its_id() {
             let (to, text) = message.as_text().unwrap().split_once(' ').unwrap();
             let to = ws.all().ids().find(|id| id.to_string() == to);
             let status = to.map(|id| ws.push(id, text));
-            ws.send(&format!("{status:?}"));
+            ws.send(format!("{status:?}"));
         })
     });
     let mut clients: Vec<(Client, ConnId)> =
@@ -95,7 +95,7 @@ fn what_a_hook_sends_arrives_in_the_order_in_which_it_was_sent() {
                     match round {
                         0 => assert_ne!(ws.send(&bytes), SendStatus::Dropped),
                         1 => assert_eq!(ws.broadcast(&bytes).dropped, 0),
-                        _ => assert_ne!(ws.send_to(id, &bytes), SendStatus::Dropped),
+                        _ => assert_ne!(ws.push(id, &bytes), SendStatus::Dropped),
                     }
                 }
                 ws.ping(&len.to_be_bytes()).unwrap();
@@ -134,7 +134,7 @@ impl Handler for Room {
         self.log.open(ws);
         assert_eq!(request.path()[1..], **ws.state());
         let (id, line) = (ws.id(), format!("{} comes", ws.state()));
-        ws.broadcast_if(&line, |other, _| other != id);
+        ws.broadcast_if(&line, |_, other, _| other != id);
     }
 
     fn on_message(&mut self, ws: &mut WebSocket<'_, String>, message: Message<'_>) {

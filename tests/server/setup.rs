@@ -153,7 +153,7 @@ fn hooks_and_timers_set_before_the_state_is_chosen_are_dropped() {
         let server: Server<Hooks<u32>> = server.state::<u32>();
         server.after(Duration::ZERO, move |_| log.note("late")).on_message(move |ws, _| {
             count.set(count.get() + 1);
-            *ws.state() += 1;
+            *ws.state_mut() += 1;
             let line = format!("{} of {}", ws.state(), count.get());
             ws.send(&line);
         })

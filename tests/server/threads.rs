@@ -75,7 +75,7 @@ fn a_hook_may_use_its_own_servers_handle() {
         let handle = server.handle();
         server.on_message(move |ws, _| {
             for number in 0..1000 {
-                handle.send(ws.id(), &number.to_string()).unwrap();
+                handle.send(ws.id(), number.to_string()).unwrap();
             }
             ws.send("first");
         })
@@ -102,7 +102,7 @@ fn a_handle_of_a_server_that_has_stopped_says_so() {
 fn a_shutdown_is_spread_over_time_and_ends_at_its_deadline() {
     // §7.4.1
     let server =
-        serve(|server, _| server.configure(|config| config.drain_spread = Duration::from_millis(300)));
+        serve(|server, _| server.configure(|config| config.shutdown_spread = Duration::from_millis(300)));
     let mut clients: Vec<Client> = (0..10).map(|_| Client::open(server.address)).collect();
     server.handle.shutdown_within(Duration::from_millis(600));
     for client in &mut clients {

@@ -69,7 +69,7 @@ pub(super) const ARGUMENTS: &[(&str, &str)] = &[
     ("times", "--handshake-timeout=500ms\n--ping-interval\nnone\n--pong-timeout=2m\n--close-timeout=1h"),
     ("caps", "--max-connections\n5\n--max-connections-per-address=2\n--max-handshakes-per-address\nnone"),
     ("who", "--origin\nhttps://a.example\n--subprotocol\nchat\n--subprotocol=superchat"),
-    ("kept", "--max-backpressure\n64K\n--backpressure\nclose\n--nodelay=off\n--drain-spread=2s"),
+    ("kept", "--max-backpressure\n64K\n--backpressure\nclose\n--nodelay=off\n--shutdown-spread=2s"),
     ("told", "--explain=json\n--record\nDIR\n--metrics\n127.0.0.1:0\n-qq"),
     ("explain_json", "--explain\njson"),
     ("no_size", "--max-message-size\nmuch"),

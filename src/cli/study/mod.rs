@@ -135,7 +135,7 @@ impl Handler for Study {
 
     fn on_open(&mut self, ws: &mut WebSocket<'_, Role>, _: &Request<'_>) {
         let id = ws.id();
-        if let Role::Trace { token } = ws.state() {
+        if let Role::Trace { token } = ws.state_mut() {
             token.clone_from(&self.traces.borrow_mut().open(id));
             let welcome = page::welcome(token, &self.config);
             ws.send(&welcome);
@@ -153,7 +153,7 @@ impl Handler for Study {
             Role::Trace { token } => {
                 let token = token.clone();
                 if let Err(why) = self.fulfil(&token, message, &mut ws.all()) {
-                    ws.send(&format!(r#"{{"kind":"refused","says":"{why}"}}"#));
+                    ws.send(format!(r#"{{"kind":"refused","says":"{why}"}}"#));
                 }
             }
         }
@@ -164,7 +164,7 @@ impl Handler for Study {
             // No page can see or control these sessions any more.
             let orphans = self.traces.borrow_mut().close(token);
             for id in orphans {
-                ws.close_to(id, CloseCode::GOING_AWAY, "the page that showed this has gone");
+                ws.all().close(id, CloseCode::GOING_AWAY, "the page that showed this has gone");
             }
         }
     }
@@ -196,7 +196,7 @@ impl Study {
             PageCommand::Session { session, command } => {
                 let id = self.traces.borrow().session(token, session);
                 let id = id.ok_or("there is no such session")?;
-                let Some(Role::EchoSession(state)) = all.state(id) else {
+                let Some(Role::EchoSession(state)) = all.state_mut(id) else {
                     return Err("this session is not open");
                 };
                 match command {

@@ -82,10 +82,10 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn begin_shutdown(&mut self, ShutdownRequest { within }: ShutdownRequest) {
         info!("draining: {} connections to close", self.hub.live());
         self.acceptor = None;
-        let Config { drain_spread, close_timeout, .. } = self.hub.config;
-        let within = within.unwrap_or_else(|| drain_spread.saturating_add(close_timeout));
+        let Config { shutdown_spread, close_timeout, .. } = self.hub.config;
+        let within = within.unwrap_or_else(|| shutdown_spread.saturating_add(close_timeout));
         let now = self.hub.now;
-        let spread = drain_spread.min(within);
+        let spread = shutdown_spread.min(within);
         self.shutdown = Some(Shutdown::new(now, spread, now + within, self.hub.ids()));
         self.hub.is_shutting_down = true;
     }

@@ -52,7 +52,7 @@ fn a_busy_handle_does_not_move_the_end_of_a_shutdown() {
 
 #[test]
 fn a_spread_longer_than_the_shutdown_is_cut_to_it() {
-    let mut world = World::new(|config| config.drain_spread = Duration::from_secs(100));
+    let mut world = World::new(|config| config.shutdown_spread = Duration::from_secs(100));
     let clients = [(); 4].map(|()| world.open());
     world.handle.shutdown_within(Duration::from_millis(400));
     world.wake();

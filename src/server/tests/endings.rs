@@ -169,7 +169,7 @@ const WAYS: &[Way] = &[
         "ours can't be written",
         |world, client| {
             fill(world, client);
-            by_another(world, |ws, id| ws.close_to(id, CloseCode::NORMAL, ""));
+            by_another(world, |ws, id| ws.all().close(id, CloseCode::NORMAL, ""));
             client.script.write_will_fail(ErrorKind::BrokenPipe);
             world.writable(client);
         },
@@ -192,7 +192,7 @@ const WAYS: &[Way] = &[
     way(
         "another's hook closes",
         |world, client| {
-            by_another(world, |ws, id| ws.close_to(id, CloseCode(4001), "you"));
+            by_another(world, |ws, id| ws.all().close(id, CloseCode(4001), "you"));
             world.sends(client, &frame(0x88, b"\x0f\xa1"));
         },
         4001,
@@ -225,7 +225,7 @@ const WAYS: &[Way] = &[
     ),
     way(
         "another's hook terminates",
-        |world, _| by_another(world, |ws, id| ws.terminate_to(id)),
+        |world, _| by_another(world, |ws, id| ws.all().terminate(id)),
         1006,
         "",
         Cause::Local,
@@ -285,7 +285,7 @@ const WAYS: &[Way] = &[
         |world, client| {
             client.script.write_will_fail(ErrorKind::BrokenPipe);
             by_another(world, |ws, id| {
-                ws.send_to(id, "x");
+                ws.push(id, "x");
             });
         },
         1006,
@@ -333,7 +333,7 @@ const WAYS: &[Way] = &[
         "too slow for others",
         |world, client| {
             fill(world, client);
-            by_another(world, |ws, id| while ws.send_to(id, "more") != crate::SendStatus::Dropped {});
+            by_another(world, |ws, id| while ws.push(id, "more") != crate::SendStatus::Dropped {});
         },
         1008,
         "too slow to receive",
@@ -370,7 +370,7 @@ const WAYS: &[Way] = &[
         "too much is held, and ours was sent",
         |world, client| {
             world.sends(client, &frame(0x02, &[1; 90]));
-            by_another(world, |ws, id| ws.close_to(id, CloseCode::NORMAL, ""));
+            by_another(world, |ws, id| ws.all().close(id, CloseCode::NORMAL, ""));
             overload(world);
         },
         1013,
@@ -487,7 +487,7 @@ const WAYS: &[Way] = &[
         Cause::Local,
         false,
     )
-    .with(|config| config.drain_spread = Duration::from_secs(9)),
+    .with(|config| config.shutdown_spread = Duration::from_secs(9)),
 ];
 
 #[test]

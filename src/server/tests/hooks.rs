@@ -344,7 +344,7 @@ fn a_drain_tells_everybody_once_and_ends_when_all_have_answered() {
 
 #[test]
 fn a_drain_is_spread_and_has_a_deadline() {
-    let mut world = World::new(|config| config.drain_spread = Duration::from_secs(1));
+    let mut world = World::new(|config| config.shutdown_spread = Duration::from_secs(1));
     let clients: Vec<Client> = (0..10).map(|_| world.open()).collect();
     clients[9].script.set_full(true);
     let told =
@@ -372,7 +372,7 @@ fn a_drain_is_spread_and_has_a_deadline() {
 
 #[test]
 fn a_drain_lets_those_who_were_not_told_yet_go_on() {
-    let mut world = World::new(|config| config.drain_spread = Duration::from_secs(10));
+    let mut world = World::new(|config| config.shutdown_spread = Duration::from_secs(10));
     let (first, second, connecting) = (world.open(), world.open(), world.connect());
     world.handle.shutdown();
     world.wake();

@@ -262,13 +262,13 @@ fn a_long_message_that_is_sent_on_is_held_once_for_all() {
             let me = ws.id();
             let ids: Vec<ConnId> = ws.all().ids().filter(|id| id.index > 0 && *id != me).collect();
             for id in ids {
-                ws.send_to(id, message);
+                ws.push(id, message);
             }
             ws.send(message);
             // One more, which waits behind it; and what is only a part of it, or only looks like it, is copied.
             ws.send("behind");
             ws.send(&message.as_bytes()[1..]);
-            ws.send(&message.as_bytes().to_vec());
+            ws.send(&message.as_bytes().to_vec()[..]);
         });
         sends_in_pieces(&mut world, &speaker, first, &payload);
         let behind = [served(0x81, b"behind"), served(0x82, &payload[1..]), served(0x82, &payload)].concat();
@@ -326,4 +326,44 @@ fn messages_behind_a_long_one_are_heard_however_they_came() {
         assert!(client.script.take_written() == expected, "cut at {cut}");
         world.finish();
     }
+}
+
+#[test]
+fn an_owned_message_waits_without_a_copy() {
+    let payload: Vec<u8> = (0..100_000).map(|it| it as u8).collect();
+    for (taken, held) in [(0, 100_010), (10, 100_000), (50_010, 100_000), (50_011, 49_999)] {
+        let mut world = World::new(|_| {});
+        let (witness, client) = (world.open(), world.open());
+        let owned = payload.clone();
+        world.on_message(move |ws, _| {
+            ws.send(owned.clone());
+        });
+        client.script.set_full(true);
+        client.script.will_take(taken);
+        world.sends(&client, &frame(0x82, b"go"));
+        // What is taken from a message that was moved stays held; a copy begins with the rest.
+        assert_eq!(world.buffered(&witness), held, "{taken} bytes were taken");
+        assert!(world.takes_all(&client) == served(0x82, &payload));
+        assert_eq!(world.buffered(&witness), 0);
+        world.finish();
+    }
+}
+
+#[test]
+fn an_owned_message_reaches_a_slow_peer_of_another_hook() {
+    let mut world = World::new(|_| {});
+    let (speaker, slow) = (world.open(), world.open());
+    slow.script.set_full(true);
+    world.on_message(|ws, message| {
+        let others: Vec<ConnId> = ws.all().ids().filter(|id| id.index == 1).collect();
+        ws.push(others[0], "x".repeat(50_000));
+        ws.push(others[0], "short".to_owned());
+        // The message that is retained for this batch is still retained.
+        ws.push(others[0], message);
+    });
+    sends_in_pieces(&mut world, &speaker, 0x82, &[7; 50_000]);
+    assert_eq!(world.buffered(&speaker), 50_004 + 7 + 50_004);
+    let text = served(0x81, "x".repeat(50_000).as_bytes());
+    assert!(world.takes_all(&slow) == [text, served(0x81, b"short"), served(0x82, &[7; 50_000])].concat());
+    world.finish();
 }

@@ -206,7 +206,7 @@ fn what_others_send_is_dropped_exactly_above_max_backpressure() {
         let found = Rc::new(Cell::new(SendStatus::Gone));
         let id = world.recorder.0.opened.borrow()[0];
         let it = Rc::clone(&found);
-        world.on_message(move |ws, message| it.set(ws.send_to(id, message)));
+        world.on_message(move |ws, message| it.set(ws.push(id, message)));
         world.sends(&other, &frame(0x82, &vec![1; len]));
         assert_eq!(found.get(), status, "{len}");
         let expected = 41 + if status == SendStatus::Dropped { 0 } else { 59 };
@@ -297,7 +297,7 @@ fn a_pong_that_is_owed_goes_before_every_close() {
         ("ours, from another hook", 1000, |world, _| {
             let other = world.open();
             let id = world.recorder.0.opened.borrow()[0];
-            world.on_message(move |ws, _| ws.close_to(id, CloseCode::NORMAL, ""));
+            world.on_message(move |ws, _| ws.all().close(id, CloseCode::NORMAL, ""));
             world.sends(&other, &frame(0x81, b"close"));
         }),
         ("ours, from another thread", 1000, |world, _| {

@@ -25,11 +25,11 @@ fn have_room(world: &mut World, clients: &[&Client]) {
 fn what_on_drain_sends_leaves_in_its_turn_to_whomever() {
     type Send = fn(&mut WebSocket<'_>, ConnId);
     let sends: [(&str, Send, bool); 6] = [
-        ("send_to", |ws, id| assert_eq!(ws.send_to(id, "on"), SendStatus::Sent), false),
+        ("push", |ws, id| assert_eq!(ws.push(id, "on"), SendStatus::Sent), false),
         ("fragments", |ws, id| assert_eq!(ws.all().send_fragments(id, "on", 2), SendStatus::Sent), false),
         ("broadcast", |ws, _| assert_eq!(ws.broadcast("on").sent, 2), true),
         ("ping", |ws, id| ws.all().ping(id, b"on").unwrap(), false),
-        ("close", |ws, id| ws.close_to(id, CloseCode::NORMAL, ""), false),
+        ("close", |ws, id| ws.all().close(id, CloseCode::NORMAL, ""), false),
         ("send", |ws, _| assert_eq!(ws.send("on"), SendStatus::Sent), true),
     ];
     for (name, send, to_itself) in sends {
@@ -56,7 +56,7 @@ fn on_drain_may_end_its_own_connection_and_others() {
     let id = world.last_id();
     let (slow, _) = full(&mut world);
     world.on_drain(move |ws| {
-        ws.terminate_to(id);
+        ws.all().terminate(id);
         ws.terminate();
     });
     have_room(&mut world, &[&slow]);
@@ -72,7 +72,7 @@ fn a_connection_that_on_drain_ended_gets_no_on_drain() {
     let ids = clients.each_ref().map(|it| it.1);
     world.on_drain(move |ws| {
         let own = ws.id();
-        ids.iter().filter(|id| **id != own).for_each(|id| ws.close_to(*id, CloseCode::NORMAL, ""));
+        ids.iter().filter(|id| **id != own).for_each(|id| ws.all().close(*id, CloseCode::NORMAL, ""));
     });
     have_room(&mut world, &clients.each_ref().map(|it| &it.0));
     assert_eq!(world.recorder.0.drained.get(), 1, "the others are closing");
@@ -124,7 +124,7 @@ fn what_others_send_to_one_that_keeps_up_is_never_dropped() {
     let speaker = world.open();
     world.on_message(move |ws, _| {
         for _ in 0..10 {
-            assert_eq!(ws.send_to(id, &[1; 60]), SendStatus::Sent);
+            assert_eq!(ws.push(id, &[1; 60]), SendStatus::Sent);
             assert_eq!(ws.broadcast(&[2; 60]).dropped, 0);
         }
     });
@@ -163,7 +163,7 @@ fn of_several_that_were_paused_the_first_may_be_gone() {
     let events = clients.each_ref().map(|it| ready(it.index, false, true, false));
     // All of them can be read from again; the one that comes first ends the first.
     let first = world.recorder.0.opened.borrow()[0];
-    world.on_drain(move |ws| ws.terminate_to(first));
+    world.on_drain(move |ws| ws.all().terminate(first));
     world.turn(&events);
     assert_eq!(world.heard() - heard, 2, "the other two go on");
     assert!(clients[1].script.take_written().ends_with(&echo(b"aside")));
@@ -271,7 +271,7 @@ fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
             let id = world.last_id();
             receiver.script.set_full(true);
             world.on_message(move |ws, message| {
-                ws.send_to(id, cut(message.as_bytes()));
+                ws.push(id, cut(message.as_bytes()));
             });
             // Something waits already, so that the message has to.
             world.sends(&sender, &frame(0x82, &[9; 30_000]));
@@ -291,7 +291,7 @@ fn another_message_of_the_same_length_is_not_the_received_one() {
     let sender = world.open();
     sender.script.set_full(true);
     world.on_message(|ws, message| {
-        ws.send(&vec![7; message.len()]);
+        ws.send(vec![7; message.len()]);
         ws.send(message);
     });
     let bytes = frame(0x82, &[1; 20_000]);
@@ -444,8 +444,8 @@ fn a_message_is_counted_as_sent_or_as_dropped_and_never_as_both() {
         let speaker = world.open();
         let before = world.stats(&speaker).sent_messages;
         world.on_message(move |ws, _| {
-            assert_eq!(ws.send_to(id, "0123"), SendStatus::Queued(13));
-            assert_eq!(ws.send_to(id, "0123456789"), SendStatus::Dropped);
+            assert_eq!(ws.push(id, "0123"), SendStatus::Queued(13));
+            assert_eq!(ws.push(id, "0123456789"), SendStatus::Dropped);
             ws.send("to itself");
             let all = ws.broadcast("to all");
             assert_eq!(

@@ -11,8 +11,8 @@ type Way = (&'static str, fn(&mut World, &Client, ConnId) -> String, [&'static s
 
 const WAYS: &[Way] = &[
     (
-        "send_to",
-        |world, speaker, id| by_hook(world, speaker, move |ws| format!("{:?}", ws.send_to(id, "x"))),
+        "push",
+        |world, speaker, id| by_hook(world, speaker, move |ws| format!("{:?}", ws.push(id, "x"))),
         ["Sent", "Gone"],
         b"\x81\x01x",
     ),
@@ -56,7 +56,7 @@ const WAYS: &[Way] = &[
         |world, speaker, id| {
             by_hook(world, speaker, move |ws| {
                 let mut is_asked = false;
-                ws.broadcast_if(b"", |it, ()| {
+                ws.broadcast_if(b"", |(), it, ()| {
                     is_asked |= it == id;
                     it == id
                 });
@@ -85,10 +85,10 @@ const WAYS: &[Way] = &[
         b"\x88\x02\x03\xe8",
     ),
     (
-        "close_to",
+        "all().close",
         |world, speaker, id| {
             by_hook(world, speaker, move |ws| {
-                ws.close_to(id, CloseCode(4000), "");
+                ws.all().close(id, CloseCode(4000), "");
                 String::new()
             })
         },
@@ -225,13 +225,13 @@ fn nothing_leaves_for_a_connection_a_hook_has_just_ended() {
         let id = world.last_id();
         let said = by_hook(&mut world, &speaker, move |ws| {
             if is_close {
-                ws.close_to(id, CloseCode::NORMAL, "")
+                ws.all().close(id, CloseCode::NORMAL, "")
             } else {
-                ws.terminate_to(id)
+                ws.all().terminate(id)
             }
             assert_eq!(ws.all().ping(id, b"?"), Err(SendError::CloseSent));
             assert!(ws.all().ids().all(|it| it != id), "it is not open any more");
-            let sent = [ws.send_to(id, "x"), ws.push(id, "x"), ws.all().send_fragments(id, "x", 1)];
+            let sent = [ws.push(id, "x"), ws.push(id, "x"), ws.all().send_fragments(id, "x", 1)];
             format!("{sent:?} {}", ws.broadcast("x").sent)
         });
         assert_eq!(said, "[Gone, Gone, Gone] 1");

@@ -55,7 +55,7 @@ fn input_that_was_cut_keeps_its_order() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
     let receivers = deaf(&mut world);
     world.on_message(|ws, message| {
-        ws.broadcast(&message.as_bytes().repeat(1000));
+        ws.broadcast(message.as_bytes().repeat(1000));
     });
     let speaker = world.open();
     let texts: Vec<_> = (0..200).map(|it| format!("{it:04}").into_bytes()).collect();

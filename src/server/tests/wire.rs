@@ -215,7 +215,7 @@ fn a_message_may_go_to_any_connection_from_open_to_close() {
     client.script.take_written();
     let to = world.recorder.0.opened.borrow()[0];
     world.on_message(move |ws, message| {
-        ws.send_to(to, message);
+        ws.push(to, message);
     });
     world.sends(&client, &frame(0x81, b"for you"));
     assert_eq!((client.script.take_written(), other.script.take_written()), (vec![], echo(b"for you")));
@@ -237,7 +237,7 @@ fn nothing_but_what_waited_leaves_after_a_close() {
             ws.close(CloseCode::NORMAL, "");
             let own = ws.id();
             ws.send("after");
-            ws.send_to(own, "after");
+            ws.push(own, "after");
             ws.push(own, "after");
         }
         ws.broadcast("to all");

@@ -46,11 +46,11 @@ fn idle_timer() -> io::Result<()> {
     println!("ws://{}/", server.local_addr()?);
     let server = server.state::<Option<TimerId>>().on_message(|ws, message| {
         let id = ws.id();
-        if let Some(timer) = ws.state().take() {
+        if let Some(timer) = ws.state_mut().take() {
             ws.all().cancel(timer);
         }
         let timer = ws.all().after(SILENCE, move |all| all.close(id, CloseCode::NORMAL, "idle"));
-        *ws.state() = Some(timer);
+        *ws.state_mut() = Some(timer);
         if message.as_text().is_none() {
             ws.send(message);
         }

@@ -1,0 +1,75 @@
+//! A message to send, borrowed or owned: every call that sends takes what turns into one.
+
+use std::borrow::Cow;
+
+use crate::protocol::{Message, OwnedMessage};
+
+/// A message to send: text or bytes, borrowed or owned.
+///
+/// Text becomes a text message, bytes become a binary one. A received [`Message`] keeps its kind. The bytes
+/// of an owned message are not copied when they have to wait for a slow peer: give away what is not needed
+/// any more.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use wirehook::{Message, Outgoing};
+///
+/// let text = String::from("hi");
+/// assert_eq!(Outgoing::from("hi").as_message(), Message::Text("hi"));
+/// assert_eq!(Outgoing::from(&text).as_message(), Message::Text("hi"));
+/// assert_eq!(Outgoing::from(Cow::from("hi")).as_message(), Message::Text("hi"));
+/// assert_eq!(Outgoing::from(text).as_message(), Message::Text("hi"));
+/// assert_eq!(Outgoing::from(&[1, 2]).as_message(), Message::Binary(&[1, 2]));
+/// assert_eq!(Outgoing::from(vec![1, 2]).as_message(), Message::Binary(&[1, 2]));
+/// ```
+#[derive(Clone, Debug)]
+pub enum Outgoing<'m> {
+    /// The sender keeps the bytes.
+    Borrowed(Message<'m>),
+    /// The sender gives the bytes away.
+    Owned(OwnedMessage),
+}
+
+impl Outgoing<'_> {
+    /// Returns the message, borrowed.
+    pub fn as_message(&self) -> Message<'_> {
+        match self {
+            Self::Borrowed(message) => *message,
+            Self::Owned(message) => message.as_message(),
+        }
+    }
+}
+
+impl<'m, T: Into<Message<'m>>> From<T> for Outgoing<'m> {
+    #[inline]
+    fn from(message: T) -> Self {
+        Self::Borrowed(message.into())
+    }
+}
+
+impl From<OwnedMessage> for Outgoing<'_> {
+    fn from(message: OwnedMessage) -> Self {
+        Self::Owned(message)
+    }
+}
+
+impl From<String> for Outgoing<'_> {
+    fn from(text: String) -> Self {
+        Self::Owned(OwnedMessage::Text(text))
+    }
+}
+
+impl From<Vec<u8>> for Outgoing<'_> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Owned(OwnedMessage::Binary(bytes))
+    }
+}
+
+impl<'m> From<Cow<'m, str>> for Outgoing<'m> {
+    fn from(text: Cow<'m, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
