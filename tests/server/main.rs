@@ -15,6 +15,8 @@ mod figures;
 mod flow;
 mod opening;
 mod sending;
+// It hands over the pipe that ends a server, which only Unix has.
+#[cfg(unix)]
 mod setup;
 mod threads;
 mod time;

@@ -12,7 +12,6 @@ use std::{
     fs::{self, File, Metadata, OpenOptions},
     io,
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use wirehook::ConnId;
@@ -215,7 +214,7 @@ fn check_directory(path: &Path, metadata: &Metadata) -> io::Result<()> {
 /// Returns the user id of this process: the owner of a file that it creates and removes.
 #[cfg(unix)]
 fn own_user(directory: &Path) -> io::Result<u32> {
-    use std::os::unix::fs::MetadataExt;
+    use std::{os::unix::fs::MetadataExt, time::SystemTime};
 
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let path = directory.join(format!(".wirehook-{}-{}", std::process::id(), now.as_nanos()));
