@@ -2,7 +2,7 @@
 //!
 //! This file knows folders. It refuses to know what must hold: `fuzz/src/` does, one file per target, and is
 //! included here as it is. The targets that need the inside of wirehook are replayed beside their bodies: `server` in
-//! `src/server/tests/fuzz.rs`, `arguments`, `capture` and `replay_peer` in `src/cli/fuzz.rs`.
+//! `src/server/simulator/fuzz.rs`, `arguments`, `capture` and `replay_peer` in `src/cli/fuzz.rs`.
 
 use std::{
     fs,

@@ -29,7 +29,7 @@ use wirehook::protocol::Limits;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets but those that need the inside of wirehook: the body of `server` is in
-/// `src/server/tests/fuzz.rs`, those of `arguments`, `capture` and `replay_peer` are in `src/cli/`.
+/// `src/server/simulator/fuzz.rs`, those of `arguments`, `capture` and `replay_peer` are in `src/cli/`.
 pub const TARGETS: [Target; 10] = [
     ("frame_header", frame_header::body),
     ("receiver", receiver::body),

@@ -388,7 +388,7 @@ const fn long_ping() -> [u8; 129] {
     plan
 }
 
-/// `server`: pairs of what happens and how much, as `src/server/tests/fuzz.rs` lists them.
+/// `server`: pairs of what happens and how much, as `src/server/simulator/fuzz.rs` lists them.
 const SCRIPTS: &[(&str, &[u8])] = &[
     ("echo", &[0, 5, 8, 255]),
     ("echo_byte_by_byte", &[0, 3, 6, 1, 6, 1, 6, 1, 6, 1, 6, 1, 6, 1, 6, 1, 6, 1, 6, 1]),

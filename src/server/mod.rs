@@ -11,7 +11,9 @@ mod heap;
 mod inbound;
 mod metrics;
 #[cfg(any(test, fuzzing))]
-pub(crate) mod tests;
+pub(crate) mod simulator;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,

@@ -9,7 +9,7 @@
 //! - `poll.rs`: how the loop learns what is ready. `mio` is named in this folder only.
 //! - `stop_pipe.rs`: a pipe whose other end asks the server to stop.
 //! - `read_buffer.rs`: what streams are read into.
-//! - `script.rs`: the stream of the tests, which follows a script.
+//! - `script.rs`: the stream of the simulator, which follows a script.
 
 mod address;
 mod listener;

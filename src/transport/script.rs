@@ -9,6 +9,8 @@ use std::{
     rc::Rc,
 };
 
+use super::Token;
+
 /// A scripted stream. The test keeps one end and gives the [server's](Self::servers_end) away.
 #[derive(Debug, Default)]
 pub(crate) struct Script {
@@ -21,6 +23,8 @@ struct Inner {
     reads: RefCell<VecDeque<Input>>,
     writes: RefCell<VecDeque<io::Result<usize>>>,
     register_fails: Cell<bool>,
+    /// The token that the server has registered it with.
+    token: Cell<Option<Token>>,
     /// While it is full every write without a script would block.
     is_full: Cell<bool>,
     is_reset: Cell<bool>,
@@ -162,8 +166,17 @@ impl Script {
         self.inner.is_dropped.get()
     }
 
-    pub(super) fn register(&self) -> io::Result<()> {
-        if self.inner.register_fails.get() { Err(ErrorKind::OutOfMemory.into()) } else { Ok(()) }
+    /// Returns the token of the events for this stream, once the server has registered it.
+    pub(crate) fn token(&self) -> Option<Token> {
+        self.inner.token.get()
+    }
+
+    pub(super) fn register(&self, token: Token) -> io::Result<()> {
+        if self.inner.register_fails.get() {
+            return Err(ErrorKind::OutOfMemory.into());
+        }
+        self.inner.token.set(Some(token));
+        Ok(())
     }
 
     /// Whether the next read brings nothing; if so it is done.

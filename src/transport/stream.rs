@@ -41,7 +41,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => registry.watch(socket, token),
             #[cfg(any(test, fuzzing))]
-            Self::Script(script) => script.register(),
+            Self::Script(script) => script.register(token),
         }
     }
 
@@ -50,7 +50,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => registry.watch_writes(socket, token),
             #[cfg(any(test, fuzzing))]
-            Self::Script(script) => script.register(),
+            Self::Script(script) => script.register(token),
         }
     }
 

@@ -26,15 +26,15 @@ fn a_failed_accept_is_retried_after_a_pause_and_not_before() {
     world.queue.push_failure(ErrorKind::Other);
     let waiting = Script::default();
     world.queue.push(&waiting, ADDRESS);
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    world.turn(&[readable(LISTENER)]);
     assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
     // Another event doesn't make it try earlier.
     world.now = 99;
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    world.turn(&[readable(LISTENER)]);
     assert_eq!(world.queue.len(), 1);
-    world.pass(1);
+    world.advance(1);
     assert_eq!(world.queue.len(), 0);
-    world.find(waiting);
+    world.client(waiting);
     world.finish();
 }
 
@@ -42,19 +42,19 @@ fn a_failed_accept_is_retried_after_a_pause_and_not_before() {
 fn without_a_free_descriptor_the_loop_serves_and_recovers() {
     let mut world = World::new(|config| config.ping_interval = None);
     let client = world.open();
-    world.queue.0.failure.set(Some(ErrorKind::Other));
-    let (waiting, calls) = (Script::default(), world.queue.0.calls.get());
+    world.queue.failure.set(Some(ErrorKind::Other));
+    let (waiting, calls) = (Script::default(), world.queue.calls.get());
     world.queue.push(&waiting, ADDRESS);
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    world.turn(&[readable(LISTENER)]);
     let turns = run_for(&mut world, 60_000);
     assert!(turns <= 601, "{turns} turns in a minute");
-    assert!(world.queue.0.calls.get() - calls <= 601, "ten tries a second");
-    world.sends(&client, &frame(0x81, b"still here"));
-    assert_eq!(client.script.take_written(), echo(b"still here"));
-    world.queue.0.failure.set(None);
-    world.pass(100);
-    let waiting = world.find(waiting);
-    world.sends(&waiting, REQUEST);
+    assert!(world.queue.calls.get() - calls <= 601, "ten tries a second");
+    world.send(&client, &frame(0x81, b"still here"));
+    assert_eq!(client.script.take_written(), server_text(b"still here"));
+    world.queue.failure.set(None);
+    world.advance(100);
+    let waiting = world.client(waiting);
+    world.send(&waiting, REQUEST);
     assert_eq!(waiting.script.take_written(), ANSWER);
     world.finish();
 }
@@ -70,11 +70,11 @@ fn aborted_clients_and_missing_descriptors_may_alternate() {
         world.queue.push_failure(ErrorKind::ConnectionReset);
         world.queue.push(client, ADDRESS);
     }
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    world.turn(&[readable(LISTENER)]);
     assert!(run_for(&mut world, 2100) < 50);
     assert_eq!(world.queue.len(), 0);
     for client in clients {
-        assert!(!world.find(client).script.is_dropped());
+        assert!(!world.client(client).script.is_dropped());
     }
     world.finish();
 }
@@ -90,18 +90,18 @@ fn a_storm_of_clients_is_accepted_by_64_a_turn() {
             world.queue.push_failure(ErrorKind::ConnectionAborted);
         }
     }
-    let events = [ready(LISTENER.0, true, false, false), ready(client.index, true, false, false)];
+    let events = [readable(LISTENER), client.ready(true, false, false)];
     while world.queue.len() > 0 {
         let before = world.queue.len();
         client.script.will_read(&frame(0x81, b"hello"));
         world.turn(&events);
         assert!(before - world.queue.len() <= 64, "{} in one turn", before - world.queue.len());
-        assert_eq!(client.script.take_written(), echo(b"hello"));
+        assert_eq!(client.script.take_written(), server_text(b"hello"));
     }
     world.settle();
     for it in storm {
-        let it = world.find(it);
-        world.resets(&it);
+        let it = world.client(it);
+        world.reset(&it);
     }
     assert_eq!(world.stats(&client).sockets, 1);
     world.finish();
@@ -114,15 +114,15 @@ fn a_storm_of_openings_and_endings_leaves_nothing() {
     for round in 0..3000 {
         let client = world.connect();
         match round % 4 {
-            0 => world.resets(&client),
-            1 => world.half_closes(&client),
+            0 => world.reset(&client),
+            1 => world.half_close(&client),
             2 => {
-                world.sends(&client, REQUEST);
-                world.resets(&client);
+                world.send(&client, REQUEST);
+                world.reset(&client);
             }
             _ => {
-                world.sends(&client, &[REQUEST, &frame(0x88, b"")].concat());
-                world.half_closes(&client);
+                world.send(&client, &[REQUEST, &frame(0x88, b"")].concat());
+                world.half_close(&client);
             }
         }
         assert!(client.script.is_dropped(), "{round}");
@@ -151,8 +151,8 @@ fn over_max_connections_get_503_and_only_256_may_linger() {
     let stats = world.stats(&inside[0]);
     assert_eq!((stats.connections, stats.sockets), (10, 266));
     assert_eq!((stats.evicted, stats.dropped_clients, stats.handshakes(503)), (744, 0, 1000));
-    world.resets(&inside[9]);
-    world.pass(5000);
+    world.reset(&inside[9]);
+    world.advance(5000);
     assert_eq!(world.stats(&inside[0]).sockets, 9);
     world.open();
     world.finish();
@@ -169,11 +169,11 @@ fn the_cap_per_address_frees_a_slot_when_a_connection_ends() {
     assert!(String::from_utf8_lossy(&answer).contains("Retry-After: "));
     // Those of other addresses don't suffer, and one that was refused takes no place.
     let other = world.connect_from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
-    world.sends(&other, REQUEST);
+    world.send(&other, REQUEST);
     assert_eq!(other.script.take_written(), ANSWER);
-    world.resets(&third);
+    world.reset(&third);
     assert!(world.connect().script.take_written().starts_with(b"HTTP/1.1 429 "));
-    world.resets(&first);
+    world.reset(&first);
     assert!(world.connect().script.take_written().is_empty(), "let in");
     world.finish();
 }
@@ -186,7 +186,7 @@ impl World {
     fn refuse_from(&mut self, address: IpAddr) -> Client {
         let client = self.connect_from(address);
         if client.script.take_written().is_empty() {
-            self.sends(&client, BAD);
+            self.send(&client, BAD);
             assert!(client.script.take_written().starts_with(b"HTTP/1.1 400 "));
         }
         client
@@ -195,7 +195,7 @@ impl World {
     /// Whether a client that comes from here is let in.
     fn lets_in_from(&mut self, address: IpAddr) -> Option<Client> {
         let client = self.connect_from(address);
-        self.sends(&client, REQUEST);
+        self.send(&client, REQUEST);
         let answer = client.script.take_written();
         assert!(answer == ANSWER || answer.starts_with(b"HTTP/1.1 429 "), "{}", answer.escape_ascii());
         (answer == ANSWER).then_some(client)
@@ -213,14 +213,14 @@ fn an_address_counts_until_its_socket_is_gone() {
         let refused = world.refuse_from(first);
         // §5.1: a frame without a mask fails the connection.
         let failed = world.lets_in_from(second).unwrap();
-        world.sends(&failed, b"\x81\x00");
+        world.send(&failed, b"\x81\x00");
         let closed = world.lets_in_from(first).unwrap();
-        world.sends(&closed, &frame(0x88, &[3, 232]));
+        world.send(&closed, &frame(0x88, &[3, 232]));
         for client in [&refused, &failed, &closed] {
             assert!(client.script.is_write_closed() && !client.script.is_dropped());
             assert!(world.lets_in_from(second).is_none());
             assert!(world.lets_in_from(other).is_some());
-            world.half_closes(client);
+            world.half_close(client);
             assert!(world.lets_in_from(second).is_some());
         }
         assert!(world.lets_in_from(first).is_none(), "counted once, and given back once");
@@ -239,7 +239,7 @@ fn sockets_of_one_address_that_stay_keep_no_other_out() {
     assert_eq!(held(&staying), 20 + 256 - 2);
     for _ in 0..40 {
         let client = world.lets_in_from(quiet).expect("another address is let in");
-        world.resets(&client);
+        world.reset(&client);
     }
     assert!(!patient.script.is_dropped(), "the address that has most is the one that loses");
     assert_eq!(held(&staying), 20 + 256 - 3);
@@ -284,39 +284,39 @@ fn without_a_free_descriptor_a_leaving_socket_makes_room() {
     let mut world = World::new(|config| config.ping_interval = None);
     let inside = world.open();
     let staying = [(); 3].map(|()| world.refuse_from(busy));
-    let descriptors = Rc::clone(&world.queue.0.descriptors);
+    let descriptors = Rc::clone(&world.queue.descriptors);
     descriptors.most.set(Some(descriptors.in_use()));
     for (number, _) in staying.iter().enumerate() {
         let client = world.connect_from(quiet);
         assert_eq!(staying.iter().filter(|it| it.script.is_dropped()).count(), 3.min(number + 2), "{number}");
-        world.sends(&client, REQUEST);
+        world.send(&client, REQUEST);
         assert_eq!(client.script.take_written(), ANSWER);
     }
     // Now all who hold one are served. The next client waits until one of them leaves.
     let waiting = Script::default();
     world.queue.push(&waiting, quiet);
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    world.turn(&[readable(LISTENER)]);
     assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
     assert!(run_for(&mut world, 60_000) <= 601);
     assert_eq!(world.queue.len(), 1);
-    world.sends(&inside, &frame(0x81, b"still here"));
-    assert_eq!(inside.script.take_written(), echo(b"still here"));
-    world.resets(&inside);
-    world.pass(100);
-    let waiting = world.find(waiting);
-    world.sends(&waiting, REQUEST);
+    world.send(&inside, &frame(0x81, b"still here"));
+    assert_eq!(inside.script.take_written(), server_text(b"still here"));
+    world.reset(&inside);
+    world.advance(100);
+    let waiting = world.client(waiting);
+    world.send(&waiting, REQUEST);
     assert_eq!(waiting.script.take_written(), ANSWER);
     descriptors.most.set(None);
     world.finish();
 }
 
-// --- The metrics listener ------------------------------------------------------------------------------------
+// --- The metrics listener ----------------------------------------------------------------------------
 
 /// Clients that connect to the metrics listener and say nothing yet.
 fn idle_at_metrics(world: &mut World, count: usize) -> Vec<Script> {
     let idle: Vec<Script> = (0..count).map(|_| Script::default()).collect();
-    idle.iter().for_each(|it| world.metrics.push(it, ADDRESS));
-    world.turn(&[ready(METRICS.0, true, false, false)]);
+    idle.iter().for_each(|it| world.metrics_queue.push(it, ADDRESS));
+    world.turn(&[readable(METRICS)]);
     world.settle();
     idle
 }
@@ -332,13 +332,13 @@ fn idle_sockets_at_the_metrics_listener_keep_no_probe_out() {
     // One that has asked is answered before it makes room for others.
     let probe = Script::default();
     probe.will_read(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
-    world.metrics.push(&probe, ADDRESS);
+    world.metrics_queue.push(&probe, ADDRESS);
     let more = idle_at_metrics(&mut world, 60);
     assert!(probe.take_written().ends_with(b"\r\n\r\nok\n"));
     let held = [idle, more].concat();
     assert!(held.iter().filter(|it| !it.is_dropped()).count() <= 16);
-    world.pass(10_000);
-    world.pass(5_000);
+    world.advance(10_000);
+    world.advance(5_000);
     assert!(held.iter().all(Script::is_dropped));
     world.finish();
 }
@@ -348,7 +348,7 @@ fn idle_sockets_at_the_metrics_listener_keep_no_probe_out() {
 fn without_a_free_descriptor_each_probe_is_answered() {
     let mut world = World::new(|_| {});
     let inside = world.open();
-    let descriptors = Rc::clone(&world.queue.0.descriptors);
+    let descriptors = Rc::clone(&world.queue.descriptors);
     descriptors.most.set(Some(descriptors.in_use()));
     for _ in 0..5 {
         assert!(world.scrape("/healthz").ends_with("\r\n\r\nok\n"));
@@ -357,16 +357,16 @@ fn without_a_free_descriptor_each_probe_is_answered() {
     let idle = idle_at_metrics(&mut world, 1);
     let probe = Script::default();
     probe.will_read(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
-    world.metrics.push(&probe, ADDRESS);
-    world.pass(99);
+    world.metrics_queue.push(&probe, ADDRESS);
+    world.advance(99);
     assert!(!idle[0].is_dropped());
-    world.pass(1);
+    world.advance(1);
     assert!(idle[0].is_dropped());
-    let probe = world.find(probe);
+    let probe = world.client(probe);
     world.readable(&probe);
     assert!(probe.script.take_written().ends_with(b"\r\n\r\nok\n"));
-    world.sends(&inside, &frame(0x81, b"still here"));
-    assert_eq!(inside.script.take_written(), echo(b"still here"));
+    world.send(&inside, &frame(0x81, b"still here"));
+    assert_eq!(inside.script.take_written(), server_text(b"still here"));
     descriptors.most.set(None);
     world.finish();
 }
@@ -377,9 +377,9 @@ fn one_address_begins_so_many_handshakes_a_second() {
     let count_let_in =
         |world: &mut World| (0..20).filter(|_| world.connect().script.take_written().is_empty()).count();
     assert_eq!(count_let_in(&mut world), 5);
-    world.pass(200);
+    world.advance(200);
     assert_eq!(count_let_in(&mut world), 1);
-    world.pass(3_600_000);
+    world.advance(3_600_000);
     assert_eq!(count_let_in(&mut world), 5);
     world.finish();
 }

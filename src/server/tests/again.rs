@@ -1,5 +1,5 @@
-//! What happens for the second time: a second shutdown, accepts that fail again, a timer after a timer, a second
-//! pause, a second ping.
+//! What happens for the second time: a second shutdown, accepts that fail again, a timer after a timer, a
+//! second pause, a second ping.
 
 use super::*;
 
@@ -18,9 +18,9 @@ fn the_first_of_two_shutdowns_counts_seen_or_not() {
             world.handle.shutdown_within(Duration::from_millis(second));
             world.wake();
             assert!(is_close(&client.script.take_written(), 1001));
-            world.pass(first - 1);
+            world.advance(first - 1);
             assert!(!world.event_loop.is_over(), "{first} ms, not {second}");
-            world.pass(1);
+            world.advance(1);
             assert!(world.event_loop.is_over(), "{first} ms, not {second}");
             world.finish();
         }
@@ -37,15 +37,15 @@ fn a_busy_handle_does_not_move_the_end_of_a_shutdown() {
         world.handle.send(id, "x").unwrap();
         world.handle.shutdown();
         world.wake();
-        world.pass(1000);
+        world.advance(1000);
     }
-    let close = served(0x88, b"\x03\xe9server is shutting down");
-    assert_eq!(client.script.take_written(), [echo(b"x"), close].concat(), "told once");
+    let close = server_frame(0x88, b"\x03\xe9server is shutting down");
+    assert_eq!(client.script.take_written(), [server_text(b"x"), close].concat(), "told once");
     world.handle.broadcast("y").unwrap();
     world.wake();
-    world.pass(999);
+    world.advance(999);
     assert!(!world.event_loop.is_over());
-    world.pass(1);
+    world.advance(1);
     assert!(world.event_loop.is_over());
     world.finish();
 }
@@ -58,7 +58,7 @@ fn a_spread_longer_than_the_shutdown_is_cut_to_it() {
     world.wake();
     for (client, at) in clients.iter().zip([0, 100, 200, 300]) {
         assert!(is_close(&client.script.take_written(), 1001), "at {at}");
-        world.pass(100);
+        world.advance(100);
     }
     assert!(world.event_loop.is_over());
     world.finish();
@@ -70,24 +70,24 @@ fn a_spread_longer_than_the_shutdown_is_cut_to_it() {
 fn an_accept_that_fails_again_pauses_again() {
     let mut world = World::new(|config| config.ping_interval = None);
     for _ in 0..3 {
-        let calls = world.queue.0.calls.get();
-        world.queue.0.failure.set(Some(ErrorKind::Other));
-        world.turn(&[ready(LISTENER.0, true, false, false)]);
+        let calls = world.queue.calls.get();
+        world.queue.failure.set(Some(ErrorKind::Other));
+        world.turn(&[readable(LISTENER)]);
         for tries in 1..5 {
-            assert_eq!(world.queue.0.calls.get() - calls, tries);
+            assert_eq!(world.queue.calls.get() - calls, tries);
             assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
-            world.pass(99);
-            world.turn(&[ready(LISTENER.0, true, false, false)]);
-            assert_eq!(world.queue.0.calls.get() - calls, tries, "not before its time");
-            world.pass(1);
+            world.advance(99);
+            world.turn(&[readable(LISTENER)]);
+            assert_eq!(world.queue.calls.get() - calls, tries, "not before its time");
+            world.advance(1);
         }
-        world.queue.0.failure.set(None);
-        world.pass(100);
-        let tries = world.queue.0.calls.get();
-        world.pass(10_000);
-        assert_eq!(world.queue.0.calls.get(), tries, "nothing is to be tried");
+        world.queue.failure.set(None);
+        world.advance(100);
+        let tries = world.queue.calls.get();
+        world.advance(10_000);
+        assert_eq!(world.queue.calls.get(), tries, "nothing is to be tried");
         let client = world.open();
-        world.resets(&client);
+        world.reset(&client);
     }
     world.finish();
 }
@@ -99,13 +99,13 @@ fn those_who_were_accepted_before_an_accept_fails_are_served() {
     world.queue.push(&first, ADDRESS);
     world.queue.push_failure(ErrorKind::Other);
     world.queue.push(&second, ADDRESS);
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
-    let first = world.find(first);
+    world.turn(&[readable(LISTENER)]);
+    let first = world.client(first);
     assert!(!first.script.is_dropped());
-    world.sends(&first, REQUEST);
+    world.send(&first, REQUEST);
     assert_eq!(first.script.take_written(), ANSWER);
-    world.pass(100);
-    assert!(!world.find(second).script.is_dropped());
+    world.advance(100);
+    assert!(!world.client(second).script.is_dropped());
     world.finish();
 }
 
@@ -115,8 +115,8 @@ fn those_who_were_accepted_before_an_accept_fails_are_served() {
 fn by_hook(world: &mut World, client: &Client, deed: impl FnMut(&mut WebSocket<'_>) + 'static) {
     let mut deed = deed;
     world.on_message(move |ws, _| deed(ws));
-    world.sends(client, &frame(0x81, b"now"));
-    world.recorder.0.action.take();
+    world.send(client, &frame(0x81, b"now"));
+    world.recorder.on_message.take();
 }
 
 #[test]
@@ -132,9 +132,9 @@ fn a_hook_after_a_timer_has_no_timer_to_stop() {
             ws.all().after(Duration::from_millis(10), move |_| assert!(!panics, "a task that panics"));
             ws.all().every(Duration::from_millis(10), move |_| it.set(it.get() + 1));
         });
-        world.pass(10);
+        world.advance(10);
         by_hook(&mut world, &client, |ws| assert!(!ws.all().stop_timer(), "none runs"));
-        world.pass(10);
+        world.advance(10);
         assert_eq!(count.get(), 2, "it goes on");
         assert!(world.endings().is_empty());
         world.finish();
@@ -160,7 +160,7 @@ fn tasks_due_together_all_run_although_the_first_panics() {
     world.now += 10;
     world.turn(&[]);
     assert_eq!(count.get(), 3, "in one turn");
-    assert_eq!(client.script.take_written(), echo(b"tick").repeat(3));
+    assert_eq!(client.script.take_written(), server_text(b"tick").repeat(3));
     world.finish();
 }
 
@@ -179,14 +179,14 @@ fn a_timer_set_by_a_task_has_its_own_delay_and_can_be_cancelled() {
             id.set(Some(all.after(Duration::from_millis(10), move |_| it.borrow_mut().push(2))));
         });
     });
-    world.pass(19);
+    world.advance(19);
     assert_eq!(*ran.borrow(), [1], "late by nine, and the second ten later");
-    world.pass(9);
+    world.advance(9);
     assert_eq!(*ran.borrow(), [1]);
-    world.pass(1);
+    world.advance(1);
     assert_eq!(*ran.borrow(), [1, 2]);
     by_hook(&mut world, &client, move |ws| assert!(!ws.all().cancel(second.get().unwrap()), "it has run"));
-    world.pass(10_000);
+    world.advance(10_000);
     assert_eq!(*ran.borrow(), [1, 2]);
     assert_eq!(world.poll_timeout(), None);
     world.finish();
@@ -202,17 +202,22 @@ fn a_client_may_be_paused_and_drain_time_and_again() {
     let client = world.open();
     for round in 1..5 {
         client.script.set_full(true);
-        world.sends(&client, &frame(0x81, b"full"));
+        world.send(&client, &frame(0x81, b"full"));
         let batch = [frame(0x82, &[1; 60]), frame(0x81, b"put aside")].concat();
-        world.sends(&client, &batch);
+        world.send(&client, &batch);
         client.script.will_read(&frame(0x81, b"not read"));
         world.readable(&client);
         assert!(client.script.is_unread(), "paused in round {round}");
-        assert_eq!(world.recorder.0.drained.get(), round - 1);
-        let expected =
-            [echo(b"full"), served(0x82, &[1; 60]), echo(b"put aside"), echo(b"not read")].concat();
-        assert_eq!(world.takes_all(&client), expected, "round {round}");
-        assert_eq!(world.recorder.0.drained.get(), round);
+        assert_eq!(world.recorder.drained.get(), round - 1);
+        let expected = [
+            server_text(b"full"),
+            server_frame(0x82, &[1; 60]),
+            server_text(b"put aside"),
+            server_text(b"not read"),
+        ]
+        .concat();
+        assert_eq!(world.read_all(&client), expected, "round {round}");
+        assert_eq!(world.recorder.drained.get(), round);
     }
     world.finish();
 }
@@ -222,19 +227,19 @@ fn each_silence_has_its_own_ping_and_its_own_time_to_answer() {
     let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
     let client = world.open();
     for answer in [frame(0x8A, b""), frame(0x81, b"x"), frame(0x89, b""), frame(0x8A, b"unasked")] {
-        world.pass(19_999);
+        world.advance(19_999);
         client.script.take_written();
-        world.pass(1);
+        world.advance(1);
         assert_eq!(client.script.take_written(), [0x89, 0]);
-        world.pass(6_999);
-        world.sends(&client, &answer);
+        world.advance(6_999);
+        world.send(&client, &answer);
     }
     client.script.take_written();
-    world.pass(20_000);
+    world.advance(20_000);
     assert_eq!(client.script.take_written(), [0x89, 0]);
-    world.pass(6_999);
+    world.advance(6_999);
     assert!(world.endings().is_empty());
-    world.pass(1);
+    world.advance(1);
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
     world.finish();
 }
@@ -247,22 +252,22 @@ fn a_byte_read_after_a_ping_renews_the_pong_timeout() {
     });
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x82, &[1; 100]));
+    world.send(&client, &frame(0x82, &[1; 100]));
     for round in 0..5 {
-        world.pass(20_000);
-        world.pass(6_999);
-        assert_eq!(world.takes(&client, 1).len(), 1, "round {round}");
+        world.advance(20_000);
+        world.advance(6_999);
+        assert_eq!(world.read(&client, 1).len(), 1, "round {round}");
     }
     assert!(world.endings().is_empty(), "each byte is a sign of life");
     // After its Close it gives no time beyond max_close_time.
-    world.sends(&client, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x88, &[3, 232]));
     for _ in 0..4 {
-        world.pass(1000);
-        world.takes(&client, 1);
+        world.advance(1000);
+        world.read(&client, 1);
     }
-    world.pass(999);
+    world.advance(999);
     assert!(!client.script.is_dropped());
-    world.pass(1);
+    world.advance(1);
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -272,10 +277,10 @@ fn a_peer_that_is_full_when_it_is_silent_is_not_pinged() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x81, b"x"));
-    world.pass(20_000);
-    assert_eq!(world.takes_all(&client), echo(b"x"), "a ping would only wait behind it");
-    world.pass(20_000);
+    world.send(&client, &frame(0x81, b"x"));
+    world.advance(20_000);
+    assert_eq!(world.read_all(&client), server_text(b"x"), "a ping would only wait behind it");
+    world.advance(20_000);
     assert_eq!(client.script.take_written(), [0x89, 0]);
     world.finish();
 }
@@ -287,9 +292,9 @@ fn sixteen_scrapers_at_once_and_any_number_one_after_another() {
     let mut world = World::new(|config| config.max_connections = Some(1));
     let connect = |world: &mut World| {
         let script = Script::default();
-        world.metrics.push(&script, ADDRESS);
-        world.turn(&[ready(METRICS.0, true, false, false)]);
-        world.find(script)
+        world.metrics_queue.push(&script, ADDRESS);
+        world.turn(&[readable(METRICS)]);
+        world.client(script)
     };
     for _ in 0..40 {
         assert!(world.scrape("/healthz").starts_with("HTTP/1.1 200 "));
@@ -300,9 +305,9 @@ fn sixteen_scrapers_at_once_and_any_number_one_after_another() {
     let client = world.open();
     assert_eq!(world.stats(&client).connections, 1);
     for it in &silent {
-        world.sends(it, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+        world.send(it, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
         assert!(it.script.take_written().ends_with(b"ready\n"));
-        world.half_closes(it);
+        world.half_close(it);
     }
     let stats = world.stats(&client);
     assert_eq!((stats.accepted, stats.sockets, stats.handshakes(200)), (1, 1, 0));

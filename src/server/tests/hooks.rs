@@ -11,19 +11,19 @@ fn a_hook_that_panics_costs_its_own_connection_only() {
         let client = if matches!(hook, "on_upgrade" | "on_open") { world.connect() } else { world.open() };
         if hook == "on_drain" {
             client.script.set_full(true);
-            world.sends(&client, &frame(0x81, b"x"));
+            world.send(&client, &frame(0x81, b"x"));
         }
-        world.recorder.0.panics_in.set(Some(hook));
+        world.recorder.panics_in.set(Some(hook));
         match hook {
-            "on_upgrade" | "on_open" => world.sends(&client, &[REQUEST, &frame(0x81, b"x")].concat()),
-            "on_message" => world.sends(&client, &frame(0x81, b"x").repeat(3)),
-            "on_ping" => world.sends(&client, &frame(0x89, b"x").repeat(3)),
-            "on_pong" => world.sends(&client, &frame(0x8A, b"x").repeat(3)),
+            "on_upgrade" | "on_open" => world.send(&client, &[REQUEST, &frame(0x81, b"x")].concat()),
+            "on_message" => world.send(&client, &frame(0x81, b"x").repeat(3)),
+            "on_ping" => world.send(&client, &frame(0x89, b"x").repeat(3)),
+            "on_pong" => world.send(&client, &frame(0x8A, b"x").repeat(3)),
             "on_drain" => client.script.set_full(false),
-            _ => world.sends(&client, &frame(0x88, &[3, 232])),
+            _ => world.send(&client, &frame(0x88, &[3, 232])),
         }
         world.writable(&client);
-        assert_eq!(world.recorder.0.panics_in.get(), None, "{hook} was called");
+        assert_eq!(world.recorder.panics_in.get(), None, "{hook} was called");
         let (written, endings) = (client.script.take_written(), world.endings());
         match hook {
             "on_upgrade" => {
@@ -39,9 +39,9 @@ fn a_hook_that_panics_costs_its_own_connection_only() {
                 assert_eq!(endings, [(CloseCode::INTERNAL_ERROR, Cause::Panic, false)], "{hook}");
             }
         }
-        assert!(world.heard() <= 1, "{hook}: nothing more is heard of a connection that has failed");
-        world.sends(&other, &frame(0x81, b"y"));
-        assert_eq!(other.script.take_written(), echo(b"y"));
+        assert!(world.message_count() <= 1, "{hook}: nothing more is heard of a connection that has failed");
+        world.send(&other, &frame(0x81, b"y"));
+        assert_eq!(other.script.take_written(), server_text(b"y"));
         world.finish();
     }
 }
@@ -49,10 +49,10 @@ fn a_hook_that_panics_costs_its_own_connection_only() {
 #[test]
 fn a_hook_that_always_panics_does_not_end_the_server() {
     let mut world = World::new(|_| {});
-    world.on_message(|_, _| panic_any(Bomb("on_message")));
+    world.on_message(|_, _| panic_any(PanicsWhenDropped("on_message")));
     for _ in 0..100 {
         let client = world.open();
-        world.sends(&client, &frame(0x81, b"x"));
+        world.send(&client, &frame(0x81, b"x"));
         assert!(is_close(&client.script.take_written(), 1011));
     }
     world.finish();
@@ -63,8 +63,8 @@ fn a_hook_that_always_panics_does_not_end_the_server() {
 /// Has the next message run something with all connections.
 fn with_all(world: &mut World, client: &Client, action: impl Fn(&mut Connections<'_>) + 'static) {
     world.on_message(move |ws, _| action(&mut ws.all()));
-    world.sends(client, &frame(0x81, b"now"));
-    world.recorder.0.action.take();
+    world.send(client, &frame(0x81, b"now"));
+    world.recorder.on_message.take();
 }
 
 fn counter() -> (Rc<Cell<usize>>, Rc<Cell<usize>>) {
@@ -83,11 +83,11 @@ fn timers_run_at_their_millisecond_once_or_every_so_often() {
         all.every(Duration::from_millis(10), move |_| b.set(b.get() + 1));
     });
     for now in 1..=100 {
-        world.pass(1);
+        world.advance(1);
         assert_eq!((once.get(), often.get()), (usize::from(now >= 25), now / 10), "at {now}");
     }
     // A loop that lags skips what it was too busy for.
-    world.pass(1000);
+    world.advance(1000);
     assert_eq!(often.get(), 11);
     world.finish();
 }
@@ -108,7 +108,7 @@ fn a_timer_can_be_stopped_from_outside_and_from_inside() {
         });
         assert!(!all.stop_timer(), "none runs");
     });
-    world.pass(1);
+    world.advance(1);
     assert_eq!((first.get(), second.get()), (1, 1));
     world.finish();
 }
@@ -128,18 +128,18 @@ fn a_task_that_stops_itself_or_panics_runs_no_more() {
         });
         all.every(Duration::from_millis(1), move |_| {
             b.set(b.get() + 1);
-            panic_any(Bomb("a task"));
+            panic_any(PanicsWhenDropped("a task"));
         });
         it.set(Some(all.every(Duration::from_millis(1), move |_| c.set(c.get() + 1))));
     });
-    (0..5).for_each(|_| world.pass(1));
+    (0..5).for_each(|_| world.advance(1));
     with_all(&mut world, &client, move |all| {
         assert!(id.get().is_some_and(|id| all.cancel(id) && !all.cancel(id)))
     });
-    (0..5).for_each(|_| world.pass(1));
+    (0..5).for_each(|_| world.advance(1));
     assert_eq!((stopping.get(), panicking.get(), cancelled.get()), (3, 1, 5));
-    world.sends(&client, &frame(0x81, b"still here"));
-    assert!(client.script.take_written().ends_with(&echo(b"still here")));
+    world.send(&client, &frame(0x81, b"still here"));
+    assert!(client.script.take_written().ends_with(&server_text(b"still here")));
     world.finish();
 }
 
@@ -150,7 +150,8 @@ fn a_task_whose_captures_panic_in_their_drop_ends_alone() {
     let (count, it) = counter();
     with_all(&mut world, &client, move |all| {
         let (a, b) = (Rc::clone(&it), Rc::clone(&it));
-        let (first, second) = (Bomb("a task that ran once"), Bomb("a task that panicked"));
+        let (first, second) =
+            (PanicsWhenDropped("a task that ran once"), PanicsWhenDropped("a task that panicked"));
         all.after(Duration::from_millis(1), move |_| {
             let _ = &first;
             a.set(a.get() + 1);
@@ -158,13 +159,13 @@ fn a_task_whose_captures_panic_in_their_drop_ends_alone() {
         all.every(Duration::from_millis(1), move |_| {
             let _ = &second;
             b.set(b.get() + 1);
-            panic_any(Bomb("a task"));
+            panic_any(PanicsWhenDropped("a task"));
         });
     });
-    (0..3).for_each(|_| world.pass(1));
+    (0..3).for_each(|_| world.advance(1));
     assert_eq!(count.get(), 2);
-    world.sends(&client, &frame(0x81, b"still here"));
-    assert!(client.script.take_written().ends_with(&echo(b"still here")));
+    world.send(&client, &frame(0x81, b"still here"));
+    assert!(client.script.take_written().ends_with(&server_text(b"still here")));
     world.finish();
 }
 
@@ -191,13 +192,13 @@ fn a_broadcast_looks_only_at_those_who_are_there() {
     let crowd: Vec<Script> = (0..900).map(|_| Script::default()).collect();
     crowd.iter().for_each(|it| world.queue.push(it, ADDRESS));
     while world.queue.len() > 0 {
-        world.turn(&[ready(LISTENER.0, true, false, false)]);
+        world.turn(&[readable(LISTENER)]);
     }
     let last = world.open();
-    for (index, it) in (first.index + 1..).zip(crowd) {
-        it.reset();
-        world.turn(&[ready(index, true, true, true)]);
-        assert!(it.is_dropped());
+    for script in crowd {
+        let client = world.client(script);
+        world.reset(&client);
+        assert!(client.script.is_dropped());
     }
     let looks = |world: &mut World| {
         world.event_loop.take_looks();
@@ -207,12 +208,12 @@ fn a_broadcast_looks_only_at_those_who_are_there() {
     };
     assert!(looks(&mut world) <= 4, "the last place is taken");
     for client in [&first, &last] {
-        assert_eq!(client.script.take_written(), echo(b"tick"));
+        assert_eq!(client.script.take_written(), server_text(b"tick"));
     }
     assert!(world.event_loop.places() > 900);
-    world.resets(&last);
+    world.reset(&last);
     assert!(looks(&mut world) <= 2);
-    assert_eq!(first.script.take_written(), echo(b"tick"));
+    assert_eq!(first.script.take_written(), server_text(b"tick"));
     assert!(world.event_loop.places() <= 1, "what was free at the end of the tables is given back");
     world.finish();
 }
@@ -228,12 +229,12 @@ fn a_task_reaches_every_connection() {
             all.close(last, CloseCode::NORMAL, "");
         });
     });
-    world.pass(5);
+    world.advance(5);
     for client in &clients {
-        assert!(client.script.take_written().starts_with(&echo(b"tick")));
+        assert!(client.script.take_written().starts_with(&server_text(b"tick")));
     }
     assert!(!clients[2].script.is_dropped());
-    world.sends(&clients[2], &frame(0x88, &[3, 232]));
+    world.send(&clients[2], &frame(0x88, &[3, 232]));
     assert_eq!(world.endings(), [(CloseCode::NORMAL, Cause::Local, true)]);
     world.finish();
 }
@@ -244,18 +245,18 @@ fn a_task_reaches_every_connection() {
 fn at_most_65_536_wishes_wait_and_they_are_fulfilled_in_order() {
     let mut world = World::new(|_| {});
     let client = world.open();
-    let id = world.recorder.0.opened.borrow()[0];
+    let id = world.recorder.opened.borrow()[0];
     for number in 0..65_536u32 {
         assert_eq!(world.handle.send(id, &number.to_be_bytes()[..]), Ok(()));
     }
     assert_eq!(world.handle.send(id, "one more"), Err(HandleError::Full));
     assert_eq!(world.handle.broadcast("one more"), Err(HandleError::Full));
     world.wake();
-    let expected: Vec<u8> = (0..65_536u32).flat_map(|it| served(0x82, &it.to_be_bytes())).collect();
+    let expected: Vec<u8> = (0..65_536u32).flat_map(|it| server_frame(0x82, &it.to_be_bytes())).collect();
     assert!(client.script.take_written() == expected);
     assert_eq!(world.handle.send(id, "room again"), Ok(()));
     world.wake();
-    assert_eq!(client.script.take_written(), echo(b"room again"));
+    assert_eq!(client.script.take_written(), server_text(b"room again"));
     world.finish();
 }
 
@@ -282,14 +283,14 @@ fn a_handle_reaches_its_loop_from_a_hook_until_the_loop_ends() {
         assert_eq!(it.close(ws.id(), CloseCode::NORMAL, ""), Ok(()));
         it.shutdown();
     });
-    world.sends(&client, &frame(0x81, b"hello"));
+    world.send(&client, &frame(0x81, b"hello"));
     world.wake();
     let written = client.script.take_written();
-    assert!(written.starts_with(&echo(b"hello")) && is_close(&written[7..], 1000));
-    world.sends(&client, &frame(0x88, &[3, 232]));
-    world.half_closes(&client);
+    assert!(written.starts_with(&server_text(b"hello")) && is_close(&written[7..], 1000));
+    world.send(&client, &frame(0x88, &[3, 232]));
+    world.half_close(&client);
     assert!(world.event_loop.is_over());
-    let id = world.recorder.0.opened.borrow()[0];
+    let id = world.recorder.opened.borrow()[0];
     world.finish();
     assert_eq!(handle.send(id, "x"), Err(HandleError::Stopped));
     assert_eq!(handle.terminate(id), Err(HandleError::Stopped));
@@ -299,7 +300,7 @@ fn a_handle_reaches_its_loop_from_a_hook_until_the_loop_ends() {
 fn wishes_for_those_who_have_gone_are_nothing() {
     let mut world = World::new(|_| {});
     let client = world.open();
-    let id = world.recorder.0.opened.borrow()[0];
+    let id = world.recorder.opened.borrow()[0];
     world.handle.terminate(id).unwrap();
     world.handle.send(id, "x").unwrap();
     world.handle.terminate(id).unwrap();
@@ -317,7 +318,7 @@ fn a_drain_tells_everybody_once_and_ends_when_all_have_answered() {
     let mut world = World::new(|_| {});
     let clients = [(); 5].map(|()| world.open());
     let (connecting, half) = (world.connect(), world.connect());
-    world.sends(&half, &REQUEST[..30]);
+    world.send(&half, &REQUEST[..30]);
     world.handle.shutdown();
     world.wake();
     for client in &clients {
@@ -328,15 +329,15 @@ fn a_drain_tells_everybody_once_and_ends_when_all_have_answered() {
     }
     let late = Script::default();
     world.queue.push(&late, ADDRESS);
-    world.turn(&[ready(LISTENER.0, true, false, false)]);
+    world.turn(&[readable(LISTENER)]);
     assert_eq!(world.queue.len(), 1, "nobody is let in any more");
     for client in &clients {
-        world.sends(client, &frame(0x88, &[3, 233]));
+        world.send(client, &frame(0x88, &[3, 233]));
     }
     assert_eq!(world.endings(), [(CloseCode::GOING_AWAY, Cause::Local, true); 5]);
     for client in clients.iter().chain([&connecting, &half]) {
         assert!(!world.event_loop.is_over());
-        world.half_closes(client);
+        world.half_close(client);
     }
     assert!(world.event_loop.is_over());
     world.finish();
@@ -353,18 +354,18 @@ fn a_drain_is_spread_and_has_a_deadline() {
     world.handle.shutdown();
     world.wake();
     assert_eq!(told(&clients), 1);
-    world.pass(99);
+    world.advance(99);
     assert_eq!(told(&clients), 0);
-    world.pass(1);
+    world.advance(1);
     assert_eq!(told(&clients), 1);
-    world.pass(800);
+    world.advance(800);
     assert_eq!(told(&clients), 7, "the last one takes nothing");
     // Messages reach hooks of those who are not told yet, and nobody is told twice.
-    world.pass(2099);
+    world.advance(2099);
     assert_eq!(told(&clients), 0);
     assert_eq!(world.endings().len(), 0);
     assert!(!world.event_loop.is_over());
-    world.pass(1);
+    world.advance(1);
     assert!(world.event_loop.is_over());
     assert_eq!(world.endings(), [(CloseCode::ABNORMAL, Cause::Local, false); 10]);
     world.finish();
@@ -377,15 +378,15 @@ fn a_drain_lets_those_who_were_not_told_yet_go_on() {
     world.handle.shutdown();
     world.wake();
     assert!(is_close(&first.script.take_written(), 1001));
-    world.sends(&second, &frame(0x81, b"go on"));
-    assert_eq!(second.script.take_written(), echo(b"go on"));
-    world.sends(&connecting, REQUEST);
+    world.send(&second, &frame(0x81, b"go on"));
+    assert_eq!(second.script.take_written(), server_text(b"go on"));
+    world.send(&connecting, REQUEST);
     assert_eq!(connecting.script.take_written(), ANSWER);
-    world.pass(10_000);
+    world.advance(10_000);
     for client in [&second, &connecting] {
         assert!(is_close(&client.script.take_written(), 1001));
     }
-    world.pass(5_000);
+    world.advance(5_000);
     assert!(world.event_loop.is_over());
     world.finish();
 }
@@ -409,8 +410,8 @@ fn errors_during_a_drain_end_each_connection_once() {
         }
         full.script.write_will_fail(error);
         world.writable(&full);
-        world.sends(&well, &frame(0x88, &[3, 233]));
-        world.half_closes(&well);
+        world.send(&well, &frame(0x88, &[3, 233]));
+        world.half_close(&well);
         assert!(world.event_loop.is_over());
         let unclean = world.endings().iter().filter(|(_, _, clean)| !clean).count();
         assert_eq!((world.endings().len(), unclean), (4, 3));
@@ -423,6 +424,6 @@ fn without_connections_a_drain_is_over_at_once() {
     let mut world = World::new(|_| {});
     assert!(!world.event_loop.is_over());
     world.handle.shutdown();
-    world.turn(&[ready(WAKER.0, true, false, false)]);
+    world.turn(&[readable(WAKER)]);
     assert!(world.event_loop.is_over());
 }

@@ -7,35 +7,35 @@ type Output = (&'static str, fn(&mut World) -> Client, fn(&mut World, &Client));
 
 const OUTPUTS: &[Output] = &[
     ("the answer to a request and what on_open sends", connect_to_greeter, |world, client| {
-        world.sends(client, REQUEST);
+        world.send(client, REQUEST);
     }),
-    ("a refusal", World::connect, |world, client| world.sends(client, b"GET / HTTP/1.0\r\n\r\n")),
-    ("an echo", World::open, |world, client| world.sends(client, &frame(0x81, b"some text"))),
+    ("a refusal", |world| world.connect(), |world, client| world.send(client, b"GET / HTTP/1.0\r\n\r\n")),
+    ("an echo", World::open, |world, client| world.send(client, &frame(0x81, b"some text"))),
     ("echoes of one batch", World::open, |world, client| {
-        world.sends(client, &[frame(0x81, b"a"), frame(0x82, &[7; 300]), frame(0x81, b"")].concat());
+        world.send(client, &[frame(0x81, b"a"), frame(0x82, &[7; 300]), frame(0x81, b"")].concat());
     }),
     ("an echo that is long, and the last", World::open, |world, client| {
-        world.sends(client, &[frame(0x81, b"before"), frame(0x82, &[8; 40_000])].concat());
+        world.send(client, &[frame(0x81, b"before"), frame(0x82, &[8; 40_000])].concat());
     }),
     ("an echo that is too large for the cork", World::open, |world, client| {
-        world.sends(client, &[frame(0x81, b"before"), frame(0x82, &[8; 140_000])].concat());
+        world.send(client, &[frame(0x81, b"before"), frame(0x82, &[8; 140_000])].concat());
     }),
     ("small broadcasts", open_beside_speaker, |world, _| speak(world, &[b"one", b"two", b"three"])),
     ("broadcasts that are shared", open_beside_speaker, |world, _| {
         speak(world, &[&[9; 5000], b"x", &[1; 4096]])
     }),
-    ("a pong", World::open, |world, client| world.sends(client, &frame(0x89, b"are you there?"))),
-    ("our ping", World::open, |world, _| world.pass(20_000)),
-    ("the answer to a Close", World::open, |world, client| world.sends(client, &frame(0x88, &[3, 232]))),
+    ("a pong", World::open, |world, client| world.send(client, &frame(0x89, b"are you there?"))),
+    ("our ping", World::open, |world, _| world.advance(20_000)),
+    ("the answer to a Close", World::open, |world, client| world.send(client, &frame(0x88, &[3, 232]))),
     ("our Close", World::open, |world, client| {
         world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "that was all"));
-        world.sends(client, &frame(0x81, b"close"));
+        world.send(client, &frame(0x81, b"close"));
     }),
-    ("the Close for a broken rule", World::open, |world, client| world.sends(client, &frame(0x83, b""))),
+    ("the Close for a broken rule", World::open, |world, client| world.send(client, &frame(0x83, b""))),
 ];
 
 fn connect_to_greeter(world: &mut World) -> Client {
-    *world.recorder.0.greeting.borrow_mut() = vec![b'g'; 200];
+    *world.recorder.greeting.borrow_mut() = vec![b'g'; 200];
     world.connect()
 }
 
@@ -50,7 +50,7 @@ fn open_beside_speaker(world: &mut World) -> Client {
 
 fn speak(world: &mut World, messages: &[&[u8]]) {
     let speaker = world.clients[0].clone();
-    world.sends(&speaker, &messages.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<u8>>());
+    world.send(&speaker, &messages.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<u8>>());
 }
 
 /// What an output is when nothing fails.
@@ -76,7 +76,7 @@ fn what_one_batch_of_input_causes_leaves_in_one_write() {
     let client = world.open();
     let before = client.script.write_calls();
     let frames = [frame(0x81, b"a"), frame(0x89, b"b"), frame(0x82, b"c"), frame(0x88, &[3, 232])];
-    world.sends(&client, &frames.concat());
+    world.send(&client, &frames.concat());
     assert_eq!(client.script.take_written(), b"\x81\x01a\x8a\x01b\x82\x01c\x88\x02\x03\xe8");
     assert_eq!(client.script.write_calls() - before, 1);
     world.finish();
@@ -101,8 +101,8 @@ fn a_long_answer_at_the_end_of_a_batch_is_written_in_place() {
             ws.send(message);
         });
         let before = client.script.write_calls();
-        world.sends(&client, &batch.iter().flat_map(|payload| frame(0x82, payload)).collect::<Vec<_>>());
-        let answers = batch.iter().flat_map(|payload| served(0x82, payload).repeat(2));
+        world.send(&client, &batch.iter().flat_map(|payload| frame(0x82, payload)).collect::<Vec<_>>());
+        let answers = batch.iter().flat_map(|payload| server_frame(0x82, payload).repeat(2));
         assert!(client.script.take_written().into_iter().eq(answers));
         assert_eq!(client.script.write_calls() - before, writes, "{:?}", batch.iter().map(|it| it.len()));
         world.finish();
@@ -125,7 +125,7 @@ fn every_output_leaves_whole_although_a_write_is_cut_anywhere() {
             output.2(&mut world, &client);
             assert_eq!(client.script.take_written(), expected[..cut], "{} cut at {cut}", output.0);
             assert!(!client.script.is_write_closed(), "not before all is written");
-            assert_eq!(world.takes_all(&client), expected[cut..], "{} cut at {cut}", output.0);
+            assert_eq!(world.read_all(&client), expected[cut..], "{} cut at {cut}", output.0);
             world.finish();
         }
     }
@@ -146,7 +146,7 @@ fn every_output_leaves_whole_although_each_write_takes_little() {
             output.2(&mut world, &client);
             let mut written = client.script.take_written();
             while written.len() < expected.len() {
-                let piece = world.takes(&client, step);
+                let piece = world.read(&client, step);
                 assert!(!piece.is_empty(), "room must be used");
                 written.extend(piece);
             }
@@ -181,18 +181,18 @@ fn a_write_that_fails_at_any_call_ends_one_connection_once() {
             let ended = world.endings();
             assert_eq!(
                 ended.len(),
-                world.recorder.0.opened.borrow().len() - usize::from(world.clients.len() > 1)
+                world.recorder.opened.borrow().len() - usize::from(world.clients.len() > 1)
             );
             let is_expected = |it: &Cause| {
                 matches!(it, Cause::Transport(kind) if *kind == error)
                     || matches!(it, Cause::Peer | Cause::Local | Cause::Protocol(_))
             };
             assert!(ended.iter().all(|(_, cause, _)| is_expected(cause)), "{}: {ended:?}", output.0);
-            world.recorder.0.action.take();
-            world.recorder.0.greeting.take();
+            world.recorder.on_message.take();
+            world.recorder.greeting.take();
             let other = world.open();
-            world.sends(&other, &frame(0x81, b"y"));
-            assert_eq!(other.script.take_written(), echo(b"y"));
+            world.send(&other, &frame(0x81, b"y"));
+            assert_eq!(other.script.take_written(), server_text(b"y"));
             world.finish();
         }
     }
@@ -204,7 +204,7 @@ fn a_failed_write_is_the_cause_of_the_end() {
         let mut world = World::new(|_| {});
         let client = world.open();
         client.script.write_will_fail(error);
-        world.sends(&client, &frame(0x81, b"x"));
+        world.send(&client, &frame(0x81, b"x"));
         assert_eq!(world.endings(), [(CloseCode::ABNORMAL, Cause::Transport(error), false)]);
         world.finish();
     }
@@ -214,12 +214,12 @@ fn a_failed_write_is_the_cause_of_the_end() {
 pub(super) type Life = (&'static str, fn(&mut World) -> Client, bool);
 
 pub(super) const STAGES: &[Life] = &[
-    ("connecting", World::connect, false),
+    ("connecting", |world| world.connect(), false),
     (
         "in the middle of the head",
         |world| {
             let client = world.connect();
-            world.sends(&client, &REQUEST[..40]);
+            world.send(&client, &REQUEST[..40]);
             client
         },
         false,
@@ -229,8 +229,8 @@ pub(super) const STAGES: &[Life] = &[
         "in the middle of a message",
         |world| {
             let client = world.open();
-            world.sends(&client, &frame(0x02, &[1; 1000]));
-            world.sends(&client, &frame(0x80, &[1; 1000])[..500]);
+            world.send(&client, &frame(0x02, &[1; 1000]));
+            world.send(&client, &frame(0x80, &[1; 1000])[..500]);
             client
         },
         false,
@@ -240,7 +240,7 @@ pub(super) const STAGES: &[Life] = &[
         |world| {
             let client = world.open();
             world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
-            world.sends(&client, &frame(0x81, b""));
+            world.send(&client, &frame(0x81, b""));
             client
         },
         false,
@@ -250,7 +250,7 @@ pub(super) const STAGES: &[Life] = &[
         |world| {
             let client = world.open();
             client.script.set_full(true);
-            world.sends(&client, &frame(0x88, &[3, 232]));
+            world.send(&client, &frame(0x88, &[3, 232]));
             client
         },
         // Whether its end is clean isn't known until our Close has left.
@@ -260,7 +260,7 @@ pub(super) const STAGES: &[Life] = &[
         "lingering",
         |world| {
             let client = world.open();
-            world.sends(&client, &frame(0x88, &[3, 232]));
+            world.send(&client, &frame(0x88, &[3, 232]));
             assert!(client.script.is_write_closed());
             client
         },
@@ -282,7 +282,7 @@ fn a_read_that_fails_ends_its_connection_once_in_every_stage() {
             client.script.read_will_fail(error);
             world.readable(&client);
             assert!(client.script.is_dropped(), "{stage}, {error}");
-            let opened = world.recorder.0.opened.borrow().len();
+            let opened = world.recorder.opened.borrow().len();
             assert_eq!(world.endings().len(), opened, "{stage}, {error}");
             world.finish();
         }
@@ -294,9 +294,9 @@ fn the_end_of_input_ends_every_stage_once() {
     for (stage, prepare, _) in STAGES {
         let mut world = World::new(|_| {});
         let client = prepare(&mut world);
-        world.half_closes(&client);
-        world.takes_all(&client);
-        assert_eq!(world.endings().len(), world.recorder.0.opened.borrow().len(), "{stage}");
+        world.half_close(&client);
+        world.read_all(&client);
+        assert_eq!(world.endings().len(), world.recorder.opened.borrow().len(), "{stage}");
         assert!(client.script.is_dropped(), "{stage}");
         world.finish();
     }
@@ -320,7 +320,7 @@ fn a_full_socket_that_can_not_be_registered_ends_its_connection() {
     let (failing, other) = (world.open(), world.open());
     failing.script.set_full(true);
     failing.script.set_registering_fails(true);
-    world.sends(&failing, &frame(0x81, b"x"));
+    world.send(&failing, &frame(0x81, b"x"));
     let cause = Cause::Transport(ErrorKind::OutOfMemory);
     assert_eq!(world.endings(), [(CloseCode::ABNORMAL, cause, false)]);
     assert!(failing.script.is_dropped());
@@ -333,20 +333,20 @@ fn queued_bytes_still_go_to_a_client_that_closed_its_side() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x81, b"last words"));
-    world.half_closes(&client);
+    world.send(&client, &frame(0x81, b"last words"));
+    world.half_close(&client);
     let cause = Cause::Transport(ErrorKind::UnexpectedEof);
     assert_eq!(world.endings(), [(CloseCode::ABNORMAL, cause, false)]);
     assert!(!client.script.is_dropped());
-    assert_eq!(world.takes_all(&client), echo(b"last words"));
+    assert_eq!(world.read_all(&client), server_text(b"last words"));
     assert!(client.script.is_dropped());
     world.finish();
 }
 
 #[test]
 fn an_end_is_clean_only_if_our_close_has_left() {
-    // §7.1.4: "if the TCP connection is closed after the WebSocket closing handshake was completed, the WebSocket
-    // connection is said to have been closed _cleanly_."
+    // §7.1.4: "if the TCP connection is closed after the WebSocket closing handshake was completed, the
+    // WebSocket connection is said to have been closed _cleanly_."
     let close = frame(0x88, &[3, 232]);
     let clean =
         |world: &World| world.endings().iter().map(|(code, _, clean)| (code.0, *clean)).collect::<Vec<_>>();
@@ -354,7 +354,7 @@ fn an_end_is_clean_only_if_our_close_has_left() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.write_will_fail(ErrorKind::BrokenPipe);
-    world.sends(&client, &close);
+    world.send(&client, &close);
     assert_eq!(clean(&world), [(1000, false)]);
     world.finish();
     // … or later, with all or a part of our Close still here,
@@ -362,9 +362,9 @@ fn an_end_is_clean_only_if_our_close_has_left() {
         let mut world = World::new(|_| {});
         let client = world.open();
         client.script.set_full(true);
-        world.sends(&client, &close);
+        world.send(&client, &close);
         if taken > 0 {
-            world.takes(&client, taken);
+            world.read(&client, taken);
         }
         assert_eq!(clean(&world), [], "not known yet");
         client.script.write_will_fail(ErrorKind::BrokenPipe);
@@ -376,8 +376,8 @@ fn an_end_is_clean_only_if_our_close_has_left() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &close);
-    world.takes_all(&client);
+    world.send(&client, &close);
+    world.read_all(&client);
     assert_eq!(clean(&world), [(1000, true)]);
     world.finish();
     // … or the peer closes its side at once after its Close.
@@ -385,28 +385,28 @@ fn an_end_is_clean_only_if_our_close_has_left() {
     let client = world.open();
     client.script.set_full(true);
     client.script.will_read(&close);
-    world.half_closes(&client);
-    world.takes_all(&client);
+    world.half_close(&client);
+    world.read_all(&client);
     assert_eq!(clean(&world), [(1000, true)]);
     assert!(client.script.is_dropped());
     world.finish();
 }
 
-// --- A transport with bytes of its own, as TLS has ----------------------------------------------------------
+// --- A transport with bytes of its own, as TLS has -----------------------------------------------------
 
 #[test]
 fn a_read_without_plaintext_is_a_sign_of_life_and_is_repeated() {
     let mut world = World::new(|_| {});
     let client = world.open();
-    world.pass(19_999);
+    world.advance(19_999);
     client.script.will_read_nothing();
     client.script.will_read(&frame(0x81, b"after"));
     world.readable(&client);
-    assert_eq!(client.script.take_written(), echo(b"after"), "one event was enough");
-    world.pass(19_000);
+    assert_eq!(client.script.take_written(), server_text(b"after"), "one event was enough");
+    world.advance(19_000);
     client.script.will_read_nothing();
     world.readable(&client);
-    world.pass(19_999);
+    world.advance(19_999);
     assert_eq!(client.script.take_written(), b"", "a peer whose transport is alive is not pinged");
     world.finish();
 }
@@ -420,7 +420,7 @@ fn the_streams_own_answer_leaves_after_the_read_that_caused_it() {
     world.readable(&client);
     assert_eq!(client.script.take_written(), b"hello of the transport");
     client.script.keep(b"new key");
-    world.sends(&client, &frame(0x8A, b"a pong has no answer"));
+    world.send(&client, &frame(0x8A, b"a pong has no answer"));
     assert_eq!(client.script.take_written(), b"new key");
     world.finish();
 }
@@ -430,15 +430,15 @@ fn what_the_stream_holds_leaves_when_there_is_room() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_keeps(true);
-    world.sends(&client, &frame(0x81, b"free"));
-    assert_eq!(client.script.take_written(), echo(b"free"));
+    world.send(&client, &frame(0x81, b"free"));
+    assert_eq!(client.script.take_written(), server_text(b"free"));
     client.script.set_full(true);
-    world.sends(&client, &frame(0x81, b"first"));
-    world.sends(&client, &frame(0x81, b"second"));
+    world.send(&client, &frame(0x81, b"first"));
+    world.send(&client, &frame(0x81, b"second"));
     assert_eq!(client.script.take_written(), b"");
-    assert_eq!(world.takes_all(&client), [echo(b"first"), echo(b"second")].concat());
-    world.sends(&client, &frame(0x81, b"third"));
-    assert_eq!(client.script.take_written(), echo(b"third"));
+    assert_eq!(world.read_all(&client), [server_text(b"first"), server_text(b"second")].concat());
+    world.send(&client, &frame(0x81, b"third"));
+    assert_eq!(client.script.take_written(), server_text(b"third"));
     world.finish();
 }
 
@@ -448,9 +448,9 @@ fn what_the_stream_holds_leaves_before_tcp_is_closed() {
     let client = world.open();
     client.script.set_keeps(true);
     client.script.set_full(true);
-    world.sends(&client, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x88, &[3, 232]));
     assert!(!client.script.is_write_closed());
-    assert_eq!(world.takes_all(&client), b"\x88\x02\x03\xe8");
+    assert_eq!(world.read_all(&client), b"\x88\x02\x03\xe8");
     assert!(client.script.is_write_closed());
     world.finish();
 }

@@ -48,19 +48,19 @@ fn no_text_of_a_peer_forges_a_line_or_steers_a_terminal() {
         let mut world = World::new(|_| {});
         let client = world.connect();
         let request = String::from_utf8(REQUEST.to_vec()).unwrap().replace("GET /", "GET /?\\");
-        world.sends(&client, request.as_bytes());
+        world.send(&client, request.as_bytes());
         for first in [0x81, 0x82, 0x89, 0x8A] {
-            world.sends(&client, &frame(first, evil.as_bytes()));
+            world.send(&client, &frame(first, evil.as_bytes()));
         }
         // Our Close repeats nothing of the peer's, a hook's may.
         let reason = [&[3, 232], evil.as_bytes()].concat();
-        world.sends(&client, &frame(0x88, &reason));
+        world.send(&client, &frame(0x88, &reason));
         let other = world.open();
         world.on_message(move |ws, message| ws.close(CloseCode::NORMAL, message.as_text().unwrap()));
-        world.sends(&other, &frame(0x81, evil.as_bytes()));
-        world.sends(&other, &frame(0x88, &reason));
+        world.send(&other, &frame(0x81, evil.as_bytes()));
+        world.send(&other, &frame(0x88, &reason));
         let malformed = world.connect();
-        world.sends(&malformed, b"GET /\x1b[2J HTTP/1.1\r\nHost: \x07\r\n\r\n");
+        world.send(&malformed, b"GET /\x1b[2J HTTP/1.1\r\nHost: \x07\r\n\r\n");
         world.finish();
     });
     for line in &lines {
@@ -86,11 +86,11 @@ fn each_spell_of_failing_accepts_logs_its_start_and_its_end() {
     let lines = lines_of(|| {
         let mut world = World::new(|_| {});
         for _ in 0..2 {
-            world.queue.0.failure.set(Some(ErrorKind::Other));
-            world.turn(&[ready(LISTENER.0, true, false, false)]);
-            (0..5).for_each(|_| world.pass(100));
-            world.queue.0.failure.set(None);
-            (0..5).for_each(|_| world.pass(100));
+            world.queue.failure.set(Some(ErrorKind::Other));
+            world.turn(&[readable(LISTENER)]);
+            (0..5).for_each(|_| world.advance(100));
+            world.queue.failure.set(None);
+            (0..5).for_each(|_| world.advance(100));
             world.open();
         }
     });
@@ -105,11 +105,11 @@ fn each_end_is_told_once_with_its_cause() {
     let lines = lines_of(|| {
         let mut world = World::new(|_| {});
         let [closing, reset, terminated] = [(); 3].map(|()| world.open());
-        world.sends(&closing, &frame(0x88, &[3, 232]));
-        world.resets(&reset);
+        world.send(&closing, &frame(0x88, &[3, 232]));
+        world.reset(&reset);
         world.on_message(|ws, _| ws.terminate());
-        world.sends(&terminated, &frame(0x81, b"x"));
-        world.half_closes(&closing);
+        world.send(&terminated, &frame(0x81, b"x"));
+        world.half_close(&closing);
         world.finish();
     });
     let told: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("INFO connection ")).collect();

@@ -17,7 +17,7 @@ fn a_declared_length_makes_the_server_hold_nothing() {
     // Over the limit: judged on the header, and the end.
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
-    world.sends(&client, &[&header(0x82, 0x80, 1 << 62)[..], &[0; 4]].concat());
+    world.send(&client, &[&header(0x82, 0x80, 1 << 62)[..], &[0; 4]].concat());
     assert!(is_close(&client.script.take_written(), 1009));
     assert_eq!(world.endings()[0].0, CloseCode::MESSAGE_TOO_BIG);
     assert_eq!(world.buffered(&witness), 0);
@@ -25,9 +25,9 @@ fn a_declared_length_makes_the_server_hold_nothing() {
     // Within the limit: only what comes is held.
     let mut world = World::new(|config| config.limits.max_message_size = usize::MAX);
     let (client, witness) = (world.open(), world.open());
-    world.sends(&client, &[&header(0x82, 0x80, 1 << 62)[..], &[0; 4]].concat());
+    world.send(&client, &[&header(0x82, 0x80, 1 << 62)[..], &[0; 4]].concat());
     assert_eq!(world.buffered(&witness), 0);
-    world.sends(&client, b"abc");
+    world.send(&client, b"abc");
     assert!(world.buffered(&witness) <= 16);
     world.finish();
 }
@@ -37,7 +37,7 @@ fn a_frame_that_drips_holds_what_has_arrived() {
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
     for (number, byte) in frame(0x82, &[1; 1000])[..1000].iter().enumerate() {
-        world.sends(&client, &[*byte]);
+        world.send(&client, &[*byte]);
         let held = world.buffered(&witness);
         assert!(held <= 4 * number.max(8), "{held} bytes after {number}");
     }
@@ -48,13 +48,13 @@ fn a_frame_that_drips_holds_what_has_arrived() {
 fn a_head_that_drips_holds_what_has_arrived_and_has_an_end() {
     let mut world = World::new(|config| config.limits.max_header_size = 1000);
     let (client, witness) = (world.connect(), world.open());
-    world.sends(&client, b"GET / HTTP/1.1\r\nX: ");
+    world.send(&client, b"GET / HTTP/1.1\r\nX: ");
     for number in 0..981 {
         assert_eq!(world.buffered(&witness), 19 + number);
-        world.sends(&client, b"x");
+        world.send(&client, b"x");
     }
     assert!(client.script.take_written().is_empty());
-    world.sends(&client, b"x");
+    world.send(&client, b"x");
     assert!(client.script.take_written().starts_with(b"HTTP/1.1 431 "));
     assert_eq!(world.buffered(&witness), 0);
     world.finish();
@@ -64,14 +64,14 @@ fn a_head_that_drips_holds_what_has_arrived_and_has_an_end() {
 fn empty_fragments_hold_nothing_however_many() {
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
-    world.sends(&client, &frame(0x02, b""));
+    world.send(&client, &frame(0x02, b""));
     let fragments = frame(0x00, b"").repeat(100_000);
     for _ in 0..3 {
-        world.sends(&client, &fragments);
+        world.send(&client, &fragments);
         assert_eq!(world.buffered(&witness), 0);
     }
-    world.sends(&client, &frame(0x80, b""));
-    assert_eq!(client.script.take_written(), served(0x82, b""));
+    world.send(&client, &frame(0x80, b""));
+    assert_eq!(client.script.take_written(), server_frame(0x82, b""));
     world.finish();
 }
 
@@ -80,15 +80,15 @@ fn fragments_of_one_byte_hold_at_most_the_message_limit() {
     for first in [0x01, 0x02] {
         let mut world = World::new(|config| config.limits.max_message_size = 200_000);
         let (client, witness) = (world.open(), world.open());
-        world.sends(&client, &frame(first, b""));
+        world.send(&client, &frame(first, b""));
         let fragments = frame(0x00, b"x").repeat(20_000);
         for _ in 0..10 {
-            world.sends(&client, &fragments);
+            world.send(&client, &fragments);
             let held = world.buffered(&witness);
             assert!(held <= 200_000, "{held} bytes");
         }
         assert!(world.endings().is_empty());
-        world.sends(&client, &frame(0x00, b"x"));
+        world.send(&client, &frame(0x00, b"x"));
         assert!(is_close(&client.script.take_written(), 1009));
         assert_eq!(world.buffered(&witness), 0);
         world.finish();
@@ -100,21 +100,21 @@ fn over_the_budget_the_heaviest_are_shed_and_the_others_go_on() {
     let mut world = World::new(|config| config.max_buffered_bytes = MIB);
     let light: Vec<Client> = (0..20).map(|_| world.open()).collect();
     for client in &light {
-        world.sends(client, &frame(0x02, &[1; 10_000]));
+        world.send(client, &frame(0x02, &[1; 10_000]));
     }
     let heavy: Vec<Client> = (0..3).map(|_| world.open()).collect();
     for (client, len) in heavy.iter().zip([300_000, 400_000, 100_000]) {
-        world.sends(client, &frame(0x02, &vec![2; len]));
+        world.send(client, &frame(0x02, &vec![2; len]));
     }
     assert!(world.endings().is_empty(), "a million is within the budget");
     let last = world.open();
-    world.sends(&last, &frame(0x02, &[3; 60_000]));
+    world.send(&last, &frame(0x02, &[3; 60_000]));
     assert!(is_close(&heavy[1].script.take_written(), 1013), "the heaviest");
     assert_eq!(world.endings(), [(CloseCode::TRY_AGAIN_LATER, Cause::Overload, false)]);
     let stats = world.stats(&light[0]);
     assert_eq!((stats.shed, stats.buffered_bytes), (1, 660_000));
     for client in light.iter().chain([&heavy[0], &heavy[2], &last]) {
-        world.sends(client, &frame(0x80, b""));
+        world.send(client, &frame(0x80, b""));
         assert!(client.script.take_written().len() > 10_000);
     }
     assert_eq!(world.buffered(&light[0]), 0);
@@ -128,7 +128,7 @@ fn over_the_budget_peers_that_do_not_read_are_dropped() {
     let clients: Vec<Client> = (0..10).map(|_| world.open()).collect();
     for client in &clients[1..] {
         client.script.set_full(true);
-        world.sends(client, &frame(0x82, &[1; 150_000]));
+        world.send(client, &frame(0x82, &[1; 150_000]));
     }
     let stats = world.stats(&clients[0]);
     assert!(stats.buffered_bytes as usize <= MIB && stats.shed > 0, "{stats:?}");
@@ -140,7 +140,7 @@ fn over_the_budget_peers_that_do_not_read_are_dropped() {
     assert!(world.endings().iter().all(|it| *it == (CloseCode::TRY_AGAIN_LATER, Cause::Overload, false)));
     for client in &clients[1..] {
         if !client.script.is_dropped() {
-            assert_eq!(world.takes_all(client).len(), 150_010);
+            assert_eq!(world.read_all(client).len(), 150_010);
         }
     }
     assert_eq!(world.buffered(&clients[0]), 0);
@@ -153,7 +153,7 @@ fn heads_count_against_the_budget() {
     let witness = world.open();
     let clients: Vec<Client> = (0..10).map(|_| world.connect()).collect();
     for client in &clients {
-        world.sends(client, &[&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 15_000]].concat());
+        world.send(client, &[&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 15_000]].concat());
     }
     let refused = clients.iter().filter(|it| it.script.take_written().starts_with(b"HTTP/1.1 503 ")).count();
     assert!(refused >= 3, "{refused}");
@@ -172,15 +172,15 @@ fn shedding_ranks_by_what_is_held_and_not_by_what_waits() {
         .map(|_| {
             let client = world.open();
             client.script.set_full(true);
-            world.sends(&client, &[frame(0x02, &[1; 600_000]), frame(0x80, &vec![1; 3 * MIB])].concat());
-            let _ = world.takes(&client, 3 * MIB + 500_000);
+            world.send(&client, &[frame(0x02, &[1; 600_000]), frame(0x80, &vec![1; 3 * MIB])].concat());
+            let _ = world.read(&client, 3 * MIB + 500_000);
             client
         })
         .collect();
     let other = world.open();
     assert!(world.buffered(&other) > 14 * MIB, "held whole");
     let honest = world.open();
-    world.sends(&honest, &frame(0x02, &[2; 3 * MIB]));
+    world.send(&honest, &frame(0x02, &[2; 3 * MIB]));
     assert!(
         !honest.script.is_dropped() && honest.script.take_written().is_empty(),
         "an honest one goes first"
@@ -197,10 +197,10 @@ fn who_is_shed_at_the_end_of_a_turn_is_answered_in_it() {
     slow.script.set_full(true);
     let clients: Vec<Client> = (0..6).map(|_| world.connect()).collect();
     for client in &clients {
-        world.sends(client, &[&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 15_000]].concat());
+        world.send(client, &[&b"GET / HTTP/1.1\r\nX: "[..], &[b'x'; 15_000]].concat());
     }
     world.handle.broadcast(Message::Binary(&[1; 12_000])).unwrap();
-    world.turn(&[ready(WAKER.0, true, false, false)]);
+    world.turn(&[readable(WAKER)]);
     let refused = clients.iter().filter(|it| it.script.take_written().starts_with(b"HTTP/1.1 503 ")).count();
     assert!(refused > 0);
     world.finish();
@@ -214,7 +214,7 @@ fn messages_that_leave_with_this_turn_shed_no_connection() {
     world.on_message(|ws, message| {
         ws.broadcast(message);
     });
-    world.sends(&speaker, &frame(0x82, &[1; 3000]).repeat(100));
+    world.send(&speaker, &frame(0x82, &[1; 3000]).repeat(100));
     assert_eq!(world.endings(), []);
     for client in &listeners {
         assert_eq!(client.script.take_written().len(), 100 * 3004);
@@ -234,8 +234,8 @@ fn no_turn_ends_over_the_budget_although_frames_are_shared() {
     world.on_message(|ws, message| {
         ws.all().broadcast_if(message, |id, ()| id.index > 0);
     });
-    world.sends(&speaker, &frame(0x82, &vec![1; 900_000]));
-    world.sends(&speaker, &frame(0x82, &vec![2; 900_000]));
+    world.send(&speaker, &frame(0x82, &vec![1; 900_000]));
+    world.send(&speaker, &frame(0x82, &vec![2; 900_000]));
     let held = world.buffered(&speaker);
     assert!(held <= MIB, "{held}");
     world.finish();
@@ -245,8 +245,8 @@ fn no_turn_ends_over_the_budget_although_frames_are_shared() {
 fn sends_in_pieces(world: &mut World, client: &Client, first: u8, payload: &[u8]) {
     let whole = frame(first, payload);
     let (start, rest) = whole.split_at(whole.len() / 2);
-    world.sends(client, start);
-    world.sends(client, rest);
+    world.send(client, start);
+    world.send(client, rest);
 }
 
 #[test]
@@ -265,18 +265,21 @@ fn a_long_message_that_is_sent_on_is_held_once_for_all() {
                 ws.push(id, message);
             }
             ws.send(message);
-            // One more, which waits behind it; and what is only a part of it, or only looks like it, is copied.
+            // One more, which waits behind it; and what is only a part of it, or only looks like it, is
+            // copied.
             ws.send("behind");
             ws.send(&message.as_bytes()[1..]);
             ws.send(&message.as_bytes().to_vec()[..]);
         });
         sends_in_pieces(&mut world, &speaker, first, &payload);
-        let behind = [served(0x81, b"behind"), served(0x82, &payload[1..]), served(0x82, &payload)].concat();
+        let behind =
+            [server_frame(0x81, b"behind"), server_frame(0x82, &payload[1..]), server_frame(0x82, &payload)]
+                .concat();
         assert_eq!(world.buffered(&witness), 100_000 + 4 * 10 + behind.len());
         for client in &others {
-            assert!(world.takes_all(client) == served(first, &payload));
+            assert!(world.read_all(client) == server_frame(first, &payload));
         }
-        assert!(world.takes_all(&speaker) == [served(first, &payload), behind].concat());
+        assert!(world.read_all(&speaker) == [server_frame(first, &payload), behind].concat());
         assert_eq!(world.buffered(&witness), 0);
         world.finish();
     }
@@ -292,7 +295,7 @@ fn a_long_message_is_kept_while_half_of_it_waits_else_copied() {
         client.script.will_take(taken);
         sends_in_pieces(&mut world, &client, 0x82, &payload);
         assert_eq!(world.buffered(&witness), held, "{taken} bytes were taken");
-        assert!(world.takes_all(&client) == served(0x82, &payload));
+        assert!(world.read_all(&client) == server_frame(0x82, &payload));
         assert_eq!(world.buffered(&witness), 0);
         world.finish();
     }
@@ -305,10 +308,10 @@ fn a_long_message_that_is_not_sent_on_is_freed() {
     world.on_message(|_, _| {});
     sends_in_pieces(&mut world, &client, 0x82, &[1; 100_000]);
     assert_eq!(world.buffered(&witness), 0);
-    world.recorder.0.panics_in.set(Some("on_message"));
+    world.recorder.panics_in.set(Some("on_message"));
     sends_in_pieces(&mut world, &client, 0x82, &[1; 100_000]);
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Panic, false)]);
-    assert_eq!((world.heard(), world.buffered(&witness)), (2, 0));
+    assert_eq!((world.message_count(), world.buffered(&witness)), (2, 0));
     world.finish();
 }
 
@@ -320,9 +323,11 @@ fn messages_behind_a_long_one_are_heard_however_they_came() {
     for cut in [1, 9_000, 11_000, 20_100, 20_200, 30_000] {
         let mut world = World::new(|_| {});
         let client = world.open();
-        world.sends(&client, &input[..cut]);
-        world.sends(&client, &input[cut..]);
-        let expected = [served(0x82, &long.repeat(2)), served(0x82, short), served(0x82, &long)].concat();
+        world.send(&client, &input[..cut]);
+        world.send(&client, &input[cut..]);
+        let expected =
+            [server_frame(0x82, &long.repeat(2)), server_frame(0x82, short), server_frame(0x82, &long)]
+                .concat();
         assert!(client.script.take_written() == expected, "cut at {cut}");
         world.finish();
     }
@@ -340,10 +345,10 @@ fn an_owned_message_waits_without_a_copy() {
         });
         client.script.set_full(true);
         client.script.will_take(taken);
-        world.sends(&client, &frame(0x82, b"go"));
+        world.send(&client, &frame(0x82, b"go"));
         // What is taken from a message that was moved stays held; a copy begins with the rest.
         assert_eq!(world.buffered(&witness), held, "{taken} bytes were taken");
-        assert!(world.takes_all(&client) == served(0x82, &payload));
+        assert!(world.read_all(&client) == server_frame(0x82, &payload));
         assert_eq!(world.buffered(&witness), 0);
         world.finish();
     }
@@ -363,7 +368,10 @@ fn an_owned_message_reaches_a_slow_peer_of_another_hook() {
     });
     sends_in_pieces(&mut world, &speaker, 0x82, &[7; 50_000]);
     assert_eq!(world.buffered(&speaker), 50_004 + 7 + 50_004);
-    let text = served(0x81, "x".repeat(50_000).as_bytes());
-    assert!(world.takes_all(&slow) == [text, served(0x81, b"short"), served(0x82, &[7; 50_000])].concat());
+    let text = server_frame(0x81, "x".repeat(50_000).as_bytes());
+    assert!(
+        world.read_all(&slow)
+            == [text, server_frame(0x81, b"short"), server_frame(0x82, &[7; 50_000])].concat()
+    );
     world.finish();
 }

@@ -36,9 +36,9 @@ impl Observer for Tape {
 }
 
 fn watched() -> (World, Tape) {
-    let (mut world, tape) = (World::new(|_| {}), Tape::default());
-    world.event_loop = world.event_loop.observed_by(ObserverSlot::by(tape.clone()));
-    world.observer = Told::default();
+    let tape = Tape::default();
+    let mut world = World::new(|_| {}).observed_by(ObserverSlot::by(tape.clone()));
+    world.observer = TrafficObserver::default();
     (world, tape)
 }
 
@@ -50,9 +50,9 @@ fn an_observer_sees_bytes_as_received_and_once_sent() {
     masked.extend([0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
     client.script.will_take(3);
     client.script.set_full(true);
-    world.sends(&client, &masked);
-    world.takes_all(&client);
-    world.resets(&client);
+    world.send(&client, &masked);
+    world.read_all(&client);
+    world.reset(&client);
     let expected = [
         Line::Connected(SocketAddr::new(ADDRESS, 5)),
         Line::Received(REQUEST.to_vec()),
@@ -69,7 +69,7 @@ fn an_observer_sees_bytes_as_received_and_once_sent() {
 fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
     struct Fragile {
         tape: Tape,
-        _bomb: Bomb,
+        _bomb: PanicsWhenDropped,
     }
 
     impl Observer for Fragile {
@@ -78,7 +78,7 @@ fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
         }
 
         fn received(&mut self, _: ConnId, _: &[u8]) {
-            panic_any(Bomb("an observer"));
+            panic_any(PanicsWhenDropped("an observer"));
         }
 
         fn sent(&mut self, id: ConnId, bytes: &[u8]) {
@@ -91,10 +91,10 @@ fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
     }
 
     let (mut world, tape) = watched();
-    let fragile = Fragile { tape: tape.clone(), _bomb: Bomb("an observer") };
-    world.event_loop = world.event_loop.observed_by(ObserverSlot::by(fragile));
+    let fragile = Fragile { tape: tape.clone(), _bomb: PanicsWhenDropped("an observer") };
+    world = world.observed_by(ObserverSlot::by(fragile));
     let client = world.open();
-    world.sends(&client, &frame(0x81, b"x"));
-    assert_eq!(client.script.take_written(), echo(b"x"));
+    world.send(&client, &frame(0x81, b"x"));
+    assert_eq!(client.script.take_written(), server_text(b"x"));
     assert_eq!(*tape.0.borrow(), [Line::Connected(SocketAddr::new(ADDRESS, 5))]);
 }

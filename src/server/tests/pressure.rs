@@ -1,15 +1,17 @@
-//! Slow peers: when they are paused, when they are read from again, in which order, and what is dropped for them.
+//! Slow peers: when they are paused, when they are read from again, in which order, and what is dropped for
+//! them.
 
 use super::*;
 use crate::{Backpressure, SendStatus};
 
-/// A client that takes nothing and has `len` bytes waiting, of which the first three are the echo of a letter.
+/// A client that takes nothing and has `len` bytes waiting, of which the first three are the echo of a
+/// letter.
 fn slow(world: &mut World, len: usize) -> Client {
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x81, b"s"));
+    world.send(&client, &frame(0x81, b"s"));
     if len > 3 {
-        world.sends(&client, &frame(0x82, &vec![2; len - 3 - header(0x82, 0, len as u64).len()]));
+        world.send(&client, &frame(0x82, &vec![2; len - 3 - header(0x82, 0, len as u64).len()]));
     }
     client
 }
@@ -19,9 +21,9 @@ fn a_client_is_paused_above_half_of_max_backpressure() {
     for (len, is_paused) in [(50, false), (51, true)] {
         let mut world = World::new(|config| config.max_backpressure = 100);
         let client = slow(&mut world, len);
-        let heard = world.heard();
-        world.sends(&client, &frame(0x81, b"more"));
-        assert_eq!(world.heard() == heard, is_paused, "{len} bytes wait");
+        let heard = world.message_count();
+        world.send(&client, &frame(0x81, b"more"));
+        assert_eq!(world.message_count() == heard, is_paused, "{len} bytes wait");
         assert_eq!(client.script.is_unread(), is_paused, "not even read");
         world.finish();
     }
@@ -31,13 +33,13 @@ fn a_client_is_paused_above_half_of_max_backpressure() {
 fn a_client_is_read_from_again_at_half_of_max_backpressure() {
     let mut world = World::new(|config| config.max_backpressure = 100);
     let client = slow(&mut world, 60);
-    world.sends(&client, &frame(0x81, b"later"));
-    let heard = world.heard();
-    world.takes(&client, 9);
-    assert_eq!(world.heard(), heard, "51 bytes wait");
-    world.takes(&client, 1);
-    assert_eq!(world.heard(), heard + 1, "50 bytes wait");
-    assert!(world.takes_all(&client).ends_with(&echo(b"later")));
+    world.send(&client, &frame(0x81, b"later"));
+    let heard = world.message_count();
+    world.read(&client, 9);
+    assert_eq!(world.message_count(), heard, "51 bytes wait");
+    world.read(&client, 1);
+    assert_eq!(world.message_count(), heard + 1, "50 bytes wait");
+    assert!(world.read_all(&client).ends_with(&server_text(b"later")));
     world.finish();
 }
 
@@ -47,20 +49,21 @@ fn input_keeps_its_order_over_a_pause_whatever_event_ends_it() {
         let mut world = World::new(|config| config.max_backpressure = 100);
         let client = slow(&mut world, 3);
         let texts: Vec<Vec<u8>> = (0..40).map(|it| format!("number {it}").into_bytes()).collect();
-        let expected: Vec<u8> = texts.iter().flat_map(|it| echo(it)).collect();
-        // The first twenty in one batch, of which most are put aside, then the others, of which nothing is read.
-        world.sends(&client, &texts[..20].iter().flat_map(|it| frame(0x81, it)).collect::<Vec<u8>>());
+        let expected: Vec<u8> = texts.iter().flat_map(|it| server_text(it)).collect();
+        // The first twenty in one batch, of which most are put aside, then the others, of which nothing is
+        // read.
+        world.send(&client, &texts[..20].iter().flat_map(|it| frame(0x81, it)).collect::<Vec<u8>>());
         for text in &texts[20..] {
             client.script.will_read(&frame(0x81, text));
         }
         world.readable(&client);
-        assert!(world.heard() < 10, "{}", world.heard());
+        assert!(world.message_count() < 10, "{}", world.message_count());
         let mut written = Vec::new();
         for _ in 0..1000 {
             client.script.will_take(13);
             match events {
                 0 => world.writable(&client),
-                1 => world.both(&client),
+                1 => world.readable_and_writable(&client),
                 _ => world.hang_up(&client),
             }
             written.extend(client.script.take_written());
@@ -76,8 +79,8 @@ fn an_assembled_message_is_freed_when_the_pause_ends() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &[frame(0x02, &[1; 600_000]), frame(0x80, &[1; 100_000])].concat());
-    assert_eq!(world.takes_all(&client).len(), 10 + 700_000);
+    world.send(&client, &[frame(0x02, &[1; 600_000]), frame(0x80, &[1; 100_000])].concat());
+    assert_eq!(world.read_all(&client).len(), 10 + 700_000);
     let other = world.open();
     assert_eq!(world.buffered(&other), 0);
     world.finish();
@@ -104,14 +107,14 @@ fn a_client_that_floods_has_one_read_a_turn() {
     let mut world = World::new(|_| {});
     let (flooder, other) = (world.open(), world.open());
     flooder.script.will_read(&frame(0x82, &[1; 1000]).repeat(5000));
-    let events = [ready(flooder.index, true, false, false), ready(other.index, true, false, false)];
-    let mut heard = world.heard();
+    let events = [flooder.ready(true, false, false), other.ready(true, false, false)];
+    let mut heard = world.message_count();
     for turn in 0..9 {
         other.script.will_read(&frame(0x81, b"me too"));
         world.turn(&events[usize::from(turn > 0)..]);
-        assert_eq!(other.script.take_written(), echo(b"me too"));
-        assert!(world.heard() - heard < 530, "half a MiB at once");
-        heard = world.heard();
+        assert_eq!(other.script.take_written(), server_text(b"me too"));
+        assert!(world.message_count() - heard < 530, "half a MiB at once");
+        heard = world.message_count();
     }
     world.settle();
     assert_eq!(flooder.script.take_written().len(), 5000 * 1004);
@@ -125,13 +128,13 @@ fn of_several_that_flood_one_is_read_per_turn_in_order() {
     for flooder in &flooders {
         flooder.script.will_read(&frame(0x82, &[1; 1000]).repeat(5000));
     }
-    world.turn(&flooders.each_ref().map(|it| ready(it.index, true, false, false)));
+    world.turn(&flooders.each_ref().map(|it| it.ready(true, false, false)));
     for round in 0..5 {
         for flooder in &flooders {
-            let (heard, calls) = (world.heard(), flooder.script.read_calls());
+            let (heard, calls) = (world.message_count(), flooder.script.read_calls());
             world.turn(&[]);
             assert_eq!(flooder.script.read_calls(), calls + 1, "round {round}");
-            assert!(world.heard() - heard < 530, "half a MiB, and nobody else's");
+            assert!(world.message_count() - heard < 530, "half a MiB, and nobody else's");
         }
     }
     world.settle();
@@ -149,7 +152,7 @@ fn a_large_message_is_read_to_its_end_before_others() {
         long.script.will_read(&frame(0x82, &vec![number; 3_000_000]));
         short.script.will_read(&frame(0x82, &vec![number + 1; 1_500_000]));
     }
-    world.turn(&[ready(long.index, true, false, false), ready(short.index, true, false, false)]);
+    world.turn(&[long.ready(true, false, false), short.ready(true, false, false)]);
     world.settle();
     assert_eq!(*order.borrow(), [(1, 3_000_000), (2, 1_500_000), (3, 3_000_000), (4, 1_500_000)]);
     world.finish();
@@ -168,7 +171,7 @@ fn who_adds_nothing_to_a_message_does_not_go_on_before_others() {
     }
     endless.script.will_read(&frame(0x80, b""));
     upload.script.will_read(&frame(0x82, &[2; 1_000_000]));
-    world.turn(&[ready(endless.index, true, false, false), ready(upload.index, true, false, false)]);
+    world.turn(&[endless.ready(true, false, false), upload.ready(true, false, false)]);
     world.settle();
     assert_eq!(*order.borrow(), [1_000_000, 600_000]);
     world.finish();
@@ -186,11 +189,11 @@ fn who_has_little_more_waits_for_no_further_turn() {
     for flooder in &flooders {
         flooder.script.will_read(&frame(0x82, &[1; 300_000]).repeat(5));
     }
-    world.turn(&flooders.each_ref().map(|it| ready(it.index, true, false, false)));
-    let heard = world.heard();
-    world.turn(&clients.each_ref().map(|it| ready(it.index, true, false, true)));
+    world.turn(&flooders.each_ref().map(|it| it.ready(true, false, false)));
+    let heard = world.message_count();
+    world.turn(&clients.each_ref().map(|it| it.ready(true, false, true)));
     assert_eq!(world.endings().len(), 0, "one read each");
-    assert!(world.heard() - heard <= 12, "and one of a flooder");
+    assert!(world.message_count() - heard <= 12, "and one of a flooder");
     world.turn(&[]);
     assert_eq!(world.endings().len(), 10);
     world.settle();
@@ -204,13 +207,13 @@ fn what_others_send_is_dropped_exactly_above_max_backpressure() {
         let slow = slow(&mut world, 41);
         let other = world.open();
         let found = Rc::new(Cell::new(SendStatus::Gone));
-        let id = world.recorder.0.opened.borrow()[0];
+        let id = world.recorder.opened.borrow()[0];
         let it = Rc::clone(&found);
         world.on_message(move |ws, message| it.set(ws.push(id, message)));
-        world.sends(&other, &frame(0x82, &vec![1; len]));
+        world.send(&other, &frame(0x82, &vec![1; len]));
         assert_eq!(found.get(), status, "{len}");
         let expected = 41 + if status == SendStatus::Dropped { 0 } else { 59 };
-        assert_eq!(world.takes_all(&slow).len(), expected);
+        assert_eq!(world.read_all(&slow).len(), expected);
         world.finish();
     }
 }
@@ -225,15 +228,15 @@ fn slow_consumers_of_broadcasts_share_a_frame_and_lose_others() {
         ws.broadcast(message);
     });
     for _ in 0..30 {
-        world.sends(&speaker, &frame(0x82, &[5; 10_000]));
+        world.send(&speaker, &frame(0x82, &[5; 10_000]));
     }
     let stats = world.stats(&speaker);
     // Nine of 10,004 bytes fit, for all ten together.
     assert_eq!((stats.buffered_bytes, stats.dropped_messages), (9 * 10_004, 10 * 21));
     for it in &slow {
-        assert_eq!(world.takes_all(it).len(), 9 * 10_004);
+        assert_eq!(world.read_all(it).len(), 9 * 10_004);
     }
-    assert_eq!((world.buffered(&speaker), world.recorder.0.drained.get()), (0, 10));
+    assert_eq!((world.buffered(&speaker), world.recorder.drained.get()), (0, 10));
     world.finish();
 }
 
@@ -246,7 +249,7 @@ fn a_full_socket_is_not_tried_for_every_dropped_message() {
     });
     let before = slow.script.write_calls();
     for _ in 0..100 {
-        world.sends(&speaker, &frame(0x82, &[1; 90]));
+        world.send(&speaker, &frame(0x82, &[1; 90]));
     }
     assert_eq!(slow.script.write_calls(), before);
     world.finish();
@@ -261,11 +264,11 @@ fn a_slow_consumer_is_closed_where_the_policy_says_so() {
     world.on_message(|ws, message| {
         ws.broadcast(message);
     });
-    world.sends(&speaker, &frame(0x82, &[1; 57]));
+    world.send(&speaker, &frame(0x82, &[1; 57]));
     assert!(world.endings().is_empty());
-    world.sends(&speaker, &frame(0x82, b""));
+    world.send(&speaker, &frame(0x82, b""));
     assert_eq!(world.endings(), [(CloseCode::POLICY_VIOLATION, Cause::Backpressure, false)]);
-    let written = world.takes_all(&slow);
+    let written = world.read_all(&slow);
     assert!(is_close(&written[100..], 1008), "behind all that waited");
     world.finish();
 }
@@ -275,33 +278,34 @@ fn of_pings_that_find_the_socket_full_the_last_is_answered() {
     let mut world = World::new(|_| {});
     let (client, other) = (slow(&mut world, 3), world.open());
     for number in 0..10_000u32 {
-        world.sends(&client, &frame(0x89, &[&number.to_be_bytes()[..], &[0; 100]].concat()));
+        world.send(&client, &frame(0x89, &[&number.to_be_bytes()[..], &[0; 100]].concat()));
     }
-    assert_eq!(world.recorder.0.pings.get(), 10_000);
+    assert_eq!(world.recorder.pings.get(), 10_000);
     assert_eq!(world.buffered(&other), 3, "pongs don't queue");
     let last = [&9_999u32.to_be_bytes()[..], &[0; 100]].concat();
-    assert_eq!(world.takes_all(&client), [echo(b"s"), served(0x8A, &last)].concat());
+    assert_eq!(world.read_all(&client), [server_text(b"s"), server_frame(0x8A, &last)].concat());
     world.finish();
 }
 
 #[test]
 fn a_pong_that_is_owed_goes_before_every_close() {
-    // §5.5.2: a ping MUST be answered "unless it already received a Close frame"; §5.5.1: nothing follows a Close.
+    // §5.5.2: a ping MUST be answered "unless it already received a Close frame"; §5.5.1: nothing follows a
+    // Close.
     type Ending = (&'static str, u16, fn(&mut World, &Client));
     let endings: [Ending; 7] = [
-        ("the peer's", 1000, |world, client| world.sends(client, &frame(0x88, &[3, 232]))),
+        ("the peer's", 1000, |world, client| world.send(client, &frame(0x88, &[3, 232]))),
         ("ours, from its own hook", 1000, |world, client| {
             world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
-            world.sends(client, &frame(0x81, b"close"));
+            world.send(client, &frame(0x81, b"close"));
         }),
         ("ours, from another hook", 1000, |world, _| {
             let other = world.open();
-            let id = world.recorder.0.opened.borrow()[0];
+            let id = world.recorder.opened.borrow()[0];
             world.on_message(move |ws, _| ws.all().close(id, CloseCode::NORMAL, ""));
-            world.sends(&other, &frame(0x81, b"close"));
+            world.send(&other, &frame(0x81, b"close"));
         }),
         ("ours, from another thread", 1000, |world, _| {
-            let id = world.recorder.0.opened.borrow()[0];
+            let id = world.recorder.opened.borrow()[0];
             world.handle.close(id, CloseCode::NORMAL, "").unwrap();
             world.wake();
         }),
@@ -309,20 +313,20 @@ fn a_pong_that_is_owed_goes_before_every_close() {
             world.handle.shutdown();
             world.wake();
         }),
-        ("that of a broken rule", 1002, |world, client| world.sends(client, &frame(0x83, b""))),
+        ("that of a broken rule", 1002, |world, client| world.send(client, &frame(0x83, b""))),
         ("that of a panic", 1011, |world, client| {
-            world.recorder.0.panics_in.set(Some("on_message"));
-            world.sends(client, &frame(0x81, b"x"));
+            world.recorder.panics_in.set(Some("on_message"));
+            world.send(client, &frame(0x81, b"x"));
         }),
     ];
     for (name, code, end) in endings {
         let mut world = World::new(|_| {});
         let client = slow(&mut world, 1000);
-        world.sends(&client, &[frame(0x89, b"older"), frame(0x89, b"newest")].concat());
+        world.send(&client, &[frame(0x89, b"older"), frame(0x89, b"newest")].concat());
         end(&mut world, &client);
-        let written = world.takes_all(&client);
+        let written = world.read_all(&client);
         let (pong, close) = written[1000..].split_at(8);
-        assert_eq!(pong, served(0x8A, b"newest"), "{name}");
+        assert_eq!(pong, server_frame(0x8A, b"newest"), "{name}");
         assert!(is_close(close, code), "{name}: {close:?}");
         world.finish();
     }
@@ -332,11 +336,11 @@ fn a_pong_that_is_owed_goes_before_every_close() {
 fn a_pong_is_owed_once_although_its_place_in_the_queue_is_taken() {
     let mut world = World::new(|_| {});
     let client = slow(&mut world, 1000);
-    world.sends(&client, &frame(0x89, b"ping"));
-    world.takes(&client, 1);
-    world.sends(&client, &frame(0x88, &[3, 232]));
-    let written = world.takes_all(&client);
-    assert_eq!(written[999..], [&served(0x8A, b"ping")[..], b"\x88\x02\x03\xe8"].concat());
+    world.send(&client, &frame(0x89, b"ping"));
+    world.read(&client, 1);
+    world.send(&client, &frame(0x88, &[3, 232]));
+    let written = world.read_all(&client);
+    assert_eq!(written[999..], [&server_frame(0x8A, b"ping")[..], b"\x88\x02\x03\xe8"].concat());
     world.finish();
 }
 
@@ -345,12 +349,12 @@ fn pings_of_a_client_that_reads_single_bytes_pile_up_no_pongs() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let (client, other) = (slow(&mut world, 100), world.open());
     for _ in 0..200 {
-        world.sends(&client, &frame(0x89, &[7; 100]));
-        world.takes(&client, 1);
+        world.send(&client, &frame(0x89, &[7; 100]));
+        world.read(&client, 1);
     }
     let held = world.buffered(&other);
     assert!(held <= 1000, "{held} bytes wait");
-    assert!(world.takes_all(&client).ends_with(&served(0x8A, &[7; 100])));
+    assert!(world.read_all(&client).ends_with(&server_frame(0x8A, &[7; 100])));
     world.finish();
 }
 
@@ -360,11 +364,11 @@ fn a_client_that_reads_a_byte_a_second_stays_and_holds_no_more() {
     let (client, other) = (slow(&mut world, 900), world.open());
     for _ in 0..300 {
         client.script.will_read(&frame(0x82, &[1; 100]));
-        world.pass(1000);
+        world.advance(1000);
         client.script.will_take(1);
-        world.both(&client);
+        world.readable_and_writable(&client);
         assert_eq!(client.script.take_written().len(), 1);
-        world.sends(&other, &frame(0x81, b"i"));
+        world.send(&other, &frame(0x81, b"i"));
     }
     assert!(world.endings().is_empty(), "it lives");
     let held = world.buffered(&other);
@@ -376,10 +380,10 @@ fn a_client_that_reads_a_byte_a_second_stays_and_holds_no_more() {
 fn on_drain_comes_once_when_all_that_waited_is_written() {
     let mut world = World::new(|_| {});
     let client = slow(&mut world, 50);
-    world.takes(&client, 49);
-    assert_eq!(world.recorder.0.drained.get(), 0);
-    world.takes_all(&client);
+    world.read(&client, 49);
+    assert_eq!(world.recorder.drained.get(), 0);
+    world.read_all(&client);
     world.writable(&client);
-    assert_eq!(world.recorder.0.drained.get(), 1);
+    assert_eq!(world.recorder.drained.get(), 1);
     world.finish();
 }

@@ -47,7 +47,7 @@ fn message(random: &mut Random) -> (Vec<u8>, Vec<u8>) {
         (first, rest) = (0x00, more);
     }
     bytes.extend(frame(0x80 | first, rest));
-    (bytes, served(0x82, &payload))
+    (bytes, server_frame(0x82, &payload))
 }
 
 fn play(seed: u64, steps: usize) {
@@ -72,11 +72,11 @@ fn play(seed: u64, steps: usize) {
             }
             1 if hostile.len() < 12 => hostile.push(world.connect()),
             2 if !hostile.is_empty() => disturb(&mut world, &hostile, &mut random),
-            3 => world.pass(random.below(2000)),
+            3 => world.advance(random.below(2000)),
             4 if random.one_in(4) => {
                 world.queue.push_failure(ErrorKind::Other);
-                world.turn(&[ready(LISTENER.0, true, false, false)]);
-                world.pass(100);
+                world.turn(&[readable(LISTENER)]);
+                world.advance(100);
             }
             _ if !players.is_empty() => {
                 let chosen = random.below(players.len() as u64) as usize;
@@ -95,20 +95,20 @@ fn play(seed: u64, steps: usize) {
         player.client.script.set_full(false);
         for piece in player.to_send.chunks(3000) {
             player.client.script.will_read(piece);
-            world.both(&player.client);
+            world.readable_and_writable(&player.client);
         }
-        (0..10).for_each(|_| world.both(&player.client));
+        (0..10).for_each(|_| world.readable_and_writable(&player.client));
         player.written.extend(player.client.script.take_written());
         assert!(player.written == player.expected, "seed {seed}: an echo is not whole or not in order");
     }
     for client in hostile {
-        world.resets(&client);
+        world.reset(&client);
     }
     assert_eq!(world.buffered(&witness), 0, "seed {seed}");
     if seed.is_multiple_of(2) {
         world.handle.shutdown_within(Duration::from_secs(1));
         world.wake();
-        world.pass(1000);
+        world.advance(1000);
         assert!(world.event_loop.is_over(), "seed {seed}");
     }
     world.finish();
@@ -139,7 +139,7 @@ fn step(world: &mut World, player: &mut Player, random: &mut Random) {
     match random.below(3) {
         0 => world.readable(&player.client),
         1 => world.writable(&player.client),
-        _ => world.both(&player.client),
+        _ => world.readable_and_writable(&player.client),
     }
     player.written.extend(script.take_written());
 }
@@ -151,19 +151,19 @@ fn disturb(world: &mut World, hostile: &[Client], random: &mut Random) {
         [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe, ErrorKind::OutOfMemory, ErrorKind::TimedOut];
     let error = errors[random.below(4) as usize];
     match random.below(12) {
-        0 => world.resets(client),
-        1 => world.half_closes(client),
+        0 => world.reset(client),
+        1 => world.half_close(client),
         2 => client.script.read_will_fail(error),
         3 => client.script.write_will_fail(error),
         4 => client.script.set_full(random.one_in(2)),
         5 => client.script.set_registering_fails(true),
-        6 => world.sends(client, &(0..random.below(50)).map(|_| random.next() as u8).collect::<Vec<u8>>()),
-        7 => world.sends(client, &frame(0x88, &[3, 232])),
-        8 => world.sends(client, &frame(0x89, &[1; 100])),
-        9 => world.sends(client, &message(random).0),
-        _ => world.sends(client, REQUEST),
+        6 => world.send(client, &(0..random.below(50)).map(|_| random.next() as u8).collect::<Vec<u8>>()),
+        7 => world.send(client, &frame(0x88, &[3, 232])),
+        8 => world.send(client, &frame(0x89, &[1; 100])),
+        9 => world.send(client, &message(random).0),
+        _ => world.send(client, REQUEST),
     }
-    world.both(client);
+    world.readable_and_writable(client);
 }
 
 #[test]

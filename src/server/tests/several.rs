@@ -1,5 +1,5 @@
-//! What one connection causes for others, above all what its `on_drain` does; several items of which the first is bad;
-//! and two limits at once.
+//! What one connection causes for others, above all what its `on_drain` does; several items of which the
+//! first is bad; and two limits at once.
 
 use super::*;
 use crate::{Backpressure, SendStatus};
@@ -8,14 +8,14 @@ use crate::{Backpressure, SendStatus};
 fn full(world: &mut World) -> (Client, ConnId) {
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x81, b"waits"));
+    world.send(&client, &frame(0x81, b"waits"));
     (client, world.last_id())
 }
 
 /// One turn in which these sockets have room again, and no more than it.
 fn have_room(world: &mut World, clients: &[&Client]) {
     clients.iter().for_each(|it| it.script.set_full(false));
-    let events: Vec<Ready> = clients.iter().map(|it| ready(it.index, false, true, false)).collect();
+    let events: Vec<Ready> = clients.iter().map(|it| it.ready(false, true, false)).collect();
     world.turn(&events);
 }
 
@@ -40,11 +40,11 @@ fn what_on_drain_sends_leaves_in_its_turn_to_whomever() {
         world.on_drain(move |ws| send(ws, id));
         have_room(&mut world, &[&slow]);
         let (to_slow, to_other) = (slow.script.take_written(), other.script.take_written());
-        assert!(to_slow.starts_with(&echo(b"waits")), "{name}");
-        assert_eq!(to_slow.len() > echo(b"waits").len(), to_itself, "{name}");
+        assert!(to_slow.starts_with(&server_text(b"waits")), "{name}");
+        assert_eq!(to_slow.len() > server_text(b"waits").len(), to_itself, "{name}");
         assert_eq!(to_other.is_empty(), name == "send", "{name}");
         world.settle();
-        assert_eq!(world.recorder.0.drained.get(), 1, "{name}");
+        assert_eq!(world.recorder.drained.get(), 1, "{name}");
         world.finish();
     }
 }
@@ -75,7 +75,7 @@ fn a_connection_that_on_drain_ended_gets_no_on_drain() {
         ids.iter().filter(|id| **id != own).for_each(|id| ws.all().close(*id, CloseCode::NORMAL, ""));
     });
     have_room(&mut world, &clients.each_ref().map(|it| &it.0));
-    assert_eq!(world.recorder.0.drained.get(), 1, "the others are closing");
+    assert_eq!(world.recorder.drained.get(), 1, "the others are closing");
     world.settle();
     world.finish();
 }
@@ -91,9 +91,9 @@ fn what_on_drain_sends_to_its_own_is_never_dropped() {
     });
     slow.script.will_take(100);
     world.writable(&slow);
-    world.recorder.0.on_drain.take();
-    let expected: Vec<u8> = (0..5).flat_map(|number| served(0x82, &[number; 60])).collect();
-    assert_eq!(world.takes_all(&slow), [echo(b"waits"), expected].concat());
+    world.recorder.on_drain.take();
+    let expected: Vec<u8> = (0..5).flat_map(|number| server_frame(0x82, &[number; 60])).collect();
+    assert_eq!(world.read_all(&slow), [server_text(b"waits"), expected].concat());
     world.finish();
 }
 
@@ -108,11 +108,11 @@ fn what_on_drain_fills_again_drains_again() {
         // What waits has room, and what on_drain sends has none.
         slow.script.will_take(100);
         world.writable(&slow);
-        assert_eq!(world.recorder.0.drained.get(), round);
-        let expected = if round == 1 { echo(b"waits") } else { echo(b"and more") };
+        assert_eq!(world.recorder.drained.get(), round);
+        let expected = if round == 1 { server_text(b"waits") } else { server_text(b"and more") };
         assert_eq!(slow.script.take_written(), expected, "round {round}");
     }
-    world.recorder.0.on_drain.take();
+    world.recorder.on_drain.take();
     world.finish();
 }
 
@@ -128,8 +128,8 @@ fn what_others_send_to_one_that_keeps_up_is_never_dropped() {
             assert_eq!(ws.broadcast(&[2; 60]).dropped, 0);
         }
     });
-    world.sends(&speaker, &frame(0x81, b"go"));
-    let expected = [served(0x82, &[1; 60]), served(0x82, &[2; 60])].concat().repeat(10);
+    world.send(&speaker, &frame(0x81, b"go"));
+    let expected = [server_frame(0x82, &[1; 60]), server_frame(0x82, &[2; 60])].concat().repeat(10);
     assert_eq!(client.script.take_written(), expected);
     world.finish();
 }
@@ -144,8 +144,8 @@ fn of_several_that_have_drained_the_first_may_be_gone() {
     // The first has drained and is reset in the same turn; the second has drained and sends its Close.
     clients[0].script.read_will_fail(ErrorKind::ConnectionReset);
     clients[1].script.will_read(&frame(0x88, &[3, 232]));
-    world.turn(&clients.each_ref().map(|it| ready(it.index, true, true, false)));
-    assert_eq!(world.recorder.0.drained.get(), 2, "of the third and the fourth");
+    world.turn(&clients.each_ref().map(|it| it.ready(true, true, false)));
+    assert_eq!(world.recorder.drained.get(), 2, "of the third and the fourth");
     world.finish();
 }
 
@@ -155,18 +155,18 @@ fn of_several_that_were_paused_the_first_may_be_gone() {
     let clients = [(); 3].map(|()| world.open());
     for client in &clients {
         client.script.set_full(true);
-        world.sends(client, &frame(0x81, b"full"));
-        world.sends(client, &[frame(0x82, &[1; 60]), frame(0x81, b"aside")].concat());
+        world.send(client, &frame(0x81, b"full"));
+        world.send(client, &[frame(0x82, &[1; 60]), frame(0x81, b"aside")].concat());
         client.script.set_full(false);
     }
-    let heard = world.heard();
-    let events = clients.each_ref().map(|it| ready(it.index, false, true, false));
+    let heard = world.message_count();
+    let events = clients.each_ref().map(|it| it.ready(false, true, false));
     // All of them can be read from again; the one that comes first ends the first.
-    let first = world.recorder.0.opened.borrow()[0];
+    let first = world.recorder.opened.borrow()[0];
     world.on_drain(move |ws| ws.all().terminate(first));
     world.turn(&events);
-    assert_eq!(world.heard() - heard, 2, "the other two go on");
-    assert!(clients[1].script.take_written().ends_with(&echo(b"aside")));
+    assert_eq!(world.message_count() - heard, 2, "the other two go on");
+    assert!(clients[1].script.take_written().ends_with(&server_text(b"aside")));
     world.settle();
     world.finish();
 }
@@ -192,9 +192,9 @@ fn of_several_receivers_the_first_may_fail_or_be_too_slow() {
             world.writable(&bad);
             bad.script.write_will_fail(ErrorKind::BrokenPipe);
         }
-        world.sends(&others[2], &frame(0x81, b"go"));
+        world.send(&others[2], &frame(0x81, b"go"));
         for other in &others {
-            assert_eq!(other.script.take_written(), echo(b"to all of you"));
+            assert_eq!(other.script.take_written(), server_text(b"to all of you"));
         }
         world.finish();
     }
@@ -205,8 +205,8 @@ fn of_several_that_end_the_first_ones_on_close_may_panic() {
     let mut world = World::new(|_| {});
     let clients = [(); 3].map(|()| world.open());
     clients.iter().for_each(|it| it.script.read_will_fail(ErrorKind::ConnectionReset));
-    world.recorder.0.panics_in.set(Some("on_close"));
-    world.turn(&clients.each_ref().map(|it| ready(it.index, true, false, true)));
+    world.recorder.panics_in.set(Some("on_close"));
+    world.turn(&clients.each_ref().map(|it| it.ready(true, false, true)));
     assert_eq!(world.endings().len(), 3, "all in one turn");
     assert!(clients.iter().all(|it| it.script.is_dropped()));
     world.finish();
@@ -221,9 +221,9 @@ fn what_on_close_sends_leaves_in_its_turn() {
         ws.broadcast("somebody has left");
     });
     leaving.script.read_will_fail(ErrorKind::ConnectionReset);
-    world.turn(&[ready(leaving.index, true, false, true)]);
-    assert_eq!(other.script.take_written(), echo(b"somebody has left"));
-    world.recorder.0.on_close.take();
+    world.turn(&[leaving.ready(true, false, true)]);
+    assert_eq!(other.script.take_written(), server_text(b"somebody has left"));
+    world.recorder.on_close.take();
     world.finish();
 }
 
@@ -232,7 +232,7 @@ fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
     let mut world = World::new(|_| {});
     let gone = world.open();
     let gone_id = world.last_id();
-    world.resets(&gone);
+    world.reset(&gone);
     let client = world.open();
     let id = world.last_id();
     world.handle.send(gone_id, "x").unwrap();
@@ -241,7 +241,7 @@ fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
     world.handle.terminate(gone_id).unwrap();
     world.handle.broadcast("z").unwrap();
     world.wake();
-    assert_eq!(client.script.take_written(), [echo(b"y"), echo(b"z")].concat());
+    assert_eq!(client.script.take_written(), [server_text(b"y"), server_text(b"z")].concat());
     world.finish();
 }
 
@@ -249,7 +249,8 @@ fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
 
 #[test]
 fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
-    // The message comes in two reads, so that it is put together and could be kept for who has to wait for it.
+    // The message comes in two reads, so that it is put together and could be kept for who has to wait for
+    // it.
     let payload: Vec<u8> = (0..20_000u32).map(|it| (it / 7) as u8).collect();
     type Cut = fn(&[u8]) -> &[u8];
     let cuts: [(&str, Cut); 6] = [
@@ -274,12 +275,13 @@ fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
                 ws.push(id, cut(message.as_bytes()));
             });
             // Something waits already, so that the message has to.
-            world.sends(&sender, &frame(0x82, &[9; 30_000]));
+            world.send(&sender, &frame(0x82, &[9; 30_000]));
             let bytes = frame(0x82, &payload);
-            world.sends(&sender, &bytes[..9_000]);
-            world.sends(&sender, &bytes[9_000..]);
-            let expected = [served(0x82, cut(&[9; 30_000])), served(0x82, cut(&payload))].concat();
-            assert!(world.takes_all(&receiver) == expected, "{name}, to itself: {to_itself}");
+            world.send(&sender, &bytes[..9_000]);
+            world.send(&sender, &bytes[9_000..]);
+            let expected =
+                [server_frame(0x82, cut(&[9; 30_000])), server_frame(0x82, cut(&payload))].concat();
+            assert!(world.read_all(&receiver) == expected, "{name}, to itself: {to_itself}");
             world.finish();
         }
     }
@@ -295,17 +297,17 @@ fn another_message_of_the_same_length_is_not_the_received_one() {
         ws.send(message);
     });
     let bytes = frame(0x82, &[1; 20_000]);
-    world.sends(&sender, &bytes[..9_000]);
-    world.sends(&sender, &bytes[9_000..]);
-    let expected = [served(0x82, &[7; 20_000]), served(0x82, &[1; 20_000])].concat();
-    assert!(world.takes_all(&sender) == expected);
+    world.send(&sender, &bytes[..9_000]);
+    world.send(&sender, &bytes[9_000..]);
+    let expected = [server_frame(0x82, &[7; 20_000]), server_frame(0x82, &[1; 20_000])].concat();
+    assert!(world.read_all(&sender) == expected);
     // Nor is the next message, which may lie at the same place.
     let bytes = frame(0x82, &[2; 20_000]);
     sender.script.set_full(true);
-    world.sends(&sender, &bytes[..9_000]);
-    world.sends(&sender, &bytes[9_000..]);
-    let expected = [served(0x82, &[7; 20_000]), served(0x82, &[2; 20_000])].concat();
-    assert!(world.takes_all(&sender) == expected);
+    world.send(&sender, &bytes[..9_000]);
+    world.send(&sender, &bytes[9_000..]);
+    let expected = [server_frame(0x82, &[7; 20_000]), server_frame(0x82, &[2; 20_000])].concat();
+    assert!(world.read_all(&sender) == expected);
     world.finish();
 }
 
@@ -336,17 +338,17 @@ fn a_client_refused_for_its_rate_counts_as_no_connection() {
     for _ in 0..5 {
         let client = world.connect();
         assert_eq!(refusal(&client), refused("429", "1"), "for its rate");
-        world.half_closes(&client);
+        world.half_close(&client);
     }
-    world.pass(1000);
+    world.advance(1000);
     let second = world.connect();
     assert_eq!(refusal(&second), None, "there is one connection");
-    world.pass(1000);
+    world.advance(1000);
     assert_eq!(refusal(&world.connect_from(OTHER)), None, "another address has its own");
     let third = world.connect();
     assert_eq!(refusal(&third), refused("429", "5"), "there are two");
-    world.half_closes(&third);
-    world.resets(&first);
+    world.half_close(&third);
+    world.reset(&first);
     assert_eq!(refusal(&world.connect()), None, "being refused for the number costs nothing of the rate");
     world.finish();
 }
@@ -356,12 +358,12 @@ fn a_client_refused_for_its_rate_does_not_delay_its_next_try() {
     let mut world = World::new(|config| config.max_handshakes_per_address = Some(1));
     assert_eq!(refusal(&world.connect()), None);
     for _ in 0..9 {
-        world.pass(100);
+        world.advance(100);
         let client = world.connect();
         assert_eq!(refusal(&client), refused("429", "1"));
-        world.half_closes(&client);
+        world.half_close(&client);
     }
-    world.pass(100);
+    world.advance(100);
     assert_eq!(refusal(&world.connect()), None);
     world.finish();
 }
@@ -376,13 +378,13 @@ fn a_client_that_is_refused_for_all_counts_not_for_its_address() {
     for _ in 0..3 {
         let client = world.connect_from(OTHER);
         assert_eq!(refusal(&client).map(|it| it.0), Some("503".to_owned()));
-        world.half_closes(&client);
+        world.half_close(&client);
     }
     // Those of the same address hear of the limit of all first.
     let client = world.connect();
     assert_eq!(refusal(&client).map(|it| it.0), Some("503".to_owned()));
-    world.half_closes(&client);
-    world.resets(&first);
+    world.half_close(&client);
+    world.reset(&first);
     assert_eq!(refusal(&world.connect_from(OTHER)), None);
     world.finish();
 }
@@ -402,7 +404,7 @@ fn those_who_linger_take_no_place_of_max_connections() {
     let mut world = World::new(|config| config.max_connections = Some(2));
     for _ in 0..20 {
         let client = world.open();
-        world.sends(&client, &frame(0x88, &[3, 232]));
+        world.send(&client, &frame(0x88, &[3, 232]));
         assert!(!client.script.is_dropped(), "it lingers");
     }
     let (_first, _second) = (world.open(), world.open());
@@ -424,12 +426,12 @@ fn an_address_is_known_while_it_has_connections_or_owes_time() {
         });
         let first = world.connect();
         if owes_time {
-            world.resets(&first);
+            world.reset(&first);
         }
         for number in 0..1100 {
             let client = world.connect_from(one_of_many(number));
             assert_eq!(refusal(&client), None, "{number}");
-            world.resets(&client);
+            world.reset(&client);
         }
         assert_eq!(refusal(&world.connect()), refused("429", if owes_time { "1" } else { "5" }));
         world.finish();
@@ -453,11 +455,11 @@ fn a_message_is_counted_as_sent_or_as_dropped_and_never_as_both() {
                 if policy == Backpressure::Drop { (1, 0, 1) } else { (1, 0, 0) }
             );
         });
-        world.sends(&speaker, &frame(0x81, b"go"));
+        world.send(&speaker, &frame(0x81, b"go"));
         let stats = world.stats(&speaker);
         let dropped = if policy == Backpressure::Drop { 2 } else { 1 };
         assert_eq!((stats.sent_messages - before, stats.dropped_messages), (3, dropped), "{policy:?}");
-        world.recorder.0.action.take();
+        world.recorder.on_message.take();
         world.finish();
     }
 }
@@ -468,14 +470,14 @@ fn each_that_is_shed_is_counted_once_in_whatever_stage() {
     let witness = world.open();
     // One that has not finished its head, one that reads, and one that does not.
     let head = world.connect();
-    world.sends(&head, &[b"GET / HTTP/1.1\r\nX: ", &[b'x'; 400][..]].concat());
+    world.send(&head, &[b"GET / HTTP/1.1\r\nX: ", &[b'x'; 400][..]].concat());
     let reads = world.open();
-    world.sends(&reads, &frame(0x02, &[1; 300]));
+    world.send(&reads, &frame(0x02, &[1; 300]));
     let (reads_not, _) = full(&mut world);
-    world.sends(&reads_not, &frame(0x02, &[1; 200]));
+    world.send(&reads_not, &frame(0x02, &[1; 200]));
     for shed in 1..=3 {
         let heavy = world.open();
-        world.sends(&heavy, &frame(0x02, &vec![1; 90 + 100 * shed]));
+        world.send(&heavy, &frame(0x02, &vec![1; 90 + 100 * shed]));
         if shed == 1 {
             assert!(head.script.take_written().starts_with(b"HTTP/1.1 503 "));
         }

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::protocol::SendError;
 
-/// A way to send: its name, what it says of an open connection and of any other, and what an open one is sent.
+/// A way to send: its name, what it says of an open connection and of any other, and what an open one is
+/// sent.
 type Way = (&'static str, fn(&mut World, &Client, ConnId) -> String, [&'static str; 2], &'static [u8]);
 
 const WAYS: &[Way] = &[
@@ -106,7 +107,7 @@ const WAYS: &[Way] = &[
                     .after(Duration::ZERO, move |all| *it.borrow_mut() = format!("{:?}", all.send(id, "x")));
                 String::new()
             });
-            world.pass(1);
+            world.advance(1);
             said.take()
         },
         ["Sent", "Gone"],
@@ -123,8 +124,8 @@ fn by_hook(
     let said = Rc::new(RefCell::new(String::new()));
     let it = Rc::clone(&said);
     world.on_message(move |ws, _| *it.borrow_mut() = deed(ws));
-    world.sends(speaker, &frame(0x81, b"go"));
-    world.recorder.0.action.take();
+    world.send(speaker, &frame(0x81, b"go"));
+    world.recorder.on_message.take();
     said.take()
 }
 
@@ -142,7 +143,7 @@ fn stages() -> impl Iterator<Item = Life> {
             |world| {
                 let client = world.connect();
                 client.script.set_full(true);
-                world.sends(&client, b"GET / HTTP/1.0\r\n\r\n");
+                world.send(&client, b"GET / HTTP/1.0\r\n\r\n");
                 client
             },
             false,
@@ -151,7 +152,7 @@ fn stages() -> impl Iterator<Item = Life> {
             "gone",
             |world| {
                 let client = world.open();
-                world.resets(&client);
+                world.reset(&client);
                 client
             },
             false,
@@ -170,7 +171,7 @@ fn whatever_is_sent_reaches_only_who_is_open() {
             let mut world = World::new(|config| config.ping_interval = None);
             let speaker = world.open();
             let client = prepare(&mut world);
-            world.recorder.0.action.take();
+            world.recorder.on_message.take();
             let id = world.last_id();
             client.script.take_written();
             let is_full = matches!(stage, "finishing" | "refused");
@@ -180,11 +181,11 @@ fn whatever_is_sent_reaches_only_who_is_open() {
             assert_eq!(client.script.take_written(), expected, "{way}, {stage}");
             // Nor does anything wait for a later moment.
             match stage {
-                "connecting" => world.sends(&client, REQUEST),
-                "in the middle of the head" => world.sends(&client, &REQUEST[40..]),
+                "connecting" => world.send(&client, REQUEST),
+                "in the middle of the head" => world.send(&client, &REQUEST[40..]),
                 _ => {}
             }
-            let later = if client.script.is_dropped() { Vec::new() } else { world.takes_all(&client) };
+            let later = if client.script.is_dropped() { Vec::new() } else { world.read_all(&client) };
             match stage {
                 "connecting" | "in the middle of the head" => assert_eq!(later, ANSWER, "{way}, {stage}"),
                 "refused" => assert!(later.starts_with(b"HTTP/1.1 5") && !later.ends_with(sent), "{way}"),
@@ -204,15 +205,15 @@ fn what_is_sent_to_a_full_socket_waits_and_arrives_in_order() {
     let client = world.open();
     let id = world.last_id();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x81, b"first"));
-    let mut expected = echo(b"first");
+    world.send(&client, &frame(0x81, b"first"));
+    let mut expected = server_text(b"first");
     for (way, send, _, sent) in WAYS.iter().filter(|(way, ..)| !way.contains("close")) {
         let answer = send(&mut world, &speaker, id);
         assert!(!answer.contains("Sent") && !answer.contains("Dropped"), "{way}: {answer}");
         expected.extend(*sent);
     }
     assert_eq!(client.script.take_written(), b"");
-    assert_eq!(world.takes_all(&client), expected);
+    assert_eq!(world.read_all(&client), expected);
     world.finish();
 }
 

@@ -7,16 +7,16 @@ const PING: [u8; 2] = [0x89, 0];
 #[test]
 fn a_head_that_drips_has_exactly_handshake_timeout() {
     let mut world = World::new(|config| config.handshake_timeout = Duration::from_millis(100));
-    world.pass(7);
+    world.advance(7);
     let client = world.connect();
     for byte in &REQUEST[..99] {
         world.now += 1;
-        world.sends(&client, &[*byte]);
+        world.send(&client, &[*byte]);
     }
     assert_eq!(world.now, 106);
     assert_eq!(world.poll_timeout(), Some(Duration::from_millis(1)));
     assert!(client.script.take_written().is_empty());
-    world.pass(1);
+    world.advance(1);
     assert!(client.script.take_written().starts_with(b"HTTP/1.1 408 "));
     assert!(client.script.is_write_closed());
     world.finish();
@@ -27,14 +27,14 @@ fn a_head_that_is_complete_at_the_last_millisecond_is_in_time() {
     let mut world = World::new(|config| config.handshake_timeout = Duration::from_millis(100));
     let (silent, client) = (world.connect(), world.connect());
     world.now = 99;
-    world.sends(&client, REQUEST);
-    world.pass(1);
+    world.send(&client, REQUEST);
+    world.advance(1);
     assert_eq!(client.script.take_written(), ANSWER);
     assert!(silent.script.take_written().starts_with(b"HTTP/1.1 408 "));
     // One that says nothing any more is gone after close_timeout.
-    world.pass(4999);
+    world.advance(4999);
     assert!(!silent.script.is_dropped());
-    world.pass(1);
+    world.advance(1);
     assert!(silent.script.is_dropped());
     world.finish();
 }
@@ -43,20 +43,20 @@ fn a_head_that_is_complete_at_the_last_millisecond_is_in_time() {
 fn a_silent_client_is_pinged_and_dropped_at_pong_timeout() {
     let mut world = World::new(|config| config.pong_timeout = Duration::from_secs(7));
     let client = world.open();
-    world.pass(19_999);
+    world.advance(19_999);
     assert!(client.script.take_written().is_empty());
     assert_eq!(world.poll_timeout(), Some(Duration::from_millis(1)));
-    world.pass(1);
+    world.advance(1);
     assert_eq!(client.script.take_written(), PING);
-    world.pass(6_999);
+    world.advance(6_999);
     assert!(client.script.take_written().is_empty() && world.endings().is_empty());
-    world.pass(1);
+    world.advance(1);
     assert!(is_close(&client.script.take_written(), 1011));
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
     // It has vanished, so it won't close its side either.
-    world.pass(4_999);
+    world.advance(4_999);
     assert!(!client.script.is_dropped());
-    world.pass(1);
+    world.advance(1);
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -67,12 +67,12 @@ fn any_byte_is_a_sign_of_life() {
     let client = world.open();
     let message = frame(0x81, &[b'x'; 100]);
     for byte in &message[..50] {
-        world.pass(39_999);
-        world.sends(&client, &[*byte]);
+        world.advance(39_999);
+        world.send(&client, &[*byte]);
     }
     assert!(world.endings().is_empty());
-    world.sends(&client, &message[50..]);
-    assert!(client.script.take_written().ends_with(&echo(&[b'x'; 100])));
+    world.send(&client, &message[50..]);
+    assert!(client.script.take_written().ends_with(&server_text(&[b'x'; 100])));
     world.finish();
 }
 
@@ -81,20 +81,20 @@ fn a_client_that_never_answers_our_close_is_dropped() {
     let mut world = World::new(|_| {});
     let client = world.open();
     world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "bye"));
-    world.sends(&client, &frame(0x81, b"close"));
+    world.send(&client, &frame(0x81, b"close"));
     // What it says meanwhile is heard by no hook, and gives it no time.
     for _ in 0..4 {
-        world.pass(1000);
-        world.sends(&client, &frame(0x81, b"and another thing"));
-        world.sends(&client, &frame(0x89, b"ping"));
+        world.advance(1000);
+        world.send(&client, &frame(0x81, b"and another thing"));
+        world.send(&client, &frame(0x89, b"ping"));
     }
-    world.pass(999);
+    world.advance(999);
     assert!(!client.script.is_dropped() && world.endings().is_empty());
     assert!(is_close(&client.script.take_written(), 1000));
-    world.pass(1);
+    world.advance(1);
     assert!(client.script.is_dropped());
     assert_eq!(world.endings(), [(CloseCode::ABNORMAL, Cause::Local, false)]);
-    assert_eq!((world.heard(), world.recorder.0.pings.get()), (1, 0));
+    assert_eq!((world.message_count(), world.recorder.pings.get()), (1, 0));
     world.finish();
 }
 
@@ -103,11 +103,11 @@ fn a_full_socket_keeps_its_queue_until_close_timeout() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
-    world.pass(4_999);
+    world.send(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
+    world.advance(4_999);
     assert!(!client.script.is_dropped());
     assert_eq!(world.endings(), [], "it may yet be clean");
-    world.pass(1);
+    world.advance(1);
     assert!(client.script.is_dropped());
     // §7.1.4: the peer's Close has come, but ours never left.
     assert_eq!(world.endings(), [(CloseCode::NORMAL, Cause::Peer, false)]);
@@ -118,12 +118,12 @@ fn a_full_socket_keeps_its_queue_until_close_timeout() {
 type Closer = (&'static str, u16, fn(&mut World, &Client));
 
 const CLOSERS: [Closer; 3] = [
-    ("the peer", 1000, |world, client| world.sends(client, &frame(0x88, &[3, 232]))),
+    ("the peer", 1000, |world, client| world.send(client, &frame(0x88, &[3, 232]))),
     ("a hook", 1000, |world, client| {
         world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
-        world.sends(client, &frame(0x81, b"close"));
+        world.send(client, &frame(0x81, b"close"));
     }),
-    ("a broken rule", 1002, |world, client| world.sends(client, &frame(0x83, b""))),
+    ("a broken rule", 1002, |world, client| world.send(client, &frame(0x83, b""))),
 ];
 
 #[test]
@@ -132,17 +132,17 @@ fn a_peer_that_reads_its_queue_gets_all_of_it_and_the_close() {
         let mut world = World::new(|_| {});
         let client = world.open();
         client.script.set_full(true);
-        world.sends(&client, &frame(0x82, &[1; 5000]));
+        world.send(&client, &frame(0x82, &[1; 5000]));
         close(&mut world, &client);
         // 24 s, far beyond close_timeout; each pause is shorter than it.
         let mut taken = Vec::new();
         for _ in 0..6 {
-            world.pass(4_000);
-            taken.extend(world.takes(&client, 700));
+            world.advance(4_000);
+            taken.extend(world.read(&client, 700));
         }
         assert_eq!(taken.len(), 4200, "{closer}");
-        taken.extend(world.takes_all(&client));
-        assert_eq!(taken[..5004], served(0x82, &[1; 5000]), "{closer}");
+        taken.extend(world.read_all(&client));
+        assert_eq!(taken[..5004], server_frame(0x82, &[1; 5000]), "{closer}");
         assert!(is_close(&taken[5004..], code), "{closer}");
         world.finish();
     }
@@ -154,16 +154,16 @@ fn a_peer_that_reads_slowly_is_dropped_at_max_close_time() {
         let mut world = World::new(|config| config.max_close_time = Duration::from_secs(20));
         let client = world.open();
         client.script.set_full(true);
-        world.sends(&client, &frame(0x82, &[1; 5000]));
-        world.pass(1_000);
+        world.send(&client, &frame(0x82, &[1; 5000]));
+        world.advance(1_000);
         close(&mut world, &client);
         for _ in 0..19 {
-            world.pass(1_000);
-            assert_eq!(world.takes(&client, 1).len(), 1, "{closer}");
+            world.advance(1_000);
+            assert_eq!(world.read(&client, 1).len(), 1, "{closer}");
         }
-        world.pass(999);
+        world.advance(999);
         assert!(!client.script.is_dropped(), "{closer}");
-        world.pass(1);
+        world.advance(1);
         assert!(client.script.is_dropped(), "{closer}");
         assert!(world.endings().iter().all(|(_, _, clean)| !clean), "{closer}");
         world.finish();
@@ -175,12 +175,12 @@ fn what_a_closing_peer_sends_gives_it_no_time_to_take() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
+    world.send(&client, &[frame(0x82, &[1; 5000]), frame(0x88, &[3, 232])].concat());
     for _ in 0..4 {
-        world.pass(1_000);
-        world.sends(&client, &frame(0x81, b"more"));
+        world.advance(1_000);
+        world.send(&client, &frame(0x81, b"more"));
     }
-    world.pass(1_000);
+    world.advance(1_000);
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -190,15 +190,15 @@ fn a_shutdown_waits_for_no_slow_reader_beyond_its_own_deadline() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x82, &[1; 5000]));
+    world.send(&client, &frame(0x82, &[1; 5000]));
     world.handle.shutdown();
     world.wake();
     for _ in 0..4 {
-        world.pass(1_000);
-        world.takes(&client, 100);
+        world.advance(1_000);
+        world.read(&client, 100);
     }
     assert!(!world.event_loop.is_over());
-    world.pass(1_000);
+    world.advance(1_000);
     assert!(world.event_loop.is_over());
     world.finish();
 }
@@ -207,16 +207,16 @@ fn a_shutdown_waits_for_no_slow_reader_beyond_its_own_deadline() {
 fn a_client_that_never_closes_its_side_is_dropped() {
     let mut world = World::new(|_| {});
     let client = world.open();
-    world.sends(&client, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x88, &[3, 232]));
     assert!(client.script.is_write_closed());
     for _ in 0..4 {
-        world.pass(1000);
-        world.sends(&client, &frame(0x81, &[b'x'; 1000]));
+        world.advance(1000);
+        world.send(&client, &frame(0x81, &[b'x'; 1000]));
     }
-    world.pass(999);
+    world.advance(999);
     assert!(!client.script.is_dropped());
-    assert_eq!(world.heard(), 0);
-    world.pass(1);
+    assert_eq!(world.message_count(), 0);
+    world.advance(1);
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -226,14 +226,14 @@ fn a_client_that_neither_reads_nor_is_read_from_is_given_up() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let client = world.open();
     client.script.set_full(true);
-    world.sends(&client, &frame(0x82, &[1; 5000]));
+    world.send(&client, &frame(0x82, &[1; 5000]));
     client.script.will_read(&frame(0x82, &[1; 5000]));
     for _ in 0..40 {
-        world.pass(1000);
+        world.advance(1000);
         world.readable(&client);
     }
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
-    world.pass(5000);
+    world.advance(5000);
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -242,16 +242,16 @@ fn a_client_that_neither_reads_nor_is_read_from_is_given_up() {
 fn after_a_jump_of_hours_a_silent_client_has_its_full_time() {
     let mut world = World::new(|_| {});
     let (idle, connecting) = (world.open(), world.connect());
-    world.pass(5 * 3_600_000);
+    world.advance(5 * 3_600_000);
     assert_eq!(idle.script.take_written(), PING);
     assert!(connecting.script.take_written().starts_with(b"HTTP/1.1 408 "));
     assert!(world.endings().is_empty(), "a late loop is no fault of the client");
-    world.pass(19_999);
+    world.advance(19_999);
     assert!(world.endings().is_empty() && idle.script.take_written().is_empty());
-    world.sends(&idle, &frame(0x8A, b""));
-    world.pass(19_999);
+    world.send(&idle, &frame(0x8A, b""));
+    world.advance(19_999);
     assert!(idle.script.take_written().is_empty());
-    world.pass(1);
+    world.advance(1);
     assert_eq!(idle.script.take_written(), PING);
     world.finish();
 }
@@ -260,9 +260,9 @@ fn after_a_jump_of_hours_a_silent_client_has_its_full_time() {
 fn while_the_clock_stands_nothing_is_due() {
     let mut world = World::new(|_| {});
     let (idle, connecting) = (world.open(), world.connect());
-    world.pass(19_999 - 10_000);
+    world.advance(19_999 - 10_000);
     for _ in 0..1000 {
-        world.pass(0);
+        world.advance(0);
     }
     assert!(idle.script.take_written().is_empty() && connecting.script.take_written().is_empty());
     world.finish();
@@ -273,9 +273,9 @@ fn a_thousand_idle_clients_cost_turns_only_when_pings_are_due() {
     let mut world = World::new(|_| {});
     let clients: Vec<Client> = (0..1000).map(|_| world.open()).collect();
     // The handshake's deadlines are looked at once.
-    world.pass(10_000);
+    world.advance(10_000);
     assert_eq!(world.poll_timeout(), Some(Duration::from_secs(10)));
-    world.pass(10_000);
+    world.advance(10_000);
     assert!(clients.iter().all(|it| it.script.take_written() == PING));
     assert_eq!(world.poll_timeout(), Some(Duration::from_secs(20)));
     world.finish();
@@ -285,7 +285,7 @@ fn a_thousand_idle_clients_cost_turns_only_when_pings_are_due() {
 fn without_a_ping_interval_nobody_is_pinged() {
     let mut world = World::new(|config| config.ping_interval = None);
     let client = world.open();
-    world.pass(10_000_000);
+    world.advance(10_000_000);
     assert!(client.script.take_written().is_empty());
     assert_eq!(world.poll_timeout(), None);
     world.finish();
@@ -301,7 +301,7 @@ fn who_waits_to_be_read_from_is_not_taken_for_silent() {
     for client in [&first, &waiting] {
         client.script.will_read(&frame(0x82, &[1; 3_000_000]));
     }
-    world.turn(&[ready(first.index, true, false, false), ready(waiting.index, true, false, false)]);
+    world.turn(&[first.ready(true, false, false), waiting.ready(true, false, false)]);
     // The first one's message takes four more reads, each in a turn that takes 20 s.
     for _ in 0..4 {
         world.now += 20_000;
@@ -310,10 +310,10 @@ fn who_waits_to_be_read_from_is_not_taken_for_silent() {
     assert!(waiting.script.is_unread());
     assert_eq!(waiting.script.take_written(), b"", "no ping");
     world.settle();
-    assert_eq!((world.heard(), world.endings()), (2, vec![]));
+    assert_eq!((world.message_count(), world.endings()), (2, vec![]));
     // Once it is read from, its silence counts again.
     waiting.script.take_written();
-    world.pass(20_000);
+    world.advance(20_000);
     assert_eq!(waiting.script.take_written(), b"\x89\x00");
     world.finish();
 }
@@ -327,7 +327,7 @@ fn a_ping_interval_of_zero_does_not_hold_up_the_loop() {
     client.script.will_read(REQUEST);
     client.script.will_read(&frame(0x82, &[1; 100_000]).repeat(10));
     world.readable(&client);
-    world.pass(1);
+    world.advance(1);
     assert_eq!(world.endings().len(), 1);
     world.finish();
 }
@@ -339,17 +339,17 @@ fn a_client_accepted_late_in_a_long_turn_has_its_full_time() {
         let script = Script::default();
         if accepts_fail_first {
             world.queue.push_failure(ErrorKind::Other);
-            world.turn(&[ready(LISTENER.0, true, false, false)]);
+            world.turn(&[readable(LISTENER)]);
         }
         world.queue.push(&script, ADDRESS);
         // The turn begins at 1,000; what others have sent takes 500 ms, and then the client is let in.
         world.now = 1_500;
         let late = || LoopTime(1_500);
-        world.event_loop.turn(LoopTime(1_000), late, [ready(LISTENER.0, true, false, false)].into_iter());
+        world.event_loop.turn(LoopTime(1_000), late, [readable(LISTENER)].into_iter());
         world.settle();
-        world.pass(3_999);
+        world.advance(3_999);
         assert_eq!(script.take_written(), b"", "its time is not over");
-        world.pass(1);
+        world.advance(1);
         assert!(script.take_written().starts_with(b"HTTP/1.1 408 "));
     }
 }
@@ -359,7 +359,7 @@ fn a_client_accepted_late_in_a_long_turn_has_its_full_time() {
 /// What a client sends while the loop does not look, until it has had this much time.
 fn sends_unseen(world: &mut World, client: &Client, bytes: &[u8], millis: u64) {
     client.script.will_read(bytes);
-    world.pass(millis);
+    world.advance(millis);
 }
 
 #[test]
@@ -367,16 +367,16 @@ fn an_answer_to_a_ping_that_waits_in_the_socket_counts() {
     // The process was stopped, or a hook took long, and the poll brought the events of others first.
     let mut world = World::new(|_| {});
     let (client, silent) = (world.open(), world.open());
-    world.pass(20_000);
+    world.advance(20_000);
     assert_eq!(client.script.take_written(), PING);
     sends_unseen(&mut world, &client, &frame(0x8A, b""), 20_000);
     assert_eq!(client.script.take_written(), b"");
     assert!(is_close(&silent.script.take_written()[2..], 1011), "who has not answered is given up");
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
     // Its time begins anew, as after any sign of life.
-    world.pass(19_999);
+    world.advance(19_999);
     assert_eq!(client.script.take_written(), b"");
-    world.pass(1);
+    world.advance(1);
     assert_eq!(client.script.take_written(), PING);
     world.finish();
 }
@@ -389,8 +389,8 @@ fn a_whole_head_in_the_socket_is_answered_a_part_is_not() {
     sends_unseen(&mut world, &whole, REQUEST, 10_000);
     assert_eq!(whole.script.take_written(), ANSWER);
     assert!(part.script.take_written().starts_with(b"HTTP/1.1 408 "), "a look gives it no time");
-    world.sends(&whole, &frame(0x81, b"hi"));
-    assert_eq!(whole.script.take_written(), echo(b"hi"));
+    world.send(&whole, &frame(0x81, b"hi"));
+    assert_eq!(whole.script.take_written(), server_text(b"hi"));
     world.finish();
 }
 
@@ -399,8 +399,8 @@ fn an_answer_to_our_close_still_in_the_socket_ends_cleanly() {
     let mut world = World::new(|_| {});
     let (client, other) = (world.open(), world.open());
     world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
-    world.sends(&client, &frame(0x81, b"close"));
-    world.sends(&other, &frame(0x81, b"close"));
+    world.send(&client, &frame(0x81, b"close"));
+    world.send(&other, &frame(0x81, b"close"));
     other.script.will_read(&frame(0x81, b"no answer"));
     sends_unseen(&mut world, &client, &frame(0x88, &[3, 232]), 5_000);
     let mut endings = world.endings();
@@ -420,7 +420,7 @@ fn at_the_end_of_a_shutdown_the_answers_that_wait_are_read() {
     world.handle.shutdown_within(Duration::from_secs(3));
     world.wake();
     clients.iter().for_each(|it| it.script.will_read(&frame(0x88, &[3, 233])));
-    world.pass(3_000);
+    world.advance(3_000);
     assert!(world.event_loop.is_over());
     assert_eq!(world.endings(), [(CloseCode::GOING_AWAY, Cause::Local, true); 300]);
     world.finish();
@@ -430,7 +430,7 @@ fn at_the_end_of_a_shutdown_the_answers_that_wait_are_read() {
 fn however_many_are_due_a_turn_looks_at_256_of_them() {
     let mut world = World::new(|_| {});
     let clients: Vec<Client> = (0..1000).map(|_| world.open()).collect();
-    world.pass(20_000);
+    world.advance(20_000);
     for client in &clients {
         assert_eq!(client.script.take_written(), PING);
         client.script.will_read(&frame(0x8A, b""));

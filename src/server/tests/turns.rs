@@ -33,20 +33,20 @@ fn a_batch_that_queues_much_for_others_is_cut() {
     let speaker = world.open();
     speaker.script.will_read(&frame(0x81, b"x").repeat(1000));
     let held = world.held();
-    world.turn(&[ready(speaker.index, true, false, false)]);
-    let first = world.heard();
+    world.turn(&[speaker.ready(true, false, false)]);
+    let first = world.message_count();
     assert!((10..100).contains(&first), "{first} messages in the first turn");
     assert!(world.held() - held < TURN);
     let mut turns = 1;
     while world.poll_timeout() == Some(Duration::ZERO) {
-        let heard = world.heard();
+        let heard = world.message_count();
         world.turn(&[]);
         turns += 1;
-        assert!(world.heard() - heard < 100, "{} in one turn", world.heard() - heard);
+        assert!(world.message_count() - heard < 100, "{} in one turn", world.message_count() - heard);
     }
-    assert_eq!(world.heard(), 1000);
+    assert_eq!(world.message_count(), 1000);
     assert!(turns > 10, "{turns} turns");
-    assert_eq!(world.takes_all(&receivers[0]).len(), 1000 * (LEN + 4));
+    assert_eq!(world.read_all(&receivers[0]).len(), 1000 * (LEN + 4));
     world.finish();
 }
 
@@ -61,14 +61,14 @@ fn input_that_was_cut_keeps_its_order() {
     let texts: Vec<_> = (0..200).map(|it| format!("{it:04}").into_bytes()).collect();
     let (early, late) = texts.split_at(150);
     speaker.script.will_read(&early.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<_>>());
-    world.turn(&[ready(speaker.index, true, false, false)]);
-    assert!(world.heard() < 150);
+    world.turn(&[speaker.ready(true, false, false)]);
+    assert!(world.message_count() < 150);
     // What comes meanwhile, and the end, wait behind it.
     speaker.script.will_read(&late.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<_>>());
-    world.half_closes(&speaker);
-    assert_eq!(*world.recorder.0.messages.borrow(), texts);
-    let expected: Vec<u8> = texts.iter().flat_map(|it| served(0x82, &it.repeat(1000))).collect();
-    assert!(world.takes_all(&receivers[3]) == expected);
+    world.half_close(&speaker);
+    assert_eq!(*world.recorder.messages.borrow(), texts);
+    let expected: Vec<u8> = texts.iter().flat_map(|it| server_frame(0x82, &it.repeat(1000))).collect();
+    assert!(world.read_all(&receivers[3]) == expected);
     world.finish();
 }
 
@@ -81,19 +81,22 @@ fn costly_connections_wait_for_each_other_and_no_other_waits() {
     for speaker in &speakers {
         speaker.script.will_read(&frame(0x81, b"x").repeat(50));
     }
-    let mut events: Vec<_> = speakers.iter().map(|it| ready(it.index, true, false, false)).collect();
+    let mut events: Vec<_> = speakers.iter().map(|it| it.ready(true, false, false)).collect();
     world.turn(&events);
-    events.push(ready(other.index, true, false, false));
+    events.push(other.ready(true, false, false));
     for _ in 0..10 {
-        let heard = world.heard();
+        let heard = world.message_count();
         other.script.will_read(&frame(0x89, b"?"));
         world.turn(&events);
         let written = other.script.take_written();
-        assert!(written.windows(3).any(|it| it == served(0x8A, b"?")), "the pong is among the messages");
-        assert!((1..400).contains(&(world.heard() - heard)), "{}", world.heard() - heard);
+        assert!(
+            written.windows(3).any(|it| it == server_frame(0x8A, b"?")),
+            "the pong is among the messages"
+        );
+        assert!((1..400).contains(&(world.message_count() - heard)), "{}", world.message_count() - heard);
     }
     world.settle();
-    assert_eq!(world.heard(), 30 * 50, "each has its turn");
+    assert_eq!(world.message_count(), 30 * 50, "each has its turn");
     world.finish();
 }
 
@@ -108,13 +111,13 @@ fn a_batch_of_slow_hooks_is_cut_by_the_clock() {
     });
     world.on_message(move |_, _| now.set(now.get() + 1));
     speaker.script.will_read(&frame(0x81, b"x").repeat(1000));
-    world.turn(&[ready(speaker.index, true, false, false)]);
-    assert!((10..100).contains(&world.heard()), "{}", world.heard());
+    world.turn(&[speaker.ready(true, false, false)]);
+    assert!((10..100).contains(&world.message_count()), "{}", world.message_count());
     other.script.will_read(&frame(0x89, b"?"));
-    world.turn(&[ready(other.index, true, false, false)]);
-    assert_eq!(other.script.take_written(), served(0x8A, b"?"));
+    world.turn(&[other.ready(true, false, false)]);
+    assert_eq!(other.script.take_written(), server_frame(0x8A, b"?"));
     world.settle();
-    assert_eq!(world.heard(), 1000);
+    assert_eq!(world.message_count(), 1000);
     world.finish();
 }
 
@@ -126,12 +129,12 @@ fn commands_of_other_threads_are_done_in_shares() {
     for number in 0..1000_u32 {
         world.handle.broadcast(&number.to_be_bytes().repeat(1000)[..]).unwrap();
     }
-    world.turn(&[ready(WAKER.0, true, false, false)]);
+    world.turn(&[readable(WAKER)]);
     assert!(world.held() - held < TURN);
     world.settle();
     let expected: Vec<u8> =
-        (0..1000_u32).flat_map(|it| served(0x82, &it.to_be_bytes().repeat(1000))).collect();
-    assert!(world.takes_all(&receivers[7]) == expected);
+        (0..1000_u32).flat_map(|it| server_frame(0x82, &it.to_be_bytes().repeat(1000))).collect();
+    assert!(world.read_all(&receivers[7]) == expected);
     world.finish();
 }
 
@@ -144,7 +147,7 @@ fn a_shutdown_comes_after_what_was_asked_for_before_it() {
     }
     world.handle.shutdown();
     let (mut turns, mut later) = (0, 0);
-    world.turn(&[ready(WAKER.0, true, false, false)]);
+    world.turn(&[readable(WAKER)]);
     while world.endings().is_empty() && world.poll_timeout() == Some(Duration::ZERO) {
         // A thread that is never silent does not put it off.
         for _ in 0..5 {
@@ -159,10 +162,10 @@ fn a_shutdown_comes_after_what_was_asked_for_before_it() {
     }
     assert!(turns > 10 && later > 0);
     world.settle();
-    let written = world.takes_all(&receivers[0]);
-    let before = served(0x82, &[b'y'; LEN]).repeat(1000);
+    let written = world.read_all(&receivers[0]);
+    let before = server_frame(0x82, &[b'y'; LEN]).repeat(1000);
     assert!(written.starts_with(&before), "{}", written.len());
-    assert!(written.ends_with(&served(0x88, b"\x03\xe9server is shutting down")));
+    assert!(written.ends_with(&server_frame(0x88, b"\x03\xe9server is shutting down")));
     world.finish();
 }
 
@@ -184,7 +187,7 @@ fn tasks_that_are_due_together_are_run_in_shares() {
             }
         }
     });
-    world.sends(&other, &frame(0x81, b"set them"));
+    world.send(&other, &frame(0x81, b"set them"));
     world.now += 10;
     world.turn(&[]);
     assert!((10..100).contains(&ran.get()), "{}", ran.get());
@@ -196,7 +199,7 @@ fn tasks_that_are_due_together_are_run_in_shares() {
 #[test]
 fn the_ends_of_many_are_told_in_shares() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
-    world.recorder.0.on_close.replace(Some(Box::new(|ws| {
+    world.recorder.on_close.replace(Some(Box::new(|ws| {
         ws.broadcast(&[b'f'; LEN]);
     })));
     let _receivers = deaf(&mut world);
@@ -205,7 +208,7 @@ fn the_ends_of_many_are_told_in_shares() {
         guest.script.set_full(true);
         guest.script.reset();
     }
-    let events: Vec<_> = guests.iter().map(|it| ready(it.index, true, true, true)).collect();
+    let events: Vec<_> = guests.iter().map(|it| it.ready(true, true, true)).collect();
     world.turn(&events);
     let told = world.endings().len();
     assert!((1..300).contains(&told), "{told}");
@@ -219,7 +222,7 @@ fn the_ends_of_many_are_told_in_shares() {
 fn what_few_bytes_cause_stays_near_the_budget() {
     const BUDGET: usize = 20 * 1024 * 1024;
     let mut world = World::new(|config| config.max_buffered_bytes = BUDGET);
-    world.recorder.0.on_close.replace(Some(Box::new(|ws| {
+    world.recorder.on_close.replace(Some(Box::new(|ws| {
         ws.broadcast(&[b'f'; LEN]);
     })));
     let (peak, other) = (Rc::new(Cell::new(0)), world.open());
@@ -232,8 +235,8 @@ fn what_few_bytes_cause_stays_near_the_budget() {
             peak.set(peak.get().max(ws.all().stats().buffered_bytes));
         }
     });
-    world.sends(&other, &frame(0x81, b"x").repeat(500));
-    assert_eq!(world.heard(), 500);
+    world.send(&other, &frame(0x81, b"x").repeat(500));
+    assert_eq!(world.message_count(), 500);
     assert!(peak.get() > BUDGET as u64 / 2, "the budget was never neared: {}", peak.get());
     assert!(peak.get() < BUDGET as u64 * 12 / 10, "{} of {BUDGET}", peak.get());
     world.finish();

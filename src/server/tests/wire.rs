@@ -1,7 +1,7 @@
 //! What the RFC asks for on the wire: from a client's bytes to the server's, and to the end of TCP.
 //!
-//! The rows of `docs/rfc6455.md` name these tests where a rule of the protocol core counts only once the server
-//! obeys it.
+//! The rows of `docs/rfc6455.md` name these tests where a rule of the protocol core counts only once the
+//! server obeys it.
 
 use super::*;
 use crate::protocol::ProtocolError as E;
@@ -29,7 +29,7 @@ const BROKEN: [(&[u8], u16, E); 17] = [
 
 /// A Close of the server, whole.
 fn close(code: u16, reason: &str) -> Vec<u8> {
-    served(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
+    server_frame(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
 
 #[test]
@@ -38,13 +38,13 @@ fn every_broken_rule_ends_with_a_close_and_the_end_of_tcp() {
     for (bytes, code, error) in BROKEN {
         let mut world = World::new(|_| {});
         let client = world.open();
-        world.sends(&client, &[&frame(0x81, b"good"), bytes, &frame(0x81, b"more")].concat());
-        let answer = [echo(b"good"), close(code, &error.to_string())].concat();
+        world.send(&client, &[&frame(0x81, b"good"), bytes, &frame(0x81, b"more")].concat());
+        let answer = [server_text(b"good"), close(code, &error.to_string())].concat();
         assert_eq!(client.script.take_written(), answer, "{error}");
         assert!(client.script.is_write_closed(), "{error}: the server closes TCP from its side");
         let [(_, cause, clean)] = world.endings()[..] else { panic!("{error}: it has ended once") };
         assert_eq!((cause, clean), (Cause::Protocol(error), false));
-        world.half_closes(&client);
+        world.half_close(&client);
         assert!(client.script.is_dropped(), "{error}: the socket is closed");
         world.finish();
     }
@@ -57,24 +57,24 @@ fn a_failed_connection_is_not_processed_any_more() {
         let mut world = World::new(|_| {});
         let client = world.open();
         match failure {
-            "a broken rule" => world.sends(&client, b"\x81\x02hi"),
+            "a broken rule" => world.send(&client, b"\x81\x02hi"),
             "a panic" => {
-                world.recorder.0.panics_in.set(Some("on_message"));
-                world.sends(&client, &frame(0x81, b"first").repeat(2));
+                world.recorder.panics_in.set(Some("on_message"));
+                world.send(&client, &frame(0x81, b"first").repeat(2));
             }
             _ => {
                 // A ping after 20 s, and no answer for 20 s more.
-                world.pass(20_000);
-                world.pass(20_000);
+                world.advance(20_000);
+                world.advance(20_000);
             }
         }
-        let heard = world.heard();
+        let heard = world.message_count();
         let before = client.script.take_written();
         assert!((0..before.len()).any(|at| before[at] == 0x88), "{failure}: a Close was sent");
         let frames = [frame(0x81, b"more"), frame(0x89, b"?"), frame(0x88, &[3, 232])];
-        world.sends(&client, &frames.concat());
+        world.send(&client, &frames.concat());
         assert_eq!(client.script.take_written(), b"", "{failure}");
-        assert_eq!((world.heard(), world.recorder.0.pings.get()), (heard, 0), "{failure}");
+        assert_eq!((world.message_count(), world.recorder.pings.get()), (heard, 0), "{failure}");
         assert!(heard <= 1, "{failure}: nothing of the same batch either");
         let [(_, _, clean)] = world.endings()[..] else { panic!("{failure}: it has ended once") };
         assert!(!clean, "{failure}: no Close in return counts");
@@ -87,8 +87,11 @@ fn frames_after_a_request_are_served_after_its_answer() {
     // §4.2.2: only with the answer the connection is open.
     let mut world = World::new(|_| {});
     let client = world.connect();
-    world.sends(&client, &[REQUEST, &frame(0x89, b"?"), &frame(0x81, b"x")].concat());
-    assert_eq!(client.script.take_written(), [ANSWER, &served(0x8a, b"?"), &echo(b"x")].concat());
+    world.send(&client, &[REQUEST, &frame(0x89, b"?"), &frame(0x81, b"x")].concat());
+    assert_eq!(
+        client.script.take_written(),
+        [ANSWER, &server_frame(0x8a, b"?"), &server_text(b"x")].concat()
+    );
     world.finish();
 }
 
@@ -100,8 +103,8 @@ fn messages_of_every_length_leave_as_one_frame() {
             let mut world = World::new(|_| {});
             let client = world.open();
             let payload = vec![b'x'; len];
-            world.sends(&client, &frame(first, &payload));
-            assert!(client.script.take_written() == served(first, &payload), "{len} bytes, {first:#x}");
+            world.send(&client, &frame(first, &payload));
+            assert!(client.script.take_written() == server_frame(first, &payload), "{len} bytes, {first:#x}");
             world.finish();
         }
     }
@@ -117,7 +120,7 @@ fn a_hooks_close_has_no_code_that_must_not_be_sent() {
         (4999, own(4999)),
         (999, own(1011)),
         (1004, own(1011)),
-        (1005, served(0x88, b"")),
+        (1005, server_frame(0x88, b"")),
         (1006, own(1011)),
         (1015, own(1011)),
         (2999, own(1011)),
@@ -126,7 +129,7 @@ fn a_hooks_close_has_no_code_that_must_not_be_sent() {
         let mut world = World::new(|_| {});
         let client = world.open();
         world.on_message(move |ws, _| ws.close(CloseCode(code), "why"));
-        world.sends(&client, &frame(0x81, b"x"));
+        world.send(&client, &frame(0x81, b"x"));
         assert_eq!(client.script.take_written(), answer, "{code}");
         world.finish();
     }
@@ -138,8 +141,8 @@ fn terminate_drops_the_socket_without_a_word() {
     let mut world = World::new(|_| {});
     let client = world.open();
     world.on_message(|ws, _| ws.terminate());
-    world.sends(&client, &frame(0x81, b"x").repeat(2));
-    assert_eq!((client.script.take_written(), world.heard()), (vec![], 1));
+    world.send(&client, &frame(0x81, b"x").repeat(2));
+    assert_eq!((client.script.take_written(), world.message_count()), (vec![], 1));
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -149,8 +152,8 @@ fn an_unsolicited_pong_is_not_answered() {
     // §5.5.3: "A response to an unsolicited Pong frame is not expected."
     let mut world = World::new(|_| {});
     let client = world.open();
-    world.sends(&client, &[frame(0x8a, b""), frame(0x8a, b"here I am"), frame(0x81, b"x")].concat());
-    assert_eq!(client.script.take_written(), echo(b"x"));
+    world.send(&client, &[frame(0x8a, b""), frame(0x8a, b"here I am"), frame(0x81, b"x")].concat());
+    assert_eq!(client.script.take_written(), server_text(b"x"));
     world.finish();
 }
 
@@ -158,20 +161,23 @@ fn an_unsolicited_pong_is_not_answered() {
 fn a_ping_is_answered_with_its_payload_at_once() {
     // §5.5.2, §6.2: alone, before and after others, between fragments, cut in two.
     for (pieces, answer) in [
-        (vec![frame(0x89, b"")], served(0x8a, b"")),
-        (vec![frame(0x89, &[7; 125])], served(0x8a, &[7; 125])),
+        (vec![frame(0x89, b"")], server_frame(0x8a, b"")),
+        (vec![frame(0x89, &[7; 125])], server_frame(0x8a, &[7; 125])),
         (
             vec![[frame(0x89, b"a"), frame(0x89, b"b")].concat()],
-            [served(0x8a, b"a"), served(0x8a, b"b")].concat(),
+            [server_frame(0x8a, b"a"), server_frame(0x8a, b"b")].concat(),
         ),
-        (vec![[frame(0x01, b"x"), frame(0x89, b"a")].concat()], served(0x8a, b"a")),
-        (vec![frame(0x89, b"cut")[..7].to_vec(), frame(0x89, b"cut")[7..].to_vec()], served(0x8a, b"cut")),
+        (vec![[frame(0x01, b"x"), frame(0x89, b"a")].concat()], server_frame(0x8a, b"a")),
+        (
+            vec![frame(0x89, b"cut")[..7].to_vec(), frame(0x89, b"cut")[7..].to_vec()],
+            server_frame(0x8a, b"cut"),
+        ),
     ] {
         let mut world = World::new(|_| {});
         let client = world.open();
         for piece in &pieces {
             assert_eq!(client.script.take_written(), b"", "not before it is whole");
-            world.sends(&client, piece);
+            world.send(&client, piece);
         }
         assert_eq!(client.script.take_written(), answer, "{pieces:?}");
         world.finish();
@@ -183,22 +189,22 @@ fn after_both_closes_the_server_ends_tcp_at_once() {
     // §5.5.1: "The server MUST close the underlying TCP connection immediately".
     let mut world = World::new(|_| {});
     let client = world.open();
-    world.sends(&client, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x88, &[3, 232]));
     assert_eq!(client.script.take_written(), close(1000, ""));
     assert!(client.script.is_write_closed() && !client.script.is_dropped());
-    world.half_closes(&client);
+    world.half_close(&client);
     assert!(client.script.is_dropped(), "the client's side has ended too");
 
     // The server begins.
     let client = world.open();
     world.on_message(|ws, _| ws.close(CloseCode(4000), "enough"));
-    world.sends(&client, &frame(0x81, b"x"));
+    world.send(&client, &frame(0x81, b"x"));
     assert_eq!(client.script.take_written(), close(4000, "enough"));
     assert!(!client.script.is_write_closed(), "the client owes a Close");
-    world.sends(&client, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x88, &[3, 232]));
     assert_eq!(client.script.take_written(), b"", "no second Close");
     assert!(client.script.is_write_closed());
-    world.half_closes(&client);
+    world.half_close(&client);
     assert!(client.script.is_dropped());
     world.finish();
 }
@@ -207,28 +213,32 @@ fn after_both_closes_the_server_ends_tcp_at_once() {
 fn a_message_may_go_to_any_connection_from_open_to_close() {
     // §5.1: "at any time after opening handshake completion and before that endpoint has sent a Close frame".
     let mut world = World::new(|_| {});
-    *world.recorder.0.greeting.borrow_mut() = b"welcome".to_vec();
+    *world.recorder.greeting.borrow_mut() = b"welcome".to_vec();
     let (client, other) = (world.connect(), world.connect());
-    world.sends(&other, REQUEST);
-    assert_eq!(other.script.take_written(), [ANSWER, &served(0x82, b"welcome")].concat());
-    world.sends(&client, REQUEST);
+    world.send(&other, REQUEST);
+    assert_eq!(other.script.take_written(), [ANSWER, &server_frame(0x82, b"welcome")].concat());
+    world.send(&client, REQUEST);
     client.script.take_written();
-    let to = world.recorder.0.opened.borrow()[0];
+    let to = world.recorder.opened.borrow()[0];
     world.on_message(move |ws, message| {
         ws.push(to, message);
     });
-    world.sends(&client, &frame(0x81, b"for you"));
-    assert_eq!((client.script.take_written(), other.script.take_written()), (vec![], echo(b"for you")));
-    world.sends(&other, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x81, b"for you"));
+    assert_eq!(
+        (client.script.take_written(), other.script.take_written()),
+        (vec![], server_text(b"for you"))
+    );
+    world.send(&other, &frame(0x88, &[3, 232]));
     assert_eq!(other.script.take_written(), close(1000, ""));
-    world.sends(&client, &frame(0x81, b"too late"));
+    world.send(&client, &frame(0x81, b"too late"));
     assert_eq!((client.script.take_written(), other.script.take_written()), (vec![], vec![]));
     world.finish();
 }
 
 #[test]
 fn nothing_but_what_waited_leaves_after_a_close() {
-    // §5.5.1: "MUST NOT send any more data frames after sending a Close frame", to whom and by whom it may be.
+    // §5.5.1: "MUST NOT send any more data frames after sending a Close frame", to whom and by whom it may
+    // be.
     let mut world = World::new(|_| {});
     let (client, other) = (world.open(), world.open());
     world.on_message(|ws, message| {
@@ -242,11 +252,11 @@ fn nothing_but_what_waited_leaves_after_a_close() {
         }
         ws.broadcast("to all");
     });
-    world.sends(&client, &frame(0x81, b"close"));
-    assert_eq!(client.script.take_written(), [echo(b"before"), close(1000, "")].concat());
-    world.sends(&other, &frame(0x81, b"x"));
+    world.send(&client, &frame(0x81, b"close"));
+    assert_eq!(client.script.take_written(), [server_text(b"before"), close(1000, "")].concat());
+    world.send(&other, &frame(0x81, b"x"));
     assert_eq!(client.script.take_written(), b"");
-    assert_eq!(other.script.take_written(), echo(b"to all").repeat(2));
+    assert_eq!(other.script.take_written(), server_text(b"to all").repeat(2));
     world.finish();
 }
 
@@ -257,17 +267,17 @@ fn what_waits_leaves_before_a_close() {
         let mut world = World::new(|_| {});
         let client = world.open();
         client.script.set_full(true);
-        world.sends(&client, &frame(0x82, &[1; 5000]));
+        world.send(&client, &frame(0x82, &[1; 5000]));
         if is_by_hook {
             world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));
-            world.sends(&client, &frame(0x81, b"x"));
+            world.send(&client, &frame(0x81, b"x"));
         } else {
-            world.sends(&client, &frame(0x88, &[3, 232]));
+            world.send(&client, &frame(0x88, &[3, 232]));
         }
-        let all = [served(0x82, &[1; 5000]), close(1000, "")].concat();
-        assert_eq!(world.takes(&client, 3000), all[..3000]);
+        let all = [server_frame(0x82, &[1; 5000]), close(1000, "")].concat();
+        assert_eq!(world.read(&client, 3000), all[..3000]);
         assert!(!client.script.is_write_closed());
-        assert_eq!(world.takes_all(&client), all[3000..]);
+        assert_eq!(world.read_all(&client), all[3000..]);
         assert_eq!(client.script.is_write_closed(), !is_by_hook);
         world.finish();
     }
@@ -287,11 +297,11 @@ fn a_refused_request_is_answered_and_tcp_ends() {
     ] {
         let mut world = World::new(|config| config.origins = vec!["https://good.example".to_owned()]);
         let client = world.connect();
-        world.sends(&client, &[request.as_bytes(), &frame(0x81, b"x")].concat());
+        world.send(&client, &[request.as_bytes(), &frame(0x81, b"x")].concat());
         let answer = String::from_utf8(client.script.take_written()).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}\n{answer}");
         assert!(client.script.is_write_closed(), "{request}");
-        assert_eq!(world.heard(), 0);
+        assert_eq!(world.message_count(), 0);
         world.finish();
     }
 }
@@ -301,15 +311,15 @@ fn what_comes_after_the_end_is_thrown_away() {
     // §7.1.1: "discarding any trailing bytes that may have been received".
     let mut world = World::new(|_| {});
     let client = world.open();
-    world.sends(&client, &frame(0x88, &[3, 232]));
+    world.send(&client, &frame(0x88, &[3, 232]));
     client.script.take_written();
     for _ in 0..3 {
-        world.sends(&client, &[0xff; 10_000]);
+        world.send(&client, &[0xff; 10_000]);
         assert!(!client.script.is_unread(), "it is read, for unread input would reset the connection");
         assert!(!client.script.is_dropped());
     }
-    assert_eq!((client.script.take_written(), world.heard()), (vec![], 0));
-    world.half_closes(&client);
+    assert_eq!((client.script.take_written(), world.message_count()), (vec![], 0));
+    world.half_close(&client);
     assert!(client.script.is_dropped());
     world.finish();
 }

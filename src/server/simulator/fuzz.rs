@@ -1,16 +1,19 @@
-//! Invariant: whatever a client's socket does and whenever, the client gets each echo once, whole and in order;
-//! its end is told once, and then nothing is held. Every input is a script of reads, short writes, stalls, errors
-//! and steps of the clock.
+//! Invariant: whatever a client's socket does and whenever, the client gets each echo once, whole and in
+//! order; its end is told once, and then nothing is held. Every input is a script of reads, short writes,
+//! stalls, errors and steps of the clock.
 
-use super::*;
+use std::{collections::VecDeque, io::ErrorKind};
+
+use super::{Client, World, frame, server_frame};
+use crate::Cause;
 
 /// How many steps a script can have, so that an execution stays short.
 const MAX_STEPS: usize = 200;
 
-/// What a client says next, or what happens to it.
+/// What a client sends next, or what happens to it.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// It wants to say a message of so many bytes,
+    /// It has a message of this length to send,
     Message(usize),
     /// … one in two fragments, with a ping between,
     Fragments(usize),
@@ -20,16 +23,16 @@ enum Step {
     Close,
     /// … and a frame that begins with this byte, be it allowed or not.
     Frame(u8),
-    /// So many bytes of all that arrive.
+    /// This many bytes of what it has to send arrive.
     Arrive(usize),
-    /// Its socket has room for so many bytes.
+    /// Its socket has room for this many bytes.
     Room(usize),
     /// Its socket has no room, or has room again.
     Full(bool),
     /// A call is interrupted, or finds nothing after all.
     Disturb(u8),
-    /// So many milliseconds pass.
-    Pass(u64),
+    /// This many milliseconds pass.
+    Advance(u64),
     /// It closes its side.
     HalfClose,
     Reset,
@@ -51,15 +54,15 @@ fn step(what: u8, much: u8) -> Step {
         9 | 10 => Step::Room(much.into()),
         11 => Step::Full(much.is_multiple_of(2)),
         12 => Step::Disturb(much),
-        13 => Step::Pass(u64::from(much) * 100),
+        13 => Step::Advance(u64::from(much) * 100),
         14 => Step::Fail(much),
         _ if much.is_multiple_of(2) => Step::HalfClose,
         _ => Step::Reset,
     }
 }
 
-/// The client, and what is between it and the server.
-struct Play {
+/// The client, what it has to send, and what it is owed.
+struct Scenario {
     world: World,
     client: Client,
     /// What it has yet to send.
@@ -72,17 +75,17 @@ struct Play {
     partial: Vec<u8>,
     /// Makes every payload different from those before it.
     count: u8,
-    /// From here on the connection may end before all is said, or has.
+    /// From here on the connection may end, or has ended, before all was sent.
     may_end: bool,
     /// The server's Close has come.
     is_over: bool,
 }
 
-/// The body: pairs of bytes, each a [`Step`].
+/// Runs a script: pairs of bytes, each a [`Step`].
 pub(crate) fn body(script: &[u8]) {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let client = world.open();
-    let mut play = Play {
+    let mut scenario = Scenario {
         world,
         client,
         to_send: Vec::new(),
@@ -94,24 +97,24 @@ pub(crate) fn body(script: &[u8]) {
         is_over: false,
     };
     for pair in script.chunks_exact(2).take(MAX_STEPS) {
-        if play.client.script.is_dropped() {
+        if scenario.client.script.is_dropped() {
             break;
         }
-        play.take(step(pair[0], pair[1]));
-        play.hear();
-        play.world.check();
+        scenario.run(step(pair[0], pair[1]));
+        scenario.check_output();
+        scenario.world.check();
     }
-    play.finish();
+    scenario.finish();
 }
 
-impl Play {
-    fn take(&mut self, step: Step) {
+impl Scenario {
+    fn run(&mut self, step: Step) {
         let (script, client) = (self.client.script.clone(), self.client.clone());
         match step {
-            Step::Message(len) => self.say(len, |payload| frame(0x82, payload)),
+            Step::Message(len) => self.send(len, |payload| frame(0x82, payload)),
             Step::Fragments(len) => {
                 let ping = self.ping();
-                self.say(len, |payload| {
+                self.send(len, |payload| {
                     let (first, second) = payload.split_at(payload.len() / 2);
                     [frame(0x02, first), ping, frame(0x80, second)].concat()
                 });
@@ -142,7 +145,7 @@ impl Play {
             }
             Step::Full(is_full) => {
                 script.set_full(is_full);
-                self.world.both(&client);
+                self.world.readable_and_writable(&client);
             }
             Step::Disturb(how) => {
                 match how % 4 {
@@ -151,16 +154,16 @@ impl Play {
                     2 => script.write_will_fail(ErrorKind::Interrupted),
                     _ => script.write_will_fail(ErrorKind::WouldBlock),
                 }
-                self.world.both(&client);
+                self.world.readable_and_writable(&client);
             }
-            Step::Pass(millis) => self.world.pass(millis),
+            Step::Advance(millis) => self.world.advance(millis),
             Step::HalfClose => {
                 self.may_end = true;
-                self.world.half_closes(&client);
+                self.world.half_close(&client);
             }
             Step::Reset => {
                 self.may_end = true;
-                self.world.resets(&client);
+                self.world.reset(&client);
             }
             Step::Fail(how) => {
                 self.may_end = true;
@@ -170,19 +173,19 @@ impl Play {
                 } else {
                     script.write_will_fail(error)
                 }
-                self.world.both(&client);
+                self.world.readable_and_writable(&client);
             }
         }
     }
 
-    /// Says a message that is unlike the others, and is owed its echo.
-    fn say(&mut self, len: usize, frames: impl FnOnce(&[u8]) -> Vec<u8>) {
+    /// Has a message to send that is unlike the others, and is owed its echo.
+    fn send(&mut self, len: usize, frames: impl FnOnce(&[u8]) -> Vec<u8>) {
         self.count = self.count.wrapping_add(1);
         let payload: Vec<u8> = (0..len).map(|i| self.count.wrapping_add(i as u8)).collect();
         self.to_send.extend(frames(&payload));
         // What follows a Close or a broken rule is not owed; whether it comes depends on what came before.
         if !self.may_end {
-            self.echoes.push_back(served(0x82, &payload));
+            self.echoes.push_back(server_frame(0x82, &payload));
         }
     }
 
@@ -190,13 +193,13 @@ impl Play {
         self.count = self.count.wrapping_add(1);
         let payload = [self.count; 2];
         if !self.may_end {
-            self.pongs.push_back(served(0x8A, &payload));
+            self.pongs.push_back(server_frame(0x8A, &payload));
         }
         frame(0x89, &payload)
     }
 
-    /// Holds what the server has written against what the client is owed.
-    fn hear(&mut self) {
+    /// Checks what the server has written: it must be what the client is owed.
+    fn check_output(&mut self) {
         self.partial.extend(self.client.script.take_written());
         while let Some(len) = frame_len(&self.partial) {
             let bytes: Vec<u8> = self.partial.drain(..len).collect();
@@ -207,18 +210,18 @@ impl Play {
                 0x88 => self.is_over = true,
                 0x8A => {
                     let is_owed = self.pongs.iter().position(|it| *it == bytes);
-                    assert!(is_owed.is_some() || self.may_end, "nobody has pinged with {bytes:?}");
+                    assert!(is_owed.is_some() || self.may_end, "no ping had the payload of {bytes:?}");
                     self.pongs.drain(..is_owed.map_or(0, |at| at + 1));
                 }
                 _ => match self.echoes.pop_front() {
                     Some(owed) => assert_eq!(bytes, owed, "an echo is lost, doubled or not whole"),
-                    None => assert!(self.may_end, "nobody has said {bytes:?}"),
+                    None => assert!(self.may_end, "no message had the payload of {bytes:?}"),
                 },
             }
         }
     }
 
-    /// The client does what a good one does, and then is owed nothing, unless its connection was cut.
+    /// Sends the rest as a good client does. Then the client is owed nothing, unless its connection was cut.
     fn finish(mut self) {
         self.client.script.set_full(false);
         for _ in 0..1000 {
@@ -226,9 +229,9 @@ impl Play {
             if has_all || self.is_over || self.is_cut() {
                 break;
             }
-            self.take(Step::Arrive(3000));
-            self.world.both(&self.client);
-            self.hear();
+            self.run(Step::Arrive(3000));
+            self.world.readable_and_writable(&self.client);
+            self.check_output();
         }
         if !self.is_cut() {
             assert!(self.echoes.is_empty(), "an echo never comes");
@@ -237,7 +240,7 @@ impl Play {
         self.world.finish();
     }
 
-    /// Whether the socket or the clock has ended the connection, so that bytes may be lost.
+    /// Whether the socket or a deadline has ended the connection, so that bytes may be lost.
     fn is_cut(&self) -> bool {
         let has_failed =
             |(_, cause, _): &(_, Cause, _)| matches!(cause, Cause::Timeout | Cause::Transport(_));
@@ -245,12 +248,12 @@ impl Play {
     }
 }
 
-/// The length of the frame that `bytes` begin with, if all of it is there.
+/// Returns the length of the frame that `bytes` begin with, if all of it is there.
 fn frame_len(bytes: &[u8]) -> Option<usize> {
     let (start, len) = match *bytes.get(1)? {
         126 => (4, usize::from(u16::from_be_bytes([*bytes.get(2)?, *bytes.get(3)?]))),
         len @ 0..126 => (2, len.into()),
-        _ => panic!("no frame here takes that, and none is masked"),
+        _ => panic!("no frame here is that long, and none is masked"),
     };
     (bytes.len() >= start + len).then_some(start + len)
 }

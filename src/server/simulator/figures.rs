@@ -1,18 +1,22 @@
 //! The figures agree with what was done: at the end of every scenario, and at the metrics listener.
 //!
-//! What was done is known from elsewhere: from the streams, the hooks, and the bytes that an observer has seen.
+//! What was done is known from three other places: the streams, the hooks, and the bytes that an observer has
+//! seen.
 
-use super::*;
+use std::collections::BTreeMap;
 
-/// What was written to one client, as the client understands it.
+use super::{ClientQueue, Record, Traffic};
+use crate::{Cause, CloseCode, transport::Script};
+
+/// What one client has received, decoded.
 #[derive(Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     /// The head, or the frame's header, as far as it has come.
     partial: Vec<u8>,
-    /// Bytes of the payload under way that are still to come.
+    /// How much of the frame's payload is still to come.
     payload: u64,
     status: Option<u16>,
-    /// Data messages that have begun.
+    /// How many data messages have begun.
     messages: u64,
     is_closed: bool,
     /// Bytes came after a Close (§5.5.1).
@@ -20,7 +24,7 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn add(&mut self, mut bytes: &[u8]) {
+    pub(crate) fn add(&mut self, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
             if self.payload > 0 {
                 let len = bytes.len().min(usize::try_from(self.payload).unwrap());
@@ -58,7 +62,7 @@ impl Output {
     }
 }
 
-/// The length of the payload that a header announces, once the header is complete.
+/// Returns the payload length of a header, once the header is complete.
 fn payload_len(header: &[u8]) -> Option<u64> {
     match (*header.get(1)?, header.len()) {
         (len @ 0..126, 2) => Some(len.into()),
@@ -68,7 +72,7 @@ fn payload_len(header: &[u8]) -> Option<u64> {
     }
 }
 
-/// The figures of a page, by name and label.
+/// Returns the figures of a page, by name and label.
 fn figures(page: &str) -> BTreeMap<&str, f64> {
     let lines = page.lines().filter(|line| line.starts_with("wirehook_"));
     lines
@@ -76,7 +80,7 @@ fn figures(page: &str) -> BTreeMap<&str, f64> {
         .collect()
 }
 
-/// The figures with a label, by the label's value.
+/// Returns the figures with a label, by the label's value.
 fn by_label<'a>(figures: &BTreeMap<&'a str, f64>, name: &str) -> BTreeMap<&'a str, f64> {
     let labelled = figures.iter().filter(|(key, _)| key.split('{').next() == Some(name));
     labelled
@@ -89,7 +93,7 @@ const fn label(cause: Cause) -> &'static str {
     Cause::NAMES[cause.index()]
 }
 
-/// How often each of them comes.
+/// Returns how often each item occurs.
 fn count<T: Ord>(items: impl Iterator<Item = T>) -> BTreeMap<T, f64> {
     let mut counts = BTreeMap::new();
     items.for_each(|item| *counts.entry(item).or_default() += 1.0);
@@ -110,21 +114,27 @@ fn code_label(code: CloseCode) -> String {
     if is_told_apart { code.0.to_string() } else { "other".to_owned() }
 }
 
-/// Compares the figures, once everybody has left, with what was done.
+/// Compares the figures, once all clients have left, with what was done.
 #[track_caller]
-pub(super) fn check(page: &str, clients: &Queue, scrapers: &Queue, notes: &Notes, told: &Sums) {
+pub(crate) fn check(
+    page: &str,
+    clients: &ClientQueue,
+    scrapers: &ClientQueue,
+    record: &Record,
+    traffic: &Traffic,
+) {
     let figures = figures(page);
     let figure = |name: &str| figures[format!("wirehook_{name}").as_str()];
-    let (accepted, scrapers) = (clients.0.accepted.borrow(), scrapers.0.accepted.borrow());
+    let (accepted, scrapers) = (clients.accepted.borrow(), scrapers.accepted.borrow());
     let sum = |scripts: &[Script], len: fn(&Script) -> u64| scripts.iter().map(len).sum::<u64>();
     let (read, written) = (sum(&accepted, Script::read_len), sum(&accepted, Script::written_len));
-    assert_eq!((told.received, told.sent), (read, written), "the observer has seen all bytes");
+    assert_eq!((traffic.received, traffic.sent), (read, written), "the observer has seen all bytes");
     let (scraped, shown) = (sum(&scrapers, Script::read_len), sum(&scrapers, Script::written_len));
     assert_eq!(figure("received_bytes_total"), (read + scraped) as f64);
     assert_eq!(figure("sent_bytes_total"), (written + shown) as f64);
 
-    // Connections: who came, opened and ended, and how.
-    let (opened, closed) = (notes.opened.borrow(), notes.closed.borrow());
+    // Connections: how many were accepted, opened and closed, and why.
+    let (opened, closed) = (record.opened.borrow(), record.closed.borrow());
     assert_eq!(opened.len(), closed.len(), "one on_close for each on_open");
     assert_eq!((figure("connections"), figure("accepted_total")), (0.0, accepted.len() as f64));
     assert_eq!((figure("opened_total"), figure("closed_total")), (opened.len() as f64, closed.len() as f64));
@@ -134,9 +144,10 @@ pub(super) fn check(page: &str, clients: &Queue, scrapers: &Queue, notes: &Notes
     assert_eq!(by_label(&figures, "wirehook_closes_by_cause_total"), causes);
     assert!(figure("shed_total") >= causes.get("overload").copied().unwrap_or_default());
 
-    // Answers: as clients have seen them. One that no socket has taken was counted when it was given.
+    // Answers, as clients have seen them. The server counts an answer when it makes it, whether or not the
+    // socket takes it.
     let answers = by_label(&figures, "wirehook_handshakes_total");
-    let seen = count(told.outputs.values().filter_map(|it| it.status).map(status_label));
+    let seen = count(traffic.outputs.values().filter_map(|it| it.status).map(status_label));
     let answered: f64 = answers.values().sum();
     assert!(
         seen.iter().all(|(status, count)| answers.get(status.as_str()) >= Some(count)),
@@ -149,9 +160,9 @@ pub(super) fn check(page: &str, clients: &Queue, scrapers: &Queue, notes: &Notes
         assert_eq!(answers, borrowed(&seen));
     }
 
-    // Messages: what hooks were told, and what has begun to leave.
-    assert_eq!(figure("received_messages_total"), notes.messages.borrow().len() as f64);
-    let begun = told.outputs.values().map(|it| it.messages).sum::<u64>() as f64;
+    // Messages: those that hooks received, and those of which a part was written.
+    assert_eq!(figure("received_messages_total"), record.messages.borrow().len() as f64);
+    let begun = traffic.outputs.values().map(|it| it.messages).sum::<u64>() as f64;
     assert!(begun <= figure("sent_messages_total"), "{begun} messages have left, more than were counted");
     let is_cut_off = |(_, code, cause, _): &(_, CloseCode, Cause, _)| {
         *code == CloseCode::ABNORMAL && *cause == Cause::Local
@@ -159,16 +170,19 @@ pub(super) fn check(page: &str, clients: &Queue, scrapers: &Queue, notes: &Notes
     if nothing_refused && !closed.iter().any(is_cut_off) {
         assert_eq!(begun, figure("sent_messages_total"), "what no socket has refused has left");
     }
-    assert!(told.outputs.values().all(|it| !it.has_more_after_close), "§5.5.1: nothing comes after a Close");
+    assert!(
+        traffic.outputs.values().all(|it| !it.has_more_after_close),
+        "§5.5.1: nothing comes after a Close"
+    );
 }
 
-/// Compares a page that was shown when everybody else had left with the figures after the one who asked has left.
+/// Compares a page that the last client got with the figures after that client has left.
 #[track_caller]
-pub(super) fn check_page(page: &str, end: &str) {
+pub(crate) fn check_page(page: &str, end: &str) {
     let (head, body) = page.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     let (mut shown, mut end) = (figures(body), figures(end));
-    assert_eq!(shown.remove("wirehook_sockets"), Some(1.0), "the one who asks");
+    assert_eq!(shown.remove("wirehook_sockets"), Some(1.0), "the client that asks");
     assert_eq!(end.remove("wirehook_sockets"), Some(0.0));
     let sent = [&mut shown, &mut end].map(|it| it.remove("wirehook_sent_bytes_total").unwrap());
     assert_eq!(sent[1] - sent[0], page.len() as f64, "the page itself");

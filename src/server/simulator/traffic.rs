@@ -1,0 +1,44 @@
+//! What the observer of a world is shown, in sums.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    rc::Rc,
+};
+
+use super::figures::Output;
+use crate::{ConnId, Observer};
+
+/// The observer of every world.
+#[derive(Clone, Default)]
+pub(crate) struct TrafficObserver(pub(crate) Rc<RefCell<Traffic>>);
+
+#[derive(Default)]
+pub(crate) struct Traffic {
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+    pub(crate) connected: BTreeSet<ConnId>,
+    pub(crate) disconnected: BTreeSet<ConnId>,
+    pub(crate) outputs: BTreeMap<ConnId, Output>,
+}
+
+impl Observer for TrafficObserver {
+    fn connected(&mut self, id: ConnId, _: SocketAddr) {
+        assert!(self.0.borrow_mut().connected.insert(id));
+    }
+
+    fn received(&mut self, _: ConnId, bytes: &[u8]) {
+        self.0.borrow_mut().received += bytes.len() as u64;
+    }
+
+    fn sent(&mut self, id: ConnId, bytes: &[u8]) {
+        let mut traffic = self.0.borrow_mut();
+        traffic.sent += bytes.len() as u64;
+        traffic.outputs.entry(id).or_default().add(bytes);
+    }
+
+    fn disconnected(&mut self, id: ConnId) {
+        assert!(self.0.borrow_mut().disconnected.insert(id));
+    }
+}
