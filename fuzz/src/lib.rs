@@ -10,6 +10,7 @@
 
 pub mod chunks;
 mod client;
+pub mod client_handshake;
 mod cut;
 pub mod differential;
 pub mod explain;
@@ -30,11 +31,12 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets but those that need the inside of wirehook: the body of `server` is in
 /// `src/server/simulator/fuzz.rs`, those of `arguments`, `capture` and `replay_peer` are in `src/cli/`.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("frame_header", frame_header::body),
     ("receiver", receiver::body),
     ("chunks", chunks::body),
     ("handshake", handshake::body),
+    ("client_handshake", client_handshake::body),
     ("round_trip", round_trip::body),
     ("mask", mask::body),
     ("utf8", utf8::body),

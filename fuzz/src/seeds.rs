@@ -4,6 +4,7 @@
 //! both sides of every boundary. `cargo run --example seeds` writes it to `corpus/`; a test holds the two together.
 //! Seeds without an extension in the same folders were found by the fuzzers and are no part of this table.
 
+mod answers;
 mod cli;
 
 use super::client::{Form, KEY, frame, header};
@@ -29,6 +30,10 @@ pub fn seeds() -> Vec<Seed> {
     for (name, head) in heads() {
         // In pieces of ten bytes and of one.
         add("handshake", name, &[&[2, 10, 1], &head[..]].concat());
+    }
+    for (name, answer) in answers::answers() {
+        // In pieces of ten bytes and of one.
+        add("client_handshake", name, &[&[2, 10, 1], &answer[..]].concat());
     }
     for (name, text) in TEXTS {
         // Cut after the second byte.

@@ -54,12 +54,13 @@
 //!    [`Prepared`].
 //! 5. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
 //!    [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
-//! 6. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`].
+//! 6. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`]; and for a
+//!    client (`handshake/client.rs`) [`Uri`], [`ClientRequest`], [`ClientHandshake`], [`Answer`].
 //!
 //! # In scope, out of scope
 //!
 //! The server's side of RFC 6455. Out of scope so far: extensions such as permessage-deflate (offers are
-//! ignored, §9.1), the client's side, and receiving a message before it is complete.
+//! ignored, §9.1), a client's frames, and receiving a message before it is complete.
 
 mod assembly;
 mod close;
@@ -87,8 +88,9 @@ pub use error::{HandshakeError, ProtocolError};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
 pub use framing::Framing;
 pub use handshake::{
-    ExtensionOffer, GUID, InvalidHeader, Request, RequestReader, Response, accept_digest, accept_key,
-    decode_key,
+    Accepted, Answer, ClientHandshake, ClientRequest, ExtensionOffer, GUID, InvalidHeader, Refusal, Request,
+    RequestReader, Response, ResponseError, ResponseHead, Uri, UriError, accept_digest, accept_key,
+    decode_key, encode_key,
 };
 pub use mask::{apply_mask, turn_key};
 pub use message::{Event, Message, OwnedMessage};

@@ -47,6 +47,16 @@ pub fn accept_digest(key: &str) -> [u8; 20] {
     Sha1::new().chain_update(key).chain_update(GUID).finalize().into()
 }
 
+/// Returns the `Sec-WebSocket-Key` of a client (§4.1): its nonce of 16 random bytes in base64.
+///
+/// ```
+/// // The example of §1.3.
+/// assert_eq!(wirehook::protocol::encode_key(*b"the sample nonce"), "dGhlIHNhbXBsZSBub25jZQ==");
+/// ```
+pub fn encode_key(nonce: [u8; KEY_LEN]) -> String {
+    BASE64.encode(nonce)
+}
+
 /// Decodes a `Sec-WebSocket-Key`, if it is the base64 of 16 bytes (§4.1).
 ///
 /// ```

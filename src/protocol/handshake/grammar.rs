@@ -30,7 +30,7 @@ pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
 }
 
 /// RFC 3986 §3.2.2: `IP-literal / IPv4address / reg-name`. Every IPv4 address is a `reg-name` as well.
-fn is_host(host: &str) -> bool {
+pub(super) fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(literal) => literal.strip_suffix(']').is_some_and(|it| is_ipv6_address(it) || is_ipv_future(it)),
         None => is_reg_name(host.as_bytes()),
@@ -39,16 +39,21 @@ fn is_host(host: &str) -> bool {
 
 /// RFC 3986 §3.2.2: `*( unreserved / pct-encoded / sub-delims )`, here never empty.
 fn is_reg_name(name: &[u8]) -> bool {
-    let mut rest = name;
+    !name.is_empty() && is_encoded(name, &IN_NAME)
+}
+
+/// Returns whether all bytes are of `allowed`, but for percent signs that encode a byte.
+fn is_encoded(text: &[u8], allowed: &[bool; 256]) -> bool {
+    let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
         rest = match (byte, after) {
             // RFC 3986 §2.1: `"%" HEXDIG HEXDIG`.
             (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
-            _ if IN_NAME[usize::from(byte)] => after,
+            _ if allowed[usize::from(byte)] => after,
             _ => return false,
         };
     }
-    !name.is_empty()
+    true
 }
 
 /// RFC 3986 §3.2.2: eight groups of 16 bits, or fewer with one `::` for those that are zero.
@@ -113,6 +118,16 @@ pub(super) fn is_query(query: &str) -> bool {
     query.bytes().all(|it| IN_QUERY[usize::from(it)])
 }
 
+/// RFC 3986 §3.3: `path-abempty`, as a client must write it.
+pub(super) fn is_encoded_path(path: &str) -> bool {
+    is_encoded(path.as_bytes(), &letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/"]))
+}
+
+/// RFC 3986 §3.4: `*( pchar / "/" / "?" )`, as a client must write it.
+pub(super) fn is_encoded_query(query: &str) -> bool {
+    is_encoded(query.as_bytes(), &letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/?"]))
+}
+
 /// RFC 3986 §3.2.2: `unreserved / sub-delims`.
 const IN_NAME: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS]);
 
@@ -161,6 +176,11 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
 pub(super) fn is_token(value: &[u8]) -> bool {
     const IN_TOKEN: [bool; 256] = letters_digits_and(&[b"!#$%&'*+-.^_`|~"]);
     !value.is_empty() && value.iter().all(|&it| IN_TOKEN[usize::from(it)])
+}
+
+/// RFC 9110 §5.5: a line end inside a value would begin another header.
+pub(super) fn is_field_value(value: &str) -> bool {
+    !value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
 }
 
 /// RFC 9110 §7.8: `protocol-name [ "/" protocol-version ]`.

@@ -1,6 +1,6 @@
 //! From bytes to a request head, within the limits.
 //!
-//! This file looks at each byte once, in whatever pieces a head arrives, and has the head parsed once, when it is
+//! This file serves requests and, for a client, their answers. It looks at each byte once, in whatever pieces a head arrives, and has the head parsed once, when it is
 //! complete. A byte that no head may contain (a control byte, a bare line feed) is refused where it stands.
 
 use std::mem;
@@ -75,7 +75,7 @@ impl RequestReader {
 
 /// Searches for the empty line that ends a head. When more arrives, it goes on where it stopped.
 #[derive(Debug, Default)]
-struct Scan {
+pub(super) struct Scan {
     /// Complete lines so far, the request line included.
     lines: usize,
     /// The current line has bytes, its end not counted.
@@ -88,7 +88,7 @@ struct Scan {
 
 impl Scan {
     /// Returns the position in `piece` after the end of the head, of which `before` bytes were scanned earlier.
-    fn find_end(
+    pub(super) fn find_end(
         &mut self,
         piece: &[u8],
         before: usize,
@@ -120,6 +120,11 @@ impl Scan {
             }
         }
         if within.len() < piece.len() { Err(HandshakeError::HeadTooBig) } else { Ok(None) }
+    }
+
+    /// Returns the number of complete lines so far.
+    pub(super) const fn lines(&self) -> usize {
+        self.lines
     }
 
     /// Counts `text` bytes of `rest`, and the control byte after them if there is one.

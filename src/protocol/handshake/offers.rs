@@ -53,7 +53,9 @@ pub struct ExtensionOffer<'a> {
 }
 
 /// Parses the values of all headers. Each of them is an `extension-list` (§9.1) of one name or more.
-fn parse_extensions<'a>(values: impl Iterator<Item = &'a [u8]>) -> Option<Vec<ExtensionOffer<'a>>> {
+pub(super) fn parse_extensions<'a>(
+    values: impl Iterator<Item = &'a [u8]>,
+) -> Option<Vec<ExtensionOffer<'a>>> {
     let mut offers = Vec::new();
     for value in values {
         let before = offers.len();

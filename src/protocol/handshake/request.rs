@@ -157,17 +157,12 @@ impl<'a> Request<'a> {
     }
 
     pub(super) fn only(&self, name: &str) -> Only<'a> {
-        let mut values = self.values(name);
-        match (values.next(), values.next()) {
-            (None, _) => Only::None,
-            (Some(value), None) => Only::One(value),
-            (Some(_), Some(_)) => Only::Several,
-        }
+        only(self.values(name))
     }
 }
 
 /// Returns the values of all headers of a name.
-fn values<'a>(headers: &[httparse::Header<'a>], name: &str) -> impl Iterator<Item = &'a [u8]> {
+pub(super) fn values<'a>(headers: &[httparse::Header<'a>], name: &str) -> impl Iterator<Item = &'a [u8]> {
     headers.iter().filter(move |it| it.name.eq_ignore_ascii_case(name)).map(|it| it.value)
 }
 
@@ -183,7 +178,16 @@ fn names_a_version(head: &[u8]) -> bool {
     matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
 
-/// A header that a request may have once.
+/// Returns the only one of some values, if there is just one.
+pub(super) fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Only<'a> {
+    match (values.next(), values.next()) {
+        (None, _) => Only::None,
+        (Some(value), None) => Only::One(value),
+        (Some(_), Some(_)) => Only::Several,
+    }
+}
+
+/// A header that a head may have once.
 pub(super) enum Only<'a> {
     None,
     One(&'a [u8]),

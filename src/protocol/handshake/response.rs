@@ -2,7 +2,11 @@
 //!
 //! This file knows how a response is written. It refuses to know which response is due.
 
-use super::{Request, accept::accept_key, grammar::is_token};
+use super::{
+    Request,
+    accept::accept_key,
+    grammar::{is_field_value, is_token},
+};
 use crate::protocol::error::HandshakeError;
 
 /// A header that can't go into a response: its name is no token, its value holds a control byte, or it is one
@@ -188,11 +192,6 @@ impl Response {
             self.headers.push_str(part);
         }
     }
-}
-
-/// RFC 9110 §5.5: a line end inside a value would begin another header.
-fn is_field_value(value: &str) -> bool {
-    !value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
 }
 
 /// Returns the reason phrase of a status that a handshake can end with (RFC 9110 §15).
