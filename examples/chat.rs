@@ -54,6 +54,6 @@ fn tell_room(ws: &mut WebSocket<'_, Guest>, what: &str) {
 fn main() -> std::io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9501".to_owned());
     let server = Server::bind(address)?.handler(Chat);
-    println!("ws://{}/ROOM?NAME", server.local_addr()?);
+    println!("/ROOM?NAME at ws://{}", server.local_addr()?);
     server.run()
 }

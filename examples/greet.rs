@@ -2,10 +2,15 @@
 //!
 //! `cargo run --example greet`, then connect a WebSocket client to ws://127.0.0.1:9501.
 
+use std::env;
+
 use wirehook::Server;
 
 fn main() -> std::io::Result<()> {
-    Server::bind("127.0.0.1:9501")?
+    let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9501".to_owned());
+    let server = Server::bind(address)?;
+    println!("ws://{}", server.local_addr()?);
+    server
         .on_open(|ws, _request| {
             println!("connection open: {}", ws.id());
             ws.send("welcome to the websocket server!");
