@@ -1,7 +1,7 @@
 //! How a connection ends, from our Close or the peer's to the closed socket.
 //!
-//! This file knows every way in which a connection ends. It calls for `on_close` exactly once for each
-//! connection that opened, and refuses to know what the hook does.
+//! This file knows every way in which a connection ends, and acts on what became of its bytes. It calls for `on_close`
+//! exactly once for each connection that opened, and refuses to know what the hook does.
 
 use std::{
     io::{self, ErrorKind},
@@ -11,12 +11,14 @@ use std::{
 use log::{debug, error};
 
 use super::{
-    ConnId, Hub, Outbound,
-    outbound::{Ending, Stage},
+    outbound::{Ending, Outbound, Output, Stage},
+    registry::ConnId,
+    table::Hub,
+    writing::Flow,
 };
 use crate::{
     cause::Cause,
-    protocol::{CloseCode, CloseFrame, Event, HandshakeError, ProtocolError, Response, Sender},
+    protocol::{CloseCode, CloseFrame, Event, ProtocolError, Response, Sender},
     trace,
 };
 
@@ -62,35 +64,6 @@ impl<S> Hub<S> {
         self.fail(id, error.into());
     }
 
-    /// Ends a connection that holds much, because all together hold too much.
-    ///
-    /// A peer that doesn't read would not see a Close, so it is dropped.
-    pub(crate) fn shed(&mut self, id: ConnId) {
-        self.hold(id, 0);
-        self.stats.shed += 1;
-        let Some((stage, is_blocked)) =
-            self.get(id).map(|outbound| (outbound.stage(), outbound.is_blocked()))
-        else {
-            return;
-        };
-        match stage {
-            Stage::Connecting => self.respond(id, &Response::refusal(HandshakeError::TooManyConnections)),
-            Stage::Open | Stage::Closing if !is_blocked => {
-                self.fail(id, Cause::Overload);
-            }
-            Stage::Open | Stage::Closing => self.fail_without_close(id, Cause::Overload),
-            Stage::Finishing | Stage::Lingering => self.set_stage(id, Stage::Dead),
-            Stage::Dead => {}
-        }
-    }
-
-    /// Ends a connection whose backlog has lost bytes because an allocation was refused.
-    #[cold]
-    pub(super) fn abort_torn(&mut self, id: ConnId) {
-        self.is_short_of_memory = true;
-        self.fail_without_close(id, Cause::Overload);
-    }
-
     /// Fails a connection whose hook has panicked.
     pub(crate) fn fail_panicked(&mut self, id: ConnId) {
         match self.get(id).map(|outbound| outbound.stage()) {
@@ -117,7 +90,7 @@ impl<S> Hub<S> {
 
     /// Fails the connection where no Close can reach the peer: `on_close` receives the code of the cause
     /// only.
-    fn fail_without_close(&mut self, id: ConnId, cause: Cause) {
+    pub(super) fn fail_without_close(&mut self, id: ConnId, cause: Cause) {
         let (code, _) = cause.answer();
         self.end(id, Ending { code, ..Ending::abnormal(cause) });
         self.set_stage(id, Stage::Dead);
@@ -174,25 +147,47 @@ impl<S> Hub<S> {
         self.abort(id, Cause::Transport(error.kind()));
     }
 
-    /// Notes how a connection ended, the first time that it does. One that never opened has no `on_close`.
-    ///
-    /// A clean end is reported after our Close has left: until then it may become unclean (§7.1.4). Any other
-    /// end is reported at once.
-    pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
-        if !self.get(id).is_some_and(|outbound| matches!(outbound.stage(), Stage::Open | Stage::Closing)) {
-            return;
-        }
-        if ending.clean {
-            self.unproven.insert(id, ending);
-        } else {
-            self.endings.push_back((id, ending));
+    // --- What became of bytes --------------------------------------------------------------------------
+
+    /// Writes the bytes that wait for a peer until the socket refuses some.
+    pub(crate) fn flush(&mut self, id: ConnId) {
+        let flow = self.write_backlog(id);
+        self.act_on(id, flow);
+    }
+
+    /// Flushes every connection that has bytes queued in this turn.
+    #[inline]
+    pub(crate) fn flush_dirty(&mut self) {
+        if !self.dirty.is_empty() {
+            self.flush_all_dirty();
         }
     }
 
-    /// Reports the end of a connection that awaited its last byte to leave: clean if it has left.
-    fn tell_unproven(&mut self, id: ConnId, is_clean: bool) {
-        if let Some(ending) = self.unproven.remove(&id) {
-            self.endings.push_back((id, Ending { clean: is_clean, ..ending }));
+    fn flush_all_dirty(&mut self) {
+        self.unflushed = 0;
+        let mut dirty = mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            if let Some(outbound) = self.table.get_mut(id)
+                && outbound.output() == Output::Dirty
+            {
+                outbound.set_output(id, Output::Idle, &mut self.dirty, &mut self.cork);
+                self.flush(id);
+            }
+        }
+        debug_assert!(self.dirty.is_empty(), "flushing one connection queues nothing for others");
+        self.dirty = dirty;
+    }
+
+    /// Does what must follow after bytes were written, or were not.
+    #[cold]
+    pub(super) fn act_on(&mut self, id: ConnId, flow: Flow) {
+        match flow {
+            Flow::Failed(kind) => self.abort(id, Cause::Transport(kind)),
+            Flow::Torn => {
+                self.is_short_of_memory = true;
+                self.fail_without_close(id, Cause::Overload);
+            }
+            Flow::Flushed | Flow::Queued | Flow::Blocked | Flow::Gone => self.linger_if_flushed(id),
         }
     }
 
@@ -201,17 +196,6 @@ impl<S> Hub<S> {
     fn fill_socket(&mut self, id: ConnId) {
         if self.get(id).is_some_and(|outbound| outbound.is_blocked()) {
             self.flush(id);
-        }
-    }
-
-    /// Sets the time at which a closing peer is given up although it still takes what waits.
-    pub(super) fn limit_closing(&mut self, id: ConnId) {
-        let give_up_at = self.now + self.config.max_close_time.max(self.config.close_timeout);
-        if let Some(outbound) = self.table.get_mut(id)
-            && matches!(outbound.stage(), Stage::Closing | Stage::Finishing)
-            && let Some(outbox) = &mut outbound.outbox
-        {
-            outbox.give_up_at.get_or_insert(give_up_at);
         }
     }
 
@@ -241,40 +225,5 @@ impl<S> Hub<S> {
         if self.get(id).is_some_and(|outbound| outbound.stage() == Stage::Finishing) {
             self.finish(id);
         }
-    }
-
-    pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage) {
-        let now = self.now;
-        let Some(outbound) = self.table.get_mut(id) else { return };
-        let before = outbound.set_stage(id, stage, now, &mut self.cork);
-        if stage == Stage::Dead {
-            outbound.outbox = None;
-            self.dead.push(id);
-        }
-        if !self.metrics.contains(id) {
-            self.count_change(id, before, stage);
-        }
-        if stage == Stage::Dead {
-            self.tell_unproven(id, false);
-        }
-        self.limit_closing(id);
-        self.schedule(id);
-    }
-
-    /// Keeps the counts per stage: of live connections, of leaving sockets, and of the connections of one
-    /// address.
-    fn count_change(&mut self, id: ConnId, before: Stage, stage: Stage) {
-        let Some(outbound) = self.table.get_mut(id) else { return };
-        let address = outbound.address;
-        if before.is_live() && !stage.is_live() {
-            self.live -= 1;
-        }
-        // Not before: else an address could have any number of sockets that only wait for their end.
-        if stage == Stage::Dead && mem::take(&mut outbound.admitted) {
-            self.admission.leave(address, &self.config);
-        }
-        let table = &self.table;
-        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|outbound| outbound.stage() == stage);
-        self.leaving.change(id, address, (before, stage), is_in);
     }
 }

@@ -1,40 +1,45 @@
 //! The cork: what is sent to one connection while a batch of its input is handled leaves in one write.
 //!
-//! This file knows who has the cork and whether the fast path is open to it. It refuses to know how bytes are
-//! written.
+//! This file knows which connection has the cork, whether the fast path is open to it, and what was collected. It
+//! refuses to know how bytes are written.
 
-use std::{ptr, rc::Rc};
+use std::{mem, ptr, rc::Rc};
 
-use super::{backlog::SHARE_LEN, meter::SharedMessage, registry::ConnId};
-use crate::protocol::Framing;
+use super::{
+    backlog::SHARE_LEN,
+    meter::{Meter, SharedMessage},
+    registry::ConnId,
+};
+use crate::protocol::{Framing, OwnedMessage};
 
 /// The bytes for one connection, and what the fast path needs to know about it.
 #[derive(Default)]
 pub(super) struct Cork {
     owner: Option<ConnId>,
-    /// The owner and how its frames are encoded, while it may be sent to and its socket takes bytes: a message to
-    /// it needs no look at its `Outbound`.
-    fast_path: Option<(ConnId, Framing)>,
+    /// How the owner's frames are encoded, while it may be sent to and its socket takes bytes: a message to it
+    /// needs no look at its `Outbound`.
+    fast_path: Option<Framing>,
     /// The current event is the last of the batch.
-    pub(super) at_end: bool,
-    pub(super) bytes: Vec<u8>,
+    is_at_end: bool,
+    bytes: Vec<u8>,
     /// A message of the batch that a backlog can share instead of copying it.
-    pub(super) retained: Option<Rc<SharedMessage>>,
+    retained: Option<Rc<SharedMessage>>,
 }
 
 impl Cork {
     /// Hands the cork to a connection.
     #[inline]
-    pub(super) fn begin(&mut self, id: ConnId, fast_path: Option<Framing>) {
-        self.owner = Some(id);
-        self.at_end = false;
-        self.set_fast_path(id, fast_path);
+    pub(super) const fn begin(&mut self, id: ConnId, fast_path: Option<Framing>) {
+        (self.owner, self.fast_path, self.is_at_end) = (Some(id), fast_path, false);
     }
 
     /// Takes the cork away from its owner.
     #[inline]
     pub(super) fn end(&mut self) {
-        (self.owner, self.fast_path, self.retained) = (None, None, None);
+        (self.owner, self.fast_path) = (None, None);
+        if self.retained.is_some() {
+            self.retained = None;
+        }
     }
 
     /// Returns the connection that has the cork.
@@ -49,26 +54,81 @@ impl Cork {
         self.owner == Some(id)
     }
 
-    /// Returns how frames to a connection are encoded, if the fast path is open to it.
+    /// Returns how frames to the owner are encoded, if the fast path is open to it.
     #[inline]
-    pub(super) fn fast_path(&self, id: ConnId) -> Option<Framing> {
-        match self.fast_path {
-            Some((owner, framing)) if owner == id => Some(framing),
-            _ => None,
-        }
+    pub(super) const fn fast_path(&self) -> Option<Framing> {
+        self.fast_path
     }
 
     /// Notes whether the fast path is open to a connection; of no effect unless it has the cork.
     #[inline]
     pub(super) fn note_fast_path(&mut self, id: ConnId, fast_path: Option<Framing>) {
         if self.is_owned_by(id) {
-            self.set_fast_path(id, fast_path);
+            self.fast_path = fast_path;
         }
     }
 
+    /// Notes whether the current event is the last of the batch.
     #[inline]
-    fn set_fast_path(&mut self, owner: ConnId, fast_path: Option<Framing>) {
-        self.fast_path = fast_path.map(|framing| (owner, framing));
+    pub(super) const fn set_last_in_batch(&mut self, is_last: bool) {
+        self.is_at_end = is_last;
+    }
+
+    /// Returns whether the current event is the last of the batch.
+    #[inline]
+    pub(super) const fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
+    /// Returns the bytes that were collected.
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns where frames are appended.
+    #[inline]
+    pub(super) const fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+
+    /// Forgets the bytes that were collected, which have left or wait elsewhere now.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+    }
+
+    /// Takes the bytes that were collected; give the buffer back by [`reuse`](Self::reuse).
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        mem::take(&mut self.bytes)
+    }
+
+    /// Collects into this buffer from now on.
+    pub(super) fn reuse(&mut self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.bytes = buffer;
+    }
+
+    /// Keeps a message that is dispatched next until the batch ends.
+    pub(super) fn retain(&mut self, mut message: OwnedMessage, meter: &Meter) -> Rc<SharedMessage> {
+        // The buffer of a message of unknown length may be twice as large as the message.
+        match &mut message {
+            OwnedMessage::Text(text) => text.shrink_to_fit(),
+            OwnedMessage::Binary(bytes) => bytes.shrink_to_fit(),
+        }
+        let message = SharedMessage::new(message, meter);
+        self.retained = Some(Rc::clone(&message));
+        message
+    }
+
+    /// Returns the retained message.
+    pub(super) fn retained(&self) -> Option<Rc<SharedMessage>> {
+        self.retained.clone()
+    }
+
+    /// Retains this message in place of the one before.
+    pub(super) fn set_retained(&mut self, message: Option<Rc<SharedMessage>>) {
+        self.retained = message;
     }
 
     /// Returns the retained message, if `bytes` *is* its payload (pointer identity) and at least half of it

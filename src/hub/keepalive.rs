@@ -1,96 +1,78 @@
-//! Deadlines of connections: they end a stage, ping a silent peer, or end the connection of a dead one.
+//! Pings and pongs (§5.5.2, §5.5.3), and what a silent peer may expect.
 //!
-//! This file knows how long each stage may last. It has no clock: the loop sets the time.
+//! This file knows when a ping is due and which pong is owed. It has no clock: the loop sets the time.
 
 use log::debug;
 
-use super::{ConnId, Hub, LoopTime, outbound::Stage};
-use crate::cause::Cause;
+use super::{
+    outbound::{Outbound, Stage},
+    registry::ConnId,
+    table::Hub,
+};
+use crate::{
+    cause::Cause,
+    protocol::{Event, SendError},
+    trace,
+};
 
 impl<S> Hub<S> {
-    /// Notes that bytes were received from the peer.
-    #[inline]
-    pub(crate) fn note_activity(&mut self, id: ConnId) {
-        let now = self.now;
-        if let Some(outbound) = self.table.get_mut(id)
-            && outbound.stage() == Stage::Open
-        {
-            (outbound.since, outbound.pinged) = (now, false);
+    /// Sends a ping (§5.5.2).
+    pub(crate) fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
+        if self.get(id).and_then(Outbound::framing).is_none() {
+            return Err(SendError::CloseSent);
         }
+        let result = self.push_with(id, |outbound, out| {
+            outbound.encode(out, |sender, out| sender.ping(payload, out)).unwrap_or(Err(SendError::CloseSent))
+        });
+        let result = result.unwrap_or(Err(SendError::CloseSent));
+        if trace::is_on() && result.is_ok() {
+            trace::sent(id, &Event::Ping(payload));
+        }
+        result
     }
 
-    /// The earliest time at which [`expire`](Self::expire) has something to do; [`LoopTime::NEVER`] if it has
-    /// nothing.
-    pub(crate) fn next_deadline(&self) -> LoopTime {
-        self.deadlines.next()
-    }
-
-    /// Enters the next deadline of a connection, unless an earlier one is entered.
-    pub(crate) fn schedule(&mut self, id: ConnId) {
+    /// Answers a ping (§5.5.2).
+    pub(crate) fn pong(&mut self, id: ConnId, payload: &[u8]) {
         let Some(outbound) = self.table.get_mut(id) else { return };
-        let Some(due) = outbound.due(&self.config) else { return };
-        if due < outbound.scheduled {
-            outbound.scheduled = due;
-            self.deadlines.insert(due, id);
-            self.compact_deadlines();
+        // §5.5.3: an endpoint with unanswered pings "MAY elect to send a Pong frame for only the most
+        // recently processed Ping frame". The others would only lengthen the queue.
+        if outbound.is_blocked() {
+            outbound.outbox.get_or_insert_with(|| self.outbox_pool.take()).pong = Some(payload.to_vec());
+            return;
         }
-    }
-
-    /// Removes dead entries of the deadlines once they outnumber the others.
-    #[inline]
-    pub(super) fn compact_deadlines(&mut self) {
-        let table = &self.table;
-        self.deadlines.compact(table.len(), |at, id| table.get(id).is_some_and(|it| it.scheduled == at));
-    }
-
-    /// Returns whether the deadline of a connection has come.
-    pub(crate) fn is_due(&self, id: ConnId) -> bool {
-        self.get(id).and_then(|outbound| outbound.due(&self.config)).is_some_and(|due| due <= self.now)
+        if trace::is_on() {
+            trace::sent(id, &Event::Pong(payload));
+        }
+        let ping = Event::Ping(payload);
+        self.push_with(id, |outbound, out| outbound.encode(out, |sender, out| sender.answer(&ping, out)));
     }
 
     /// Returns whether the next deadline ends the connection; otherwise it sends a ping.
     pub(crate) fn ends_when_due(&self, id: ConnId) -> bool {
-        self.get(id).is_some_and(|outbound| outbound.stage() != Stage::Open || outbound.pinged)
+        self.get(id).is_some_and(|outbound| outbound.stage() != Stage::Open || outbound.is_pinged())
     }
 
-    /// Returns a connection whose deadline has come. Call it until there is none.
-    pub(crate) fn expire(&mut self) -> Option<ConnId> {
-        while let Some((at, id)) = self.deadlines.pop_due(self.now) {
-            let now = self.now;
-            let Some(outbound) = self.table.get_mut(id) else { continue };
-            if outbound.scheduled != at {
-                continue;
-            }
-            outbound.scheduled = LoopTime::NEVER;
-            match outbound.due(&self.config) {
-                Some(due) if due <= now => return Some(id),
-                _ => self.schedule(id),
-            }
-        }
-        None
-    }
-
-    /// Puts off the time of an open connection that has spoken and was not read from yet; whether there was a
-    /// time to put off. One that is over at once can't be.
+    /// Puts off the deadline of an open connection that has sent something and was not read from yet. Returns
+    /// whether there was one to put off; an interval of zero can't be.
     pub(crate) fn defer_ping(&mut self, id: ConnId) -> bool {
-        let is_excused = self.is_open(id) && self.config.ping_interval.is_some_and(|it| !it.is_zero());
-        if is_excused {
+        let can_wait = self.is_open(id) && self.config.ping_interval.is_some_and(|it| !it.is_zero());
+        if can_wait {
             self.note_activity(id);
             self.schedule(id);
         }
-        is_excused
+        can_wait
     }
 
     /// Pings an open connection that was silent, or fails it if it was pinged before.
     pub(crate) fn check_alive(&mut self, id: ConnId) {
         let now = self.now;
         let Some(outbound) = self.table.get_mut(id) else { return };
-        if outbound.pinged {
+        if outbound.is_pinged() {
             debug!("connection {id}: no sign of life after a ping");
             return self.fail(id, Cause::Timeout);
         }
         // The time to answer begins now, even if the loop is late.
-        (outbound.pinged, outbound.since) = (true, now);
+        outbound.note_ping(now);
         // A peer shows that it lives by taking its backlog; a ping would only wait after it.
         if !outbound.is_blocked() {
             let _ = self.ping(id, &[]);

@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
 };
 
-use super::{ConnId, Stage, admission::Prefix};
+use super::{admission::Prefix, outbound::Stage, registry::ConnId};
 
 /// The sockets in the last two stages.
 #[derive(Debug, Default)]

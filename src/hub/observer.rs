@@ -7,7 +7,7 @@ use std::{fmt, net::SocketAddr};
 
 use log::error;
 
-use super::ConnId;
+use super::registry::ConnId;
 use crate::panics;
 
 /// Receives the bytes of every connection, as they cross the wire.

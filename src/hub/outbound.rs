@@ -100,27 +100,27 @@ pub(crate) struct Outbound<S> {
     sender: Option<Sender>,
     stage: Stage,
     output: Output,
-    /// The poller reports room in the socket; registered at the first refusal, and kept.
-    pub(crate) write_interest: bool,
+    /// The poll reports room in the socket; registered at the first refusal, and kept.
+    pub(super) write_interest: bool,
     /// The server doesn't read from the peer, because the peer doesn't take what its input causes. Only the
     /// loop lifts this, after it has handled the input that was put aside: input must not overtake input.
-    pub(crate) paused: bool,
+    paused: bool,
     /// A ping was sent, and nothing was received since.
-    pub(crate) pinged: bool,
+    pinged: bool,
     /// The peer has closed its side of TCP.
-    pub(crate) read_closed: bool,
+    pub(super) read_closed: bool,
     /// It is counted among the connections of its address.
-    pub(crate) admitted: bool,
+    admitted: bool,
     /// How many bytes of its input are held.
-    pub(crate) input_held: usize,
+    input_held: usize,
     /// What waits to be written; nearly always nothing.
-    pub(crate) outbox: Option<Box<Outbox>>,
+    pub(super) outbox: Option<Box<Outbox>>,
     pub(crate) subprotocol: Option<Box<str>>,
     /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or
     /// when the peer last took some of what waits.
-    pub(crate) since: LoopTime,
+    since: LoopTime,
     /// The earliest time at which this connection is in the deadlines.
-    pub(crate) scheduled: LoopTime,
+    scheduled: LoopTime,
     /// The user's state of the connection.
     pub(crate) state: S,
 }
@@ -237,6 +237,9 @@ impl<S> Outbound<S> {
         if matches!(stage, Stage::Finishing | Stage::Lingering | Stage::Dead) {
             self.sender = None;
         }
+        if stage == Stage::Dead {
+            self.outbox = None;
+        }
         cork.note_fast_path(id, self.fast_path());
         before
     }
@@ -275,6 +278,88 @@ impl<S> Outbound<S> {
     #[inline]
     pub(super) fn fast_path(&self) -> Option<Framing> {
         self.framing().filter(|_| !self.is_blocked())
+    }
+
+    // --- Signs of life, and deadlines ------------------------------------------------------------------
+
+    /// Notes that the peer has sent or taken something.
+    #[inline]
+    pub(super) const fn note_activity(&mut self, now: LoopTime) {
+        (self.since, self.pinged) = (now, false);
+    }
+
+    /// Notes that the peer is asked for a sign of life.
+    pub(super) const fn note_ping(&mut self, now: LoopTime) {
+        (self.since, self.pinged) = (now, true);
+    }
+
+    /// Returns whether a ping was sent and nothing was received since.
+    pub(super) const fn is_pinged(&self) -> bool {
+        self.pinged
+    }
+
+    /// Returns the next deadline if it is to be entered: an earlier one is not entered yet.
+    pub(super) fn schedule(&mut self, config: &Config) -> Option<LoopTime> {
+        let due = self.due(config).filter(|due| *due < self.scheduled)?;
+        self.scheduled = due;
+        Some(due)
+    }
+
+    /// Forgets the entry for `at`. Returns whether it was the valid one.
+    pub(super) fn unschedule(&mut self, at: LoopTime) -> bool {
+        let is_valid = self.is_scheduled_at(at);
+        if is_valid {
+            self.scheduled = LoopTime::NEVER;
+        }
+        is_valid
+    }
+
+    /// Returns whether the entry for `at` is the valid one.
+    pub(super) fn is_scheduled_at(&self, at: LoopTime) -> bool {
+        self.scheduled == at
+    }
+
+    // --- Limits ----------------------------------------------------------------------------------------
+
+    /// Stops the reads from the peer.
+    pub(super) const fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Allows the reads again. Returns whether they were stopped.
+    pub(super) const fn unpause(&mut self) -> bool {
+        mem::replace(&mut self.paused, false)
+    }
+
+    /// Returns whether the reads from the peer are stopped.
+    #[inline]
+    pub(crate) const fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Notes that the connection is counted among those of its address.
+    pub(super) const fn set_admitted(&mut self) {
+        self.admitted = true;
+    }
+
+    /// Notes that it is counted no longer. Returns whether it was.
+    pub(super) const fn take_admitted(&mut self) -> bool {
+        mem::replace(&mut self.admitted, false)
+    }
+
+    /// Notes how many bytes of the input are held, and counts them.
+    #[inline]
+    pub(super) fn hold_input(&mut self, bytes: usize, meter: &Meter) {
+        if self.input_held != bytes {
+            meter.add(bytes);
+            meter.sub(mem::replace(&mut self.input_held, bytes));
+        }
+    }
+
+    /// Returns whether bytes may go straight to the socket: nothing waits, and the connection is not dead.
+    #[inline]
+    pub(super) fn takes_writes(&self) -> bool {
+        self.outbox.is_none() && self.stage != Stage::Dead
     }
 
     /// Returns how many bytes wait to be written.

@@ -18,7 +18,7 @@ const STEPS: i64 = 32;
 /// What a queued message costs beside its bytes: the entry, and its share of a system call.
 const PER_MESSAGE: u64 = 256;
 /// The cost of the question whether a connection receives a message.
-const PER_LOOK: u64 = 16;
+const PER_VISIT: u64 = 16;
 /// From how many queued bytes on a batch makes its connection costly.
 const COSTLY: u64 = 64 * 1024;
 
@@ -78,8 +78,8 @@ impl Quota {
 
     /// Counts `count` connections that are asked whether they receive a message.
     #[inline]
-    pub(crate) const fn count_looks(&mut self, count: usize) {
-        self.spend(count as u64 * PER_LOOK);
+    pub(crate) const fn count_visits(&mut self, count: usize) {
+        self.spend(count as u64 * PER_VISIT);
     }
 
     #[inline]
@@ -185,22 +185,22 @@ mod tests {
         let mut quota = Quota::default();
         quota.begin_turn(LoopTime(0));
         quota.begin_batch();
-        quota.count_looks(10);
+        quota.count_visits(10);
         quota.count_message((64 << 10) - 10 * LOOK - MESSAGE);
         assert!(!quota.is_costly(), "64 KiB");
-        quota.count_looks(1);
+        quota.count_visits(1);
         assert!(quota.is_costly());
 
         quota.count_message((2 << 20) - (64 << 10) - LOOK - MESSAGE);
         assert!(!quota.is_used_up(), "2 MiB");
-        quota.count_looks(1);
+        quota.count_visits(1);
         assert!(quota.is_used_up());
 
         quota.begin_batch();
         assert!(!quota.is_costly() && !quota.is_used_up());
         quota.count_message((2 << 20) - LOOK - MESSAGE);
         assert!(!quota.is_turn_used_up(), "4 MiB");
-        quota.count_looks(1);
+        quota.count_visits(1);
         assert!(quota.is_turn_used_up());
     }
 }

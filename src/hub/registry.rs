@@ -39,7 +39,7 @@ impl fmt::Display for ConnId {
 /// A table whose entries stay where they are.
 ///
 /// Free places that lie side by side are a run, and its first and last place say how long it is. So a walk
-/// over the table looks at no more than two places per entry, however many are free. A run at the end of the
+/// over the table visits at no more than two places per entry, however many are free. A run at the end of the
 /// table is cut off.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
@@ -53,7 +53,7 @@ pub(crate) struct Registry<T> {
     least_room: usize,
     /// How many places walks over the table have visited.
     #[cfg(test)]
-    looks: std::cell::Cell<usize>,
+    visits: std::cell::Cell<usize>,
 }
 
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl<T> Registry<T> {
             last_serial: 0,
             least_room: 0,
             #[cfg(test)]
-            looks: std::cell::Cell::new(0),
+            visits: std::cell::Cell::new(0),
         }
     }
 
@@ -227,26 +227,26 @@ impl<T> Registry<T> {
     /// entry.
     #[inline]
     pub(crate) fn entry_from(&self, start: usize) -> Option<(ConnId, &T)> {
-        let (mut index, mut place) = (start, self.looked_at(start)?);
+        let (mut index, mut place) = (start, self.visit(start)?);
         if let Place::Free(run) = place {
             index += run.len as usize;
-            place = self.looked_at(index)?;
+            place = self.visit(index)?;
         }
         let Place::Taken(serial, entry) = place else { return None };
         Some((ConnId { index: index as u32, serial: *serial }, entry))
     }
 
     #[inline]
-    fn looked_at(&self, index: usize) -> Option<&Place<T>> {
+    fn visit(&self, index: usize) -> Option<&Place<T>> {
         #[cfg(test)]
-        self.looks.set(self.looks.get() + 1);
+        self.visits.set(self.visits.get() + 1);
         self.places.get(index)
     }
 
     /// Returns how many places walks have visited since the last call.
     #[cfg(test)]
-    pub(crate) fn take_looks(&self) -> usize {
-        self.looks.take()
+    pub(crate) fn take_visits(&self) -> usize {
+        self.visits.take()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ConnId, &T)> {
@@ -301,9 +301,9 @@ mod tests {
             for id in ids.iter().filter(|id| id.index != stays) {
                 registry.remove(*id);
             }
-            registry.take_looks();
+            registry.take_visits();
             assert_eq!(registry.iter().map(|(_, number)| *number).collect::<Vec<u32>>(), [stays]);
-            assert!(registry.take_looks() <= 4, "{stays}");
+            assert!(registry.take_visits() <= 4, "{stays}");
             registry.remove(ids[stays as usize]);
             assert_eq!((registry.places(), registry.len(), registry.iter().count()), (0, 0, 0));
         }

@@ -1,23 +1,40 @@
-//! Messages to one connection, to another and to many, and what is refused.
+//! The way of a message to one connection, and of all messages while a batch of its input is handled.
 //!
-//! This file knows which messages may wait. It refuses to know how bytes reach a socket: `writing.rs`
+//! What hooks send to the connection whose input is handled goes the fast path: it is collected in the cork and
+//! leaves in one write at the end of the batch. What they send to other connections, or to one whose socket is full,
+//! is added to a backlog, if it may wait there.
+//!
+//! This file knows which of the two ways a message goes. It refuses to know how bytes reach a socket: `writing.rs`
 //! does that.
 
-use std::rc::Rc;
+use std::{io::IoSlice, rc::Rc};
 
 use log::{debug, trace};
 
 use super::{
-    ConnId, Hub, Outbound, Registry,
     backlog::{Backlog, SHARE_LEN},
-    meter::SharedPrepared,
+    meter::SharedMessage,
+    outbound::{Outbound, Stage},
+    registry::ConnId,
+    table::Hub,
+    writing::Flow,
 };
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{Event, Framing, Message, OwnedMessage, Prepared, SendError},
+    protocol::{Event, Framing, Message, OwnedMessage, append},
     trace,
 };
+
+/// How many bytes are collected before they are written, although the batch goes on.
+const CORK_LEN: usize = 128 * 1024;
+
+/// From this length on what answers the end of a batch is not collected: nothing would leave with it that
+/// doesn't anyway.
+const DIRECT_LEN: usize = 32 * 1024;
+
+/// How many bytes may be queued for other connections before they are flushed within the turn.
+const MAX_UNFLUSHED: usize = 4 * 1024 * 1024;
 
 /// What became of a message.
 ///
@@ -50,30 +67,85 @@ pub enum SendStatus {
     Gone,
 }
 
-/// What became of a message to many: how many peers had each [`SendStatus`].
-///
-/// ```
-/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-/// use wirehook::{BroadcastStatus, Server};
-///
-/// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
-///     let BroadcastStatus { sent, queued, dropped } = ws.broadcast("somebody is here");
-///     assert_eq!((sent, queued, dropped), (1, 0, 0)); // to itself: nobody else is here
-/// });
-/// assert_eq!(talk(server, b"")?, b"\x81\x10somebody is here\x88\x00");
-/// # Ok::<(), std::io::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct BroadcastStatus {
-    /// How many it leaves to at once.
-    pub sent: usize,
-    /// For how many it waits.
-    pub queued: usize,
-    /// How many were too slow for it.
-    pub dropped: usize,
-}
-
 impl<S> Hub<S> {
+    // --- A batch ---------------------------------------------------------------------------------------
+
+    /// Notes that something was received from the peer.
+    #[inline]
+    pub(crate) fn note_activity(&mut self, id: ConnId) {
+        let now = self.now;
+        if let Some(outbound) = self.table.get_mut(id)
+            && outbound.stage() == Stage::Open
+        {
+            outbound.note_activity(now);
+        }
+    }
+
+    /// Gives the cork to a connection: what is sent to it is collected until [`uncork`](Self::uncork).
+    #[inline]
+    pub(crate) fn cork(&mut self, id: ConnId) {
+        self.cork.begin(id, self.table.get(id).and_then(Outbound::fast_path));
+    }
+
+    /// Keeps the message that is dispatched next until the batch ends.
+    pub(crate) fn retain(&mut self, message: OwnedMessage) -> Rc<SharedMessage> {
+        self.cork.retain(message, &self.meter)
+    }
+
+    /// Notes whether the next event is the last of the batch.
+    #[inline]
+    pub(crate) fn set_last_in_batch(&mut self, is_last: bool) {
+        self.cork.set_last_in_batch(is_last);
+    }
+
+    /// Returns whether the connection that has the cork may be sent to, and its socket takes bytes.
+    #[inline]
+    pub(crate) fn has_fast_path(&self) -> bool {
+        debug_assert_eq!(
+            self.cork.fast_path(),
+            self.cork.owner().and_then(|id| self.get(id)).and_then(Outbound::fast_path),
+            "the setters of stage, sender and output keep the fast path right"
+        );
+        self.cork.fast_path().is_some()
+    }
+
+    /// Ends a batch: writes what was collected.
+    #[inline]
+    pub(crate) fn uncork(&mut self) {
+        let Some(id) = self.cork.owner() else { return };
+        let flow = if self.cork.bytes().is_empty() { Flow::Flushed } else { self.write_cork(id, &[]) };
+        let has_fast_path = self.has_fast_path();
+        self.cork.end();
+        // With the fast path, it is open and nothing waits: nothing follows.
+        if !has_fast_path || flow != Flow::Flushed {
+            self.act_on(id, flow);
+        }
+    }
+
+    /// Writes what the cork holds, then `rest`; keeps what the socket refuses.
+    #[inline]
+    fn write_cork(&mut self, id: ConnId, rest: &[u8]) -> Flow {
+        let Some(outbound) = self.table.get_mut(id).filter(|outbound| outbound.takes_writes()) else {
+            return self.write_slowly(id, rest, Ok(0));
+        };
+        let corked = self.cork.bytes();
+        let result = if rest.is_empty() {
+            outbound.stream.write(corked)
+        } else {
+            outbound.stream.write_vectored(&[IoSlice::new(corked), IoSlice::new(rest)])
+        };
+        match result {
+            Ok(written) if written == corked.len() + rest.len() && !outbound.stream.wants_write() => {
+                self.note_sent(id, rest, written);
+                self.cork.clear();
+                Flow::Flushed
+            }
+            result => self.write_slowly(id, rest, result),
+        }
+    }
+
+    // --- A message -------------------------------------------------------------------------------------
+
     /// Sends a message to its own hook's connection or to another.
     // In line with the hook, so that the parts of the message stay in registers.
     #[inline(always)]
@@ -83,7 +155,7 @@ impl<S> Hub<S> {
             trace::sent(id, &Event::Message(message));
         }
         self.stats.sent_messages += 1;
-        framing.message_header(message, &mut self.cork.bytes);
+        framing.message_header(message, self.cork.buffer());
         self.add_to_cork(id, message.as_bytes())
     }
 
@@ -93,11 +165,42 @@ impl<S> Hub<S> {
             return self.send(id, message.as_message());
         }
         // The backlog takes a retained message as it is.
-        let received = self.cork.retained.take();
+        let received = self.cork.retained();
         let message = self.retain(message);
         let status = self.send(id, message.content().as_message());
-        self.cork.retained = received;
+        self.cork.set_retained(received);
         status
+    }
+
+    /// Returns how frames to the connection are encoded, if it has the cork and the fast path.
+    #[inline]
+    pub(super) fn fast_path(&self, id: ConnId) -> Option<Framing> {
+        if self.cork.is_owned_by(id) && self.has_fast_path() { self.cork.fast_path() } else { None }
+    }
+
+    /// Collects bytes; or writes them at once after what was collected, if they are too many to copy or
+    /// nothing would join them.
+    #[inline]
+    pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
+        let leaves_alone = self.cork.is_at_end() && bytes.len() >= DIRECT_LEN;
+        if !leaves_alone && self.cork.bytes().len() + bytes.len() < CORK_LEN {
+            append(self.cork.buffer(), bytes);
+            return SendStatus::Sent;
+        }
+        self.write_past_cork(id, bytes)
+    }
+
+    /// Writes what was collected, then `bytes` from their own place.
+    #[inline(never)]
+    fn write_past_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
+        match self.write_cork(id, bytes) {
+            Flow::Flushed => SendStatus::Sent,
+            Flow::Blocked => SendStatus::Queued(self.get(id).map_or(0, Outbound::buffered)),
+            flow => {
+                self.act_on(id, flow);
+                SendStatus::Gone
+            }
+        }
     }
 
     /// The same for a message to another connection, or one that has to wait.
@@ -117,104 +220,9 @@ impl<S> Hub<S> {
         })
     }
 
-    /// Sends a message in fragments (§5.4) that leave as one piece, with nothing between them.
-    pub(crate) fn send_fragments(
-        &mut self,
-        id: ConnId,
-        message: Message<'_>,
-        fragment_len: usize,
-    ) -> SendStatus {
-        let Some(framing) = self.get(id).and_then(Outbound::framing) else { return SendStatus::Gone };
-        let mut frames = Vec::with_capacity(message.len());
-        framing.fragments(message, fragment_len, &mut frames);
-        if trace::is_on() {
-            trace::sent_fragments(id, message, fragment_len);
-        }
-        if self.has_fast_path(id) {
-            self.stats.sent_messages += 1;
-            return self.add_to_cork(id, &frames);
-        }
-        self.queue_message(id, |_| frames.len(), |_, backlog| backlog.push(&frames))
-    }
-
-    /// Sends a message to every open connection that `filter` picks. It is encoded once.
-    pub(crate) fn broadcast(
-        &mut self,
-        message: Message<'_>,
-        mut filter: impl FnMut(ConnId, &S) -> bool,
-    ) -> BroadcastStatus {
-        self.send_to_all(Prepared::new(message), |_, id, outbound| filter(id, &outbound.state))
-    }
-
-    /// The same for a filter that receives the state of the sender, then the id and the state of a receiver.
-    pub(crate) fn broadcast_from(
-        &mut self,
-        sender: ConnId,
-        message: Message<'_>,
-        mut filter: impl FnMut(&S, ConnId, &S) -> bool,
-    ) -> BroadcastStatus {
-        self.send_to_all(Prepared::new(message), |table, id, outbound| {
-            table.get(sender).is_some_and(|own| filter(&own.state, id, &outbound.state))
-        })
-    }
-
-    /// The same for a message that is prepared already.
-    pub(crate) fn broadcast_prepared(&mut self, prepared: Prepared) {
-        self.send_to_all(prepared, |_, _, _| true);
-    }
-
-    fn send_to_all(
-        &mut self,
-        prepared: Prepared,
-        mut filter: impl FnMut(&Registry<Outbound<S>>, ConnId, &Outbound<S>) -> bool,
-    ) -> BroadcastStatus {
-        let prepared = SharedPrepared::new(prepared, &self.meter);
-        let mut status = BroadcastStatus::default();
-        self.quota.count_looks(self.table.len());
-        // By their places, for what one is sent may end another; it is removed at the end of the turn.
-        let mut start = 0;
-        while let Some((id, outbound)) = self.table.entry_from(start) {
-            start = id.index as usize + 1;
-            if outbound.framing().is_none() || !filter(&self.table, id, outbound) {
-                continue;
-            }
-            match self.send_shared(id, &prepared) {
-                SendStatus::Sent => status.sent += 1,
-                SendStatus::Queued(_) => status.queued += 1,
-                SendStatus::Dropped => status.dropped += 1,
-                SendStatus::Gone => {}
-            }
-        }
-        status
-    }
-
-    /// Sends a message that is prepared already.
-    pub(crate) fn send_prepared(&mut self, id: ConnId, prepared: Prepared) -> SendStatus {
-        let prepared = SharedPrepared::new(prepared, &self.meter);
-        self.send_shared(id, &prepared)
-    }
-
-    #[inline]
-    fn send_shared(&mut self, id: ConnId, prepared: &Rc<SharedPrepared>) -> SendStatus {
-        if let Some(framing) = self.fast_path(id) {
-            if trace::is_on() {
-                trace::sent_prepared(id, prepared.content());
-            }
-            self.stats.sent_messages += 1;
-            return self.add_to_cork(id, prepared.content().frame(framing));
-        }
-        let len = |framing| prepared.content().frame(framing).len();
-        self.queue_message(id, len, |framing, backlog| {
-            if trace::is_on() {
-                trace::sent_prepared(id, prepared.content());
-            }
-            backlog.push_prepared(prepared, framing);
-        })
-    }
-
     /// Adds a message to a backlog, if it may wait there. Its bytes depend on how the peer's frames are encoded.
     #[inline]
-    fn queue_message(
+    pub(super) fn queue_message(
         &mut self,
         id: ConnId,
         len: impl FnOnce(Framing) -> usize,
@@ -228,39 +236,19 @@ impl<S> Hub<S> {
         {
             return status;
         }
-        let status = self.queue(id, len, |backlog| push(framing, backlog));
+        let flow = self.queue(id, len, |backlog| push(framing, backlog));
         self.stats.sent_messages += 1;
-        status
-    }
-
-    /// Sends a ping (§5.5.2).
-    pub(crate) fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
-        if self.get(id).and_then(Outbound::framing).is_none() {
-            return Err(SendError::CloseSent);
+        match flow {
+            Flow::Blocked => return SendStatus::Queued(self.get(id).map_or(0, Outbound::buffered)),
+            // One batch of input can cause much more than its own length, times the receivers.
+            Flow::Queued if self.unflushed > MAX_UNFLUSHED => self.flush_dirty(),
+            Flow::Queued => {}
+            flow => {
+                self.act_on(id, flow);
+                return SendStatus::Gone;
+            }
         }
-        let result =
-            self.push_with(id, |outbound, out| outbound.encode(out, |sender, out| sender.ping(payload, out)));
-        let result = result.flatten().unwrap_or(Err(SendError::CloseSent));
-        if trace::is_on() && result.is_ok() {
-            trace::sent(id, &Event::Ping(payload));
-        }
-        result
-    }
-
-    /// Answers a ping (§5.5.2).
-    pub(crate) fn pong(&mut self, id: ConnId, payload: &[u8]) {
-        let Some(outbound) = self.table.get_mut(id) else { return };
-        // §5.5.3: an endpoint with unanswered pings "MAY elect to send a Pong frame for only the most
-        // recently processed Ping frame". The others would only lengthen the queue.
-        if outbound.is_blocked() {
-            outbound.outbox.get_or_insert_with(|| self.outbox_pool.take()).pong = Some(payload.to_vec());
-            return;
-        }
-        if trace::is_on() {
-            trace::sent(id, &Event::Pong(payload));
-        }
-        let ping = Event::Ping(payload);
-        self.push_with(id, |outbound, out| outbound.encode(out, |sender, out| sender.answer(&ping, out)));
+        SendStatus::Sent
     }
 
     /// Returns whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the

@@ -264,8 +264,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 
     /// How many slots were visited to send to many.
     #[cfg(test)]
-    pub(super) fn take_looks(&self) -> usize {
-        self.hub.take_looks()
+    pub(super) fn take_visits(&self) -> usize {
+        self.hub.take_visits()
     }
 
     /// How many slots there are for receiving halves.

@@ -55,9 +55,22 @@ impl Inbound {
         Self { phase: Phase::Figures(RequestReader::default()), ..Self::default() }
     }
 
-    /// Works through a batch of input; what goes back to this peer leaves in one write at the end.
+    /// Works through input that was just read; what goes back to this peer leaves in one write at the end.
     #[inline]
     pub(super) fn receive<H: Handler>(
+        &mut self,
+        id: ConnId,
+        input: &mut [u8],
+        handler: &mut H,
+        hub: &mut Hub<H::State>,
+    ) {
+        hub.note_activity(id);
+        self.work_through_batch(id, input, handler, hub);
+    }
+
+    /// Works through a batch of input.
+    #[inline]
+    fn work_through_batch<H: Handler>(
         &mut self,
         id: ConnId,
         input: &mut [u8],
@@ -106,7 +119,7 @@ impl Inbound {
     /// Goes on with the input that was put aside.
     pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) {
         let mut input = self.stash.take().unwrap_or_default();
-        self.receive(id, &mut input, handler, hub);
+        self.work_through_batch(id, &mut input, handler, hub);
     }
 
     #[inline]
@@ -117,7 +130,7 @@ impl Inbound {
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) {
-        if !hub.has_fast_path(id) && !hub.get(id).is_some_and(|peer| peer.stage().is_live()) {
+        if !hub.has_fast_path() && !hub.get(id).is_some_and(|outbound| outbound.stage().is_live()) {
             self.phase = Phase::Nothing;
         }
         if !matches!(self.phase, Phase::Frames(_)) {
@@ -128,7 +141,7 @@ impl Inbound {
         let mut is_long = receiver.buffered() >= SHARE_LEN;
         let mut kept;
         loop {
-            let has_fast_path = hub.has_fast_path(id);
+            let has_fast_path = hub.has_fast_path();
             let is_used_up = hub.quota.step() && hub.quota.is_used_up();
             if is_used_up || !has_fast_path && hub.is_paused(id) {
                 receiver.release();
@@ -233,7 +246,7 @@ fn upgrade<H: Handler>(
         return None;
     }
     let Connection { recv, send } = Connection::new(&hub.config.limits);
-    hub.open_connection(id, &response, send);
+    hub.accept_upgrade(id, &response, send);
     if let Some(peer) = hub.get_mut(id) {
         peer.subprotocol = subprotocol.map(String::into_boxed_str);
         // Without a state of its own the connection keeps the default one.

@@ -102,13 +102,14 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     #[inline]
     pub(super) fn read(&mut self, id: ConnId) -> bool {
         // A paused peer doesn't read the answers that it causes; `resume` reads from it again.
-        let Some(outbound) = self.hub.get_mut(id).filter(|outbound| !outbound.paused) else { return false };
+        let Some(outbound) = self.hub.get_mut(id).filter(|outbound| !outbound.is_paused()) else {
+            return false;
+        };
         match outbound.stream.read(&mut self.buffer) {
             Ok(Read::Plain { bytes, is_full }) => {
                 let wants_write = outbound.stream.wants_write();
                 self.hub.stats.received_bytes += bytes.len() as u64;
                 self.hub.observe_received(id, bytes);
-                self.hub.note_activity(id);
                 let inbound = &mut self.inbound[id.index as usize];
                 inbound.receive(id, bytes, &mut self.handler, &mut self.hub);
                 if is_full || inbound.hang_up || inbound.has_stash() {

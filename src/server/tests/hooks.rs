@@ -201,10 +201,10 @@ fn a_broadcast_looks_only_at_those_who_are_there() {
         assert!(client.script.is_dropped());
     }
     let looks = |world: &mut World| {
-        world.event_loop.take_looks();
+        world.event_loop.take_visits();
         world.handle.broadcast("tick").unwrap();
         world.wake();
-        world.event_loop.take_looks()
+        world.event_loop.take_visits()
     };
     assert!(looks(&mut world) <= 4, "the last place is taken");
     for client in [&first, &last] {

@@ -1,0 +1,138 @@
+//! One message to many connections, or as several frames to one.
+//!
+//! This file knows which connections receive a message and that it is encoded once. It refuses to know how it reaches
+//! one of them: `sending.rs` does that.
+
+use std::rc::Rc;
+
+use super::{
+    meter::SharedPrepared,
+    outbound::Outbound,
+    registry::{ConnId, Registry},
+    sending::SendStatus,
+    table::Hub,
+};
+use crate::{
+    protocol::{Message, Prepared},
+    trace,
+};
+
+/// What became of a message to many: how many peers had each [`SendStatus`].
+///
+/// ```
+/// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+/// use wirehook::{BroadcastStatus, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+///     let BroadcastStatus { sent, queued, dropped } = ws.broadcast("somebody is here");
+///     assert_eq!((sent, queued, dropped), (1, 0, 0)); // to itself: nobody else is here
+/// });
+/// assert_eq!(talk(server, b"")?, b"\x81\x10somebody is here\x88\x00");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BroadcastStatus {
+    /// How many it leaves to at once.
+    pub sent: usize,
+    /// For how many it waits.
+    pub queued: usize,
+    /// How many were too slow for it.
+    pub dropped: usize,
+}
+
+impl<S> Hub<S> {
+    /// Sends a message to every open connection that `filter` picks. It is encoded once.
+    pub(crate) fn broadcast(
+        &mut self,
+        message: Message<'_>,
+        mut filter: impl FnMut(ConnId, &S) -> bool,
+    ) -> BroadcastStatus {
+        self.send_to_all(Prepared::new(message), |_, id, outbound| filter(id, &outbound.state))
+    }
+
+    /// The same for a filter that receives the state of the sender, then the id and the state of a receiver.
+    pub(crate) fn broadcast_from(
+        &mut self,
+        sender: ConnId,
+        message: Message<'_>,
+        mut filter: impl FnMut(&S, ConnId, &S) -> bool,
+    ) -> BroadcastStatus {
+        self.send_to_all(Prepared::new(message), |table, id, outbound| {
+            table.get(sender).is_some_and(|own| filter(&own.state, id, &outbound.state))
+        })
+    }
+
+    /// The same for a message that is prepared already.
+    pub(crate) fn broadcast_prepared(&mut self, prepared: Prepared) {
+        self.send_to_all(prepared, |_, _, _| true);
+    }
+
+    fn send_to_all(
+        &mut self,
+        prepared: Prepared,
+        mut filter: impl FnMut(&Registry<Outbound<S>>, ConnId, &Outbound<S>) -> bool,
+    ) -> BroadcastStatus {
+        let prepared = SharedPrepared::new(prepared, &self.meter);
+        let mut status = BroadcastStatus::default();
+        self.quota.count_visits(self.table.len());
+        // By their places, for what one is sent may end another; it is removed at the end of the turn.
+        let mut start = 0;
+        while let Some((id, outbound)) = self.table.entry_from(start) {
+            start = id.index as usize + 1;
+            if outbound.framing().is_none() || !filter(&self.table, id, outbound) {
+                continue;
+            }
+            match self.send_shared(id, &prepared) {
+                SendStatus::Sent => status.sent += 1,
+                SendStatus::Queued(_) => status.queued += 1,
+                SendStatus::Dropped => status.dropped += 1,
+                SendStatus::Gone => {}
+            }
+        }
+        status
+    }
+
+    /// Sends a message that is prepared already.
+    pub(crate) fn send_prepared(&mut self, id: ConnId, prepared: Prepared) -> SendStatus {
+        let prepared = SharedPrepared::new(prepared, &self.meter);
+        self.send_shared(id, &prepared)
+    }
+
+    #[inline]
+    fn send_shared(&mut self, id: ConnId, prepared: &Rc<SharedPrepared>) -> SendStatus {
+        if let Some(framing) = self.fast_path(id) {
+            if trace::is_on() {
+                trace::sent_prepared(id, prepared.content());
+            }
+            self.stats.sent_messages += 1;
+            return self.add_to_cork(id, prepared.content().frame(framing));
+        }
+        let len = |framing| prepared.content().frame(framing).len();
+        self.queue_message(id, len, |framing, backlog| {
+            if trace::is_on() {
+                trace::sent_prepared(id, prepared.content());
+            }
+            backlog.push_prepared(prepared, framing);
+        })
+    }
+
+    /// Sends a message in fragments (§5.4) that leave as one piece, with nothing between them.
+    pub(crate) fn send_fragments(
+        &mut self,
+        id: ConnId,
+        message: Message<'_>,
+        fragment_len: usize,
+    ) -> SendStatus {
+        let Some(framing) = self.get(id).and_then(Outbound::framing) else { return SendStatus::Gone };
+        let mut frames = Vec::with_capacity(message.len());
+        framing.fragments(message, fragment_len, &mut frames);
+        if trace::is_on() {
+            trace::sent_fragments(id, message, fragment_len);
+        }
+        if self.fast_path(id).is_some() {
+            self.stats.sent_messages += 1;
+            return self.add_to_cork(id, &frames);
+        }
+        self.queue_message(id, |_| frames.len(), |_, backlog| backlog.push(&frames))
+    }
+}

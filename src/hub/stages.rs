@@ -1,0 +1,125 @@
+//! What follows when a connection goes to another stage: counts, deadlines, and the ending that `on_close` receives.
+//!
+//! This file knows the tables that depend on a stage. It refuses to know sockets, and why a stage changes.
+
+use super::{
+    deadlines::LoopTime,
+    outbound::{Ending, Stage},
+    registry::ConnId,
+    table::Hub,
+};
+
+impl<S> Hub<S> {
+    /// Goes to another stage, and keeps everything right that depends on it.
+    pub(super) fn set_stage(&mut self, id: ConnId, stage: Stage) {
+        let now = self.now;
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        let before = outbound.set_stage(id, stage, now, &mut self.cork);
+        if stage == Stage::Dead {
+            self.dead.push(id);
+        }
+        if !self.metrics.contains(id) {
+            self.count_change(id, before, stage);
+        }
+        if stage == Stage::Dead {
+            self.tell_unproven(id, false);
+        }
+        self.limit_closing(id);
+        self.schedule(id);
+    }
+
+    /// Keeps the counts per stage: of live connections, of leaving sockets, and of the connections of one
+    /// address.
+    fn count_change(&mut self, id: ConnId, before: Stage, stage: Stage) {
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        let address = outbound.address;
+        if before.is_live() && !stage.is_live() {
+            self.live -= 1;
+        }
+        // Not before: else an address could have any number of sockets that only wait for their end.
+        if stage == Stage::Dead && outbound.take_admitted() {
+            self.admission.leave(address, &self.config);
+        }
+        let table = &self.table;
+        let is_in = |id: ConnId, stage| table.get(id).is_some_and(|outbound| outbound.stage() == stage);
+        self.leaving.change(id, address, (before, stage), is_in);
+    }
+
+    /// Sets the time at which a closing peer is given up although it still takes what waits.
+    pub(super) fn limit_closing(&mut self, id: ConnId) {
+        let give_up_at = self.now + self.config.max_close_time.max(self.config.close_timeout);
+        if let Some(outbound) = self.table.get_mut(id)
+            && matches!(outbound.stage(), Stage::Closing | Stage::Finishing)
+            && let Some(outbox) = &mut outbound.outbox
+        {
+            outbox.give_up_at.get_or_insert(give_up_at);
+        }
+    }
+
+    // --- Endings ---------------------------------------------------------------------------------------
+
+    /// Notes how a connection ended, the first time that it does. One that never opened has no `on_close`.
+    ///
+    /// A clean end is reported after our Close has left: until then it may become unclean (§7.1.4). Any other
+    /// end is reported at once.
+    pub(super) fn end(&mut self, id: ConnId, ending: Ending) {
+        if !self.get(id).is_some_and(|outbound| matches!(outbound.stage(), Stage::Open | Stage::Closing)) {
+            return;
+        }
+        if ending.clean {
+            self.unproven.insert(id, ending);
+        } else {
+            self.endings.push_back((id, ending));
+        }
+    }
+
+    /// Reports the end of a connection that awaited its last byte to leave: clean if it has left.
+    pub(super) fn tell_unproven(&mut self, id: ConnId, is_clean: bool) {
+        if let Some(ending) = self.unproven.remove(&id) {
+            self.endings.push_back((id, Ending { clean: is_clean, ..ending }));
+        }
+    }
+
+    // --- Deadlines -------------------------------------------------------------------------------------
+
+    /// Returns the earliest time at which [`expire`](Self::expire) has something to do; [`LoopTime::NEVER`] if
+    /// it has nothing.
+    pub(crate) fn next_deadline(&self) -> LoopTime {
+        self.deadlines.next()
+    }
+
+    /// Enters the next deadline of a connection, unless an earlier one is entered.
+    pub(crate) fn schedule(&mut self, id: ConnId) {
+        let Some(outbound) = self.table.get_mut(id) else { return };
+        if let Some(due) = outbound.schedule(&self.config) {
+            self.deadlines.insert(due, id);
+            self.compact_deadlines();
+        }
+    }
+
+    /// Returns a connection whose deadline has come. Call it until there is none.
+    pub(crate) fn expire(&mut self) -> Option<ConnId> {
+        while let Some((at, id)) = self.deadlines.pop_due(self.now) {
+            if !self.table.get_mut(id).is_some_and(|outbound| outbound.unschedule(at)) {
+                continue;
+            }
+            if self.is_due(id) {
+                return Some(id);
+            }
+            self.schedule(id);
+        }
+        None
+    }
+
+    /// Returns whether the deadline of a connection has come.
+    pub(crate) fn is_due(&self, id: ConnId) -> bool {
+        self.get(id).and_then(|outbound| outbound.due(&self.config)).is_some_and(|due| due <= self.now)
+    }
+
+    /// Removes dead entries of the deadlines once they outnumber the others.
+    #[inline]
+    pub(super) fn compact_deadlines(&mut self) {
+        let table = &self.table;
+        self.deadlines.compact(table.len(), |at, id| table.get(id).is_some_and(|it| it.is_scheduled_at(at)));
+    }
+}
