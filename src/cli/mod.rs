@@ -89,7 +89,7 @@ fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output,
     }
     let limits = options.config.limits;
     let server = match Server::bind(options.listen.as_str()) {
-        Ok(server) => server.configure(|config| *config = options.config.clone()),
+        Ok(server) => server.tune_heap().configure(|config| *config = options.config.clone()),
         Err(error) => {
             return complain(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
         }

@@ -110,7 +110,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             bulk: VecDeque::new(),
             costly: VecDeque::new(),
             has_commands: false,
-            heap: Heap::prepare(),
+            heap: Heap::untuned(),
             wake_at: LoopTime::AT_ONCE,
             shutdown: None,
             started: Instant::now(),
@@ -120,6 +120,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Shows all bytes of clients to an observer.
     pub(super) fn observed_by(mut self, observer: ObserverSlot) -> Self {
         self.hub.observer = observer;
+        self
+    }
+
+    /// Has the allocator keep freed memory while it is needed; see [`Server::tune_heap`](super::Server::tune_heap).
+    pub(super) fn with_heap(mut self, is_tuned: bool) -> Self {
+        self.heap = if is_tuned { Heap::tuned() } else { Heap::untuned() };
         self
     }
 

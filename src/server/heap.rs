@@ -1,45 +1,54 @@
-//! What becomes of memory that large messages have given back.
+//! Keeps the memory that large messages have freed, while it is needed. Only [`Server::tune_heap`] asks for
+//! it.
 //!
-//! This file knows the habits of one allocator, glibc's, and speaks to it in the only words there are: by what it
-//! allocates and frees. It refuses to know what memory is taken for. Other allocators take no harm from it.
+//! This file knows one allocator, glibc's, and controls it only by what it allocates and frees. It refuses to
+//! know what memory is used for. Other allocators take no harm from it.
 //!
-//! glibc returns what is free at the end of its heap to the system, and takes it again, page by page, for the next large
-//! message: that was a third of the cost of an echo of 4 MiB. It keeps more once it has seen a large block come back, twice
-//! as much as the largest. So it is shown one, and where much is held, a block is laid above it all, so that nothing below
-//! lies at the end. Both hold as long as the memory is needed; then the block goes, and glibc is shown more than it keeps,
-//! so that it returns all that lies above what is in use. A small thing that lies there, be it one that is free again and
-//! set aside for the next of its size, would keep all the rest from being returned: therefore a gap is left for small
-//! things where the heap begins.
+//! glibc returns the free memory at the end of its heap to the system, and takes it again, page by page, for
+//! the next large message: that was a third of the cost of an echo of 4 MiB. It keeps more once a large block
+//! was freed: twice the size of the largest. So [`Heap::tuned`] frees a large block. Where much is held,
+//! another block (the ceiling) is allocated above all of it, so that no free memory below is at the end.
+//!
+//! Both stay as long as the memory is needed. Then the ceiling is freed, and so are more blocks than glibc
+//! keeps: it returns all that is above what is in use. A small block there, also a free one in a cache of
+//! glibc, would keep the rest from being returned. Therefore a gap for small blocks is left where the heap
+//! begins.
+//!
+//! [`Server::tune_heap`]: crate::Server::tune_heap
 
 use std::{hint::black_box, time::Duration};
 
 use crate::hub::LoopTime;
 
 const MIB: usize = 1024 * 1024;
-/// The block that glibc learns from. It keeps twice as much; it would learn nothing from one over 32 MiB.
+/// The size of the block that glibc learns from. It keeps twice as much; from one over 32 MiB it learns
+/// nothing.
 const LESSON: usize = 24 * MIB;
-/// With so many blocks of this length it has more than it ever keeps, also if others have taught it to keep the most,
-/// 64 MiB. The heap of a thread ends at 64 MiB, so it is not a few large ones: nearly all must fit there.
+/// Count and length of blocks that are more than glibc ever keeps: 64 MiB, if the rest of the process has
+/// freed larger blocks. The heap of a thread ends at 64 MiB and must have room for nearly all: they are not a
+/// few large ones.
 const MORE_THAN_KEPT: (usize, usize) = (17, 4 * MIB);
-/// What is left for small things where the heap begins.
+/// The room for small blocks where the heap begins.
 const GAP: usize = 256 * 1024;
-/// Where this much at most is held at once, too little comes back to care.
+/// Where at most this much is held at once, too little is freed to care.
 const LITTLE: usize = 4 * MIB;
-/// The block above all that is held: hardly a hole below is so large that it would lie there instead.
+/// The size of the ceiling: hardly a hole below is so large that the ceiling would be placed there.
 const CEILING: usize = 16 * MIB;
-/// It is laid anew when this much more is held.
+/// The ceiling is allocated anew when this much more is held.
 const STEP: usize = 8 * MIB;
-/// How often it is asked whether memory is still needed.
+/// How often the loop looks whether memory is still needed.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The memory that was given back and is kept.
+/// The memory that was freed and is kept.
 #[derive(Debug)]
 pub(super) struct Heap {
-    /// What large things lie above, and small things below.
+    /// Memory is kept while more than this is held; `usize::MAX` unless the heap is tuned.
+    keep_above: usize,
+    /// Small blocks are below it, large ones above.
     _floor: Vec<u8>,
-    /// What large things lie below.
+    /// Large blocks are below it.
     ceiling: Vec<u8>,
-    /// What memory is kept for: the most that was held, to within a [`STEP`].
+    /// The amount that memory is kept for: the most that was held, to within a [`STEP`].
     most: usize,
     /// The most that was held in this period.
     lately: usize,
@@ -48,30 +57,42 @@ pub(super) struct Heap {
 }
 
 impl Heap {
-    /// Has the allocator keep what is given back from here on, and leaves the gap for small things.
-    pub(super) fn prepare() -> Self {
+    /// Returns one that leaves the allocator alone.
+    pub(super) const fn untuned() -> Self {
+        Self {
+            keep_above: usize::MAX,
+            _floor: Vec::new(),
+            ceiling: Vec::new(),
+            most: LITTLE,
+            lately: 0,
+            look_at: LoopTime::NEVER,
+        }
+    }
+
+    /// Has the allocator keep what is freed from here on, and leaves the gap for small blocks.
+    pub(super) fn tuned() -> Self {
         drop(untouched(LESSON));
         let gap = untouched(GAP);
         // Too large for any hole that there may be below the gap.
         let floor = untouched(GAP);
         drop(gap);
-        Self { _floor: floor, ceiling: Vec::new(), most: LITTLE, lately: 0, look_at: LoopTime::NEVER }
+        Self { keep_above: LITTLE, _floor: floor, ..Self::untuned() }
     }
 
-    /// Takes note of how much is held after a turn, and gives back what was kept if it is needed no more.
+    /// Notes how much is held after a turn, and returns the memory that is not needed any more.
     #[inline]
     pub(super) fn look_after(&mut self, held: usize, now: LoopTime) {
-        if (held > LITTLE || self.look_at <= now) && self.is_time(held, now) {
+        if (held > self.keep_above || self.look_at <= now) && self.is_time(held, now) {
             self.give_back();
         }
     }
 
-    /// Whether what is kept is needed no more: that is what a whole period has shown in which less than half was held.
+    /// Whether the memory is not needed any more: in a whole period less than half of it was held.
     #[inline(never)]
     fn is_time(&mut self, held: usize, now: LoopTime) -> bool {
         if held > self.most + STEP {
             self.most = held;
-            // The old one goes when the new one lies: it is not to take its place.
+            // The old one is freed after the new one is allocated, so the new one can't take its place.
             self.ceiling = untouched(CEILING);
         }
         self.lately = self.lately.max(held);
@@ -86,7 +107,7 @@ impl Heap {
         !is_needed
     }
 
-    /// Has the allocator return all that it can.
+    /// Has the allocator return all that it can to the system.
     #[cold]
     fn give_back(&mut self) {
         (self.ceiling, self.most) = (Vec::new(), LITTLE);
@@ -94,16 +115,17 @@ impl Heap {
         drop(Vec::from_iter((0..count).map(|_| untouched(len))));
     }
 
-    /// When to look next, whatever happens until then; [`LoopTime::NEVER`] if that makes no difference.
+    /// Returns when to look next, whatever happens until then; [`LoopTime::NEVER`] if nothing is kept.
     pub(super) const fn wake_at(&self) -> LoopTime {
         self.look_at
     }
 }
 
-/// A block that nobody writes to: address space, and no memory. Nothing, where there is no more of it.
+/// Returns a block that is never written to: address space without memory. It is empty where there is no more
+/// of it.
 fn untouched(len: usize) -> Vec<u8> {
     let mut block = Vec::new();
-    // Whether it is to be had makes no difference but to what is kept.
+    // A failure only changes how much is kept.
     let _ = block.try_reserve_exact(len);
     black_box(block)
 }
@@ -112,7 +134,7 @@ fn untouched(len: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// Whether it is time, with so many MiB held at that second.
+    /// Whether memory goes back at `seconds`, when `mib` MiB are held.
     fn is_time(heap: &mut Heap, mib: usize, seconds: u64) -> bool {
         let is_time = heap.is_time(mib * MIB, LoopTime(1000 * seconds));
         if is_time {
@@ -123,7 +145,7 @@ mod tests {
 
     #[test]
     fn it_is_time_once_less_than_half_was_held_for_a_whole_period() {
-        let mut heap = Heap::prepare();
+        let mut heap = Heap::tuned();
         assert_eq!(heap.wake_at(), LoopTime::NEVER);
         assert!(!is_time(&mut heap, 100, 1));
         assert_eq!(heap.wake_at(), LoopTime(2000));
@@ -142,8 +164,18 @@ mod tests {
     }
 
     #[test]
-    fn where_little_is_held_there_is_nothing_to_look_after() {
-        let mut heap = Heap::prepare();
+    fn a_heap_that_is_not_tuned_keeps_nothing() {
+        let mut heap = Heap::untuned();
+        for seconds in 1..5 {
+            heap.look_after(usize::MAX - 1, LoopTime(1000 * seconds));
+            assert_eq!(heap.wake_at(), LoopTime::NEVER);
+            assert_eq!((heap._floor.capacity(), heap.ceiling.capacity(), heap.lately), (0, 0, 0));
+        }
+    }
+
+    #[test]
+    fn where_little_is_held_no_memory_is_kept() {
+        let mut heap = Heap::tuned();
         heap.look_after(LITTLE, LoopTime(5));
         assert_eq!((heap.wake_at(), heap.lately), (LoopTime::NEVER, 0));
         heap.look_after(LITTLE + 1, LoopTime(7));
@@ -155,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_ceiling_moves_when_much_more_is_held_and_goes_at_the_end() {
-        let mut heap = Heap::prepare();
+        let mut heap = Heap::tuned();
         assert!(!is_time(&mut heap, 12, 1));
         assert_eq!((heap.ceiling.capacity(), heap.most), (0, LITTLE));
         assert!(!is_time(&mut heap, 13, 1));

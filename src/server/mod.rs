@@ -90,6 +90,7 @@ pub struct Server<H: Handler = Hooks<()>> {
     handle: Handle,
     config: Config,
     observer: ObserverSlot,
+    tunes_heap: bool,
     handler: H,
 }
 
@@ -123,6 +124,7 @@ impl Server {
             handle,
             config: Config::default(),
             observer: ObserverSlot::default(),
+            tunes_heap: false,
             handler: Hooks::default(),
         })
     }
@@ -267,8 +269,8 @@ impl<S: Default> Server<Hooks<S>> {
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::{SendStatus, Server, WebSocket};
-    /// /// Sends 1 MiB in pieces, as fast as the peer takes them; what is sent so far is the connection's state.
-    /// fn go_on(ws: &mut WebSocket<'_, usize>) {
+    /// /// Sends 1 MiB in pieces, as fast as the peer takes them; what is sent so far is the connection's
+    /// state. fn go_on(ws: &mut WebSocket<'_, usize>) {
     ///     while *ws.state() < 64 {
     ///         *ws.state_mut() += 1;
     ///         if matches!(ws.send(&[0; 16 * 1024]), SendStatus::Queued(_)) {
@@ -301,8 +303,18 @@ impl<H: Handler> Server<H> {
     /// are dropped: they are those of another state. Example: [`Handler`].
     #[must_use]
     pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
-        let Self { poll, listener, metrics_listener, stop, timers: _, handle, config, observer, handler: _ } =
-            self;
+        let Self {
+            poll,
+            listener,
+            metrics_listener,
+            stop,
+            timers: _,
+            handle,
+            config,
+            observer,
+            tunes_heap,
+            handler: _,
+        } = self;
         Server {
             poll,
             listener,
@@ -312,6 +324,7 @@ impl<H: Handler> Server<H> {
             handle,
             config,
             observer,
+            tunes_heap,
             handler,
         }
     }
@@ -415,6 +428,31 @@ impl<H: Handler> Server<H> {
         self
     }
 
+    /// Has the allocator keep the memory of large messages while it is needed: an echo of messages of 4 MiB
+    /// costs a third less then.
+    ///
+    /// It is off by default, because it changes the allocator of the whole process. It is for a process whose
+    /// main task is this server. Only glibc on Linux is tuned; elsewhere the call does nothing. While the
+    /// server runs, up to 48 MiB of freed memory stay with the process. Where more than 12 MiB were held,
+    /// about as much as that stays. It is returned after a second in which less than half was held.
+    ///
+    /// The call changes nothing by itself; [`run`](Self::run) does, and without `unsafe` or `mallopt`: it
+    /// allocates and frees blocks of such sizes that glibc keeps more.
+    ///
+    /// ```no_run
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?
+    ///     .configure(|config| config.limits.max_message_size = 64 * 1024 * 1024)
+    ///     .tune_heap();
+    /// server.run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn tune_heap(mut self) -> Self {
+        self.tunes_heap = cfg!(all(target_os = "linux", target_env = "gnu"));
+        self
+    }
+
     /// Changes limits, times and lists.
     ///
     /// ```
@@ -458,8 +496,19 @@ impl<H: Handler> Server<H> {
     ///
     /// The operating system refuses to poll. Nothing that a client does ends the server.
     pub fn run(self) -> io::Result<()> {
-        let Self { poll, listener, metrics_listener, stop, timers, handle, config, observer, handler } = self;
+        let Self {
+            poll,
+            listener,
+            metrics_listener,
+            stop,
+            timers,
+            handle,
+            config,
+            observer,
+            tunes_heap,
+            handler,
+        } = self;
         let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, handler, timers)?;
-        event_loop.observed_by(observer).stopped_by(stop).run()
+        event_loop.with_heap(tunes_heap).observed_by(observer).stopped_by(stop).run()
     }
 }

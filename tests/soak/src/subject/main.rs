@@ -18,7 +18,7 @@ fn main() -> io::Result<()> {
 fn broadcaster() -> io::Result<()> {
     const BROADCASTS: usize = 20_000;
     let mut server = Server::bind("127.0.0.1:0")?;
-    server = server.configure(|config| config.max_buffered_bytes = 64 * 1024 * 1024);
+    server = server.tune_heap().configure(|config| config.max_buffered_bytes = 64 * 1024 * 1024);
     let handle = server.handle();
     println!("ws://{}/", server.local_addr()?);
     let server = server.on_message(move |ws, message| {
