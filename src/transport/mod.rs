@@ -21,6 +21,8 @@ mod read_buffer;
 mod script;
 mod stop_pipe;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use address::bind;
 pub(crate) use listener::{Listener, TcpListener};
