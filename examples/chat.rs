@@ -4,9 +4,9 @@
 //! ws://127.0.0.1:9501/kitchen?ann. It shows the trait, a refusal before the upgrade, typed state per connection,
 //! and a broadcast to some.
 
-use std::{env, net::SocketAddr};
+use std::env;
 
-use wirehook::{Closed, Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
+use wirehook::{Closed, Handler, Message, PeerAddr, Server, Upgrade, WebSocket, protocol::Request};
 
 struct Chat;
 
@@ -20,7 +20,7 @@ struct Guest {
 impl Handler for Chat {
     type State = Guest;
 
-    fn on_upgrade(&mut self, request: &Request<'_>, _: SocketAddr) -> Upgrade<Guest> {
+    fn on_upgrade(&mut self, request: &Request<'_>, _: PeerAddr) -> Upgrade<Guest> {
         let room = request.path().trim_start_matches('/');
         match request.query() {
             Some(name) if !room.is_empty() && !name.is_empty() => {

@@ -25,7 +25,7 @@ fn push_prices(handle: &Handle) {
 fn main() -> std::io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9501".to_owned());
     // The server stays on the thread that made it. The handle can go to any other.
-    let server = Server::bind(address)?.configure(|config| {
+    let server = Server::bind(address)?.state::<()>().configure(|config| {
         // A client that doesn't read misses prices when this many bytes wait for it.
         config.max_backpressure = 4096;
     });

@@ -1,21 +1,28 @@
-//! Every knob of a server, with its default and the reason for it.
+//! The configuration of a server: each value with its default and the reason for it.
 //!
-//! This file knows numbers and names. It refuses to know where they are used. What bounds a peer's bytes
-//! stands in [`Limits`]; what bounds its time and what is kept for it stands here.
+//! [`Limits`] bounds a peer's bytes; this file bounds its time and what is kept for it.
 
 use std::time::Duration;
 
 use crate::protocol::Limits;
 
-/// How a server behaves; see [`Server::configure`](crate::Server::configure).
+/// How a server behaves: what [`Server::configure`](crate::Server::configure) changes.
 ///
 /// ```
 /// use std::time::Duration;
+/// use wirehook::{Config, Server};
 ///
-/// let mut config = wirehook::Config::default();
-/// config.limits.max_message_size = 64 * 1024;
-/// config.ping_interval = Some(Duration::from_secs(30));
-/// config.origins = vec!["https://example.com".to_owned()];
+/// let server = Server::bind("127.0.0.1:0")?.configure(|config| {
+///     config.limits.max_message_size = 64 * 1024;
+///     config.ping_interval = Some(Duration::from_secs(30));
+///     config.origins = vec!["https://example.com".to_owned()];
+/// });
+///
+/// // A configuration made elsewhere, for several servers.
+/// let mut made = Config::default();
+/// made.max_connections = Some(10_000);
+/// let server = Server::bind("127.0.0.1:0")?.configure(|config| *config = made.clone());
+/// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]

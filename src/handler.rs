@@ -3,11 +3,12 @@
 //! This file knows when which hook is called and with what. It refuses to know how a connection comes to that
 //! point: the server calls, the hooks answer.
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
 
 use crate::{
     cause::Cause,
     protocol::{CloseCode, Message, Request, Response},
+    transport::PeerAddr,
     websocket::WebSocket,
 };
 
@@ -30,15 +31,14 @@ use crate::{
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-/// use std::net::SocketAddr;
-/// use wirehook::{Handler, Message, Server, Upgrade, WebSocket, protocol::Request};
+/// use wirehook::{Handler, Message, PeerAddr, Server, Upgrade, WebSocket, protocol::Request};
 ///
 /// struct Chat;
 ///
 /// impl Handler for Chat {
 ///     type State = String; // each connection's name
 ///
-///     fn on_upgrade(&mut self, request: &Request<'_>, _: SocketAddr) -> Upgrade<String> {
+///     fn on_upgrade(&mut self, request: &Request<'_>, _: PeerAddr) -> Upgrade<String> {
 ///         match request.path() {
 ///             "/" => Upgrade::reject(404, "connect to /NAME"),
 ///             path => Upgrade::accept_with(path[1..].to_owned()),
@@ -68,11 +68,11 @@ use crate::{
 /// with is caught too. All this needs the default `panic = "unwind"`.
 pub trait Handler {
     /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
-    type State: Default;
+    type State: Default + 'static;
 
     /// A request has passed every rule of the opening handshake (§4.2.1) and of the configuration: is it
     /// wanted? By default it is.
-    fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<Self::State> {
+    fn on_upgrade(&mut self, request: &Request<'_>, peer: PeerAddr) -> Upgrade<Self::State> {
         let _ = (request, peer);
         Upgrade::accept()
     }
@@ -80,7 +80,7 @@ pub trait Handler {
     /// A GET or a HEAD that is well-formed but asks for no WebSocket: is there a page for it? By default
     /// there is none, and the answer is 426 to GET and 405 to HEAD. The connection closes after the page. The
     /// answer to HEAD is sent without the page's body; [`Request::method`] tells them apart.
-    fn on_http(&mut self, request: &Request<'_>, peer: SocketAddr) -> Option<Response> {
+    fn on_http(&mut self, request: &Request<'_>, peer: PeerAddr) -> Option<Response> {
         let _ = (request, peer);
         None
     }
@@ -228,100 +228,6 @@ impl<S> Upgrade<S> {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
-    }
-}
-
-type UpgradeHook<S> = Box<dyn FnMut(&Request<'_>, SocketAddr) -> Upgrade<S>>;
-type HttpHook = Box<dyn FnMut(&Request<'_>, SocketAddr) -> Option<Response>>;
-type OpenHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Request<'_>)>;
-type MessageHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, Message<'_>)>;
-type PayloadHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &[u8])>;
-type DrainHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>)>;
-type CloseHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Closed<'_>)>;
-
-/// The hooks as closures, which [`Server`](crate::Server) collects. The type is written where a server is
-/// kept:
-///
-/// ```
-/// use wirehook::{Hooks, Server};
-///
-/// fn counting() -> std::io::Result<Server<Hooks<u64>>> {
-///     Ok(Server::bind("127.0.0.1:0")?.state::<u64>().on_message(|ws, _| *ws.state_mut() += 1))
-/// }
-/// assert!(counting()?.local_addr()?.port() > 0);
-/// # Ok::<(), std::io::Error>(())
-/// ```
-pub struct Hooks<S> {
-    pub(crate) on_upgrade: Option<UpgradeHook<S>>,
-    pub(crate) on_http: Option<HttpHook>,
-    pub(crate) on_open: Option<OpenHook<S>>,
-    pub(crate) on_message: Option<MessageHook<S>>,
-    pub(crate) on_ping: Option<PayloadHook<S>>,
-    pub(crate) on_pong: Option<PayloadHook<S>>,
-    pub(crate) on_drain: Option<DrainHook<S>>,
-    pub(crate) on_close: Option<CloseHook<S>>,
-}
-
-impl<S> Default for Hooks<S> {
-    fn default() -> Self {
-        Self {
-            on_upgrade: None,
-            on_http: None,
-            on_open: None,
-            on_message: None,
-            on_ping: None,
-            on_pong: None,
-            on_drain: None,
-            on_close: None,
-        }
-    }
-}
-
-impl<S: Default> Handler for Hooks<S> {
-    type State = S;
-
-    fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<S> {
-        self.on_upgrade.as_mut().map_or_else(Upgrade::accept, |hook| hook(request, peer))
-    }
-
-    fn on_http(&mut self, request: &Request<'_>, peer: SocketAddr) -> Option<Response> {
-        self.on_http.as_mut().and_then(|hook| hook(request, peer))
-    }
-
-    fn on_open(&mut self, ws: &mut WebSocket<'_, S>, request: &Request<'_>) {
-        if let Some(hook) = &mut self.on_open {
-            hook(ws, request);
-        }
-    }
-
-    fn on_message(&mut self, ws: &mut WebSocket<'_, S>, message: Message<'_>) {
-        if let Some(hook) = &mut self.on_message {
-            hook(ws, message);
-        }
-    }
-
-    fn on_ping(&mut self, ws: &mut WebSocket<'_, S>, payload: &[u8]) {
-        if let Some(hook) = &mut self.on_ping {
-            hook(ws, payload);
-        }
-    }
-
-    fn on_pong(&mut self, ws: &mut WebSocket<'_, S>, payload: &[u8]) {
-        if let Some(hook) = &mut self.on_pong {
-            hook(ws, payload);
-        }
-    }
-
-    fn on_drain(&mut self, ws: &mut WebSocket<'_, S>) {
-        if let Some(hook) = &mut self.on_drain {
-            hook(ws);
-        }
-    }
-
-    fn on_close(&mut self, ws: &mut WebSocket<'_, S>, close: &Closed<'_>) {
-        if let Some(hook) = &mut self.on_close {
-            hook(ws, close);
-        }
     }
 }
 

@@ -2,13 +2,12 @@
 //!
 //! This file has the calls that a user makes; `hub/` carries them out.
 
-use std::net::SocketAddr;
-
 use crate::{
     connections::Connections,
     hub::{BroadcastStatus, ConnId, Hub, SendStatus},
     outgoing::Outgoing,
     protocol::{CloseCode, SendError},
+    transport::PeerAddr,
 };
 
 /// Sends a message, and keeps its bytes if they are given away.
@@ -62,7 +61,7 @@ impl<'a, S> WebSocket<'a, S> {
     }
 
     /// Returns the address that the peer connected from.
-    pub fn peer_addr(&self) -> SocketAddr {
+    pub fn peer_addr(&self) -> PeerAddr {
         match self.hub.get(self.id) {
             Some(outbound) => outbound.address,
             None => unreachable!("{STAYS}"),
@@ -115,7 +114,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
-    ///     assert!(ws.peer_addr().ip().is_loopback());
+    ///     assert!(ws.peer_addr().ip().is_some_and(|ip| ip.is_loopback()));
     ///     assert_eq!((ws.subprotocol(), ws.buffered_amount()), (None, 0));
     ///     let count = ws.all().ids().count();
     ///     ws.send(format!("{count} here"));

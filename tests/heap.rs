@@ -25,6 +25,7 @@ fn has_pages_of_its_own() -> bool {
 
 /// Runs a server until it shuts itself down.
 fn run(server: Server) -> io::Result<()> {
+    let server = server.state::<()>();
     let handle = server.handle();
     server.after(Duration::ZERO, move |_| handle.shutdown()).run()
 }

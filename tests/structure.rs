@@ -178,6 +178,7 @@ const IMPORTS: [(&str, &[&str]); 3] = [
             "config",
             "connections",
             "handler",
+            "hooks",
             "hub",
             "outgoing",
             "panics",

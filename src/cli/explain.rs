@@ -12,11 +12,10 @@ use std::{
     env,
     fmt::Display,
     io::{self, IsTerminal},
-    net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use wirehook::{ConnId, Limits, Observer, explain::Side};
+use wirehook::{ConnId, Limits, Observer, PeerAddr, explain::Side};
 
 use super::{
     lossy::Lossy,
@@ -101,7 +100,7 @@ struct Observation<Id> {
 }
 
 enum What {
-    Connected(SocketAddr),
+    Connected(PeerAddr),
     Bytes {
         from: Side,
         /// Bytes of this side left out before these.
@@ -150,7 +149,7 @@ impl Explain {
 }
 
 impl Observer for Explain {
-    fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+    fn connected(&mut self, id: ConnId, peer: PeerAddr) {
         if self.tell(id, 0, || What::Connected(peer)) {
             let connection = Followers { client: Follower::new(), server: Follower::new() };
             self.connections.insert(id, connection);

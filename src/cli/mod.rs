@@ -129,11 +129,12 @@ fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output,
             run(observers.observe(server.handler(greet)), metrics, |at| begin("greet", &format!("ws://{at}")))
         }
         Mode::Study => {
-            let (study, observer) = study::set_up(options.config, server.handle(), options.is_public);
-            observers.add(observer);
-            run(observers.observe(server.handler(study)), metrics, |at| {
-                begin("study", &format!("http://{at}"))
-            })
+            let server = server.handler_with(|handle| {
+                let (study, observer) = study::set_up(options.config, handle.clone(), options.is_public);
+                observers.add(observer);
+                study
+            });
+            run(observers.observe(server), metrics, |at| begin("study", &format!("http://{at}")))
         }
     };
     if let Some(printing) = printing {

@@ -2,9 +2,7 @@
 //!
 //! This file forwards each call to all of them, in the order in which they were added.
 
-use std::net::SocketAddr;
-
-use wirehook::{ConnId, Handler, Observer, Server};
+use wirehook::{ConnId, Handler, Observer, PeerAddr, Server};
 
 /// The observers, in the order in which they were added.
 #[derive(Default)]
@@ -22,7 +20,7 @@ impl Observers {
 }
 
 impl Observer for Observers {
-    fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+    fn connected(&mut self, id: ConnId, peer: PeerAddr) {
         self.0.iter_mut().for_each(|it| it.connected(id, peer));
     }
 

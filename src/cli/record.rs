@@ -23,7 +23,7 @@ use std::{
 };
 
 use ::log::{error, info};
-use wirehook::{ConnId, Observer, explain::Side};
+use wirehook::{ConnId, Observer, PeerAddr, explain::Side};
 
 use super::capture::Writer;
 
@@ -170,7 +170,9 @@ impl Write for Limited<'_> {
 }
 
 impl Observer for Recorder {
-    fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+    fn connected(&mut self, id: ConnId, peer: PeerAddr) {
+        // A packet needs addresses; the peer of a Unix socket has none.
+        let peer = peer.socket_addr().unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let client = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         self.tapes.insert(id, Tape::Blank { client, since: self.clock.now() });
     }

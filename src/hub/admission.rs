@@ -6,12 +6,12 @@
 
 use std::{
     collections::HashMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     time::Duration,
 };
 
 use super::deadlines::LoopTime;
-use crate::{config::Config, protocol::HandshakeError};
+use crate::{config::Config, protocol::HandshakeError, transport::PeerAddr};
 
 /// Unused addresses are removed when there are more than this many addresses.
 const REMEMBERED: usize = 1024;
@@ -28,6 +28,8 @@ pub(crate) struct Admission {
 pub(super) enum Prefix {
     V4(Ipv4Addr),
     V6([u16; 4]),
+    /// All peers of a Unix socket.
+    Local,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,11 +44,12 @@ impl Admission {
     /// Counts a new connection, or returns the limit that it exceeds.
     pub(crate) fn enter(
         &mut self,
-        address: SocketAddr,
+        address: PeerAddr,
         config: &Config,
         now: LoopTime,
     ) -> Result<(), HandshakeError> {
-        if !is_on(config) {
+        // The peers of a Unix socket have no addresses to tell them apart.
+        if !is_on(config) || address.ip().is_none() {
             return Ok(());
         }
         self.clear(now);
@@ -62,7 +65,7 @@ impl Admission {
     }
 
     /// Uncounts a connection whose socket is closed.
-    pub(crate) fn leave(&mut self, address: SocketAddr, config: &Config) {
+    pub(crate) fn leave(&mut self, address: PeerAddr, config: &Config) {
         if is_on(config)
             && let Some(address_use) = self.addresses.get_mut(&Prefix::of(address))
         {
@@ -94,10 +97,11 @@ impl AddressUse {
 }
 
 impl Prefix {
-    pub(super) fn of(address: SocketAddr) -> Self {
-        match address.ip().to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
+    pub(super) fn of(address: PeerAddr) -> Self {
+        match address.ip().map(|ip| ip.to_canonical()) {
+            None => Self::Local,
+            Some(IpAddr::V4(address)) => Self::V4(address),
+            Some(IpAddr::V6(address)) => {
                 let [a, b, c, d, ..] = address.segments();
                 Self::V6([a, b, c, d])
             }
@@ -115,10 +119,16 @@ const fn micros(now: LoopTime) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
-    fn address(text: &str) -> SocketAddr {
-        SocketAddr::new(text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 1)
+    fn ip(ip: IpAddr) -> PeerAddr {
+        SocketAddr::new(ip, 1).into()
+    }
+
+    fn address(text: &str) -> PeerAddr {
+        ip(text.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     }
 
     #[test]
@@ -144,6 +154,20 @@ mod tests {
     }
 
     #[test]
+    fn peers_of_a_unix_socket_share_no_limit() {
+        let config = Config {
+            max_connections_per_address: Some(1),
+            max_handshakes_per_address: Some(1),
+            ..Config::default()
+        };
+        let mut admission = Admission::default();
+        for _ in 0..3 {
+            assert_eq!(admission.enter(PeerAddr::unix(), &config, LoopTime(0)), Ok(()));
+        }
+        admission.leave(PeerAddr::unix(), &config);
+    }
+
+    #[test]
     fn handshakes_come_at_a_rate_with_one_second_in_advance() {
         let config = Config { max_handshakes_per_address: Some(10), ..Config::default() };
         let mut admission = Admission::default();
@@ -162,7 +186,7 @@ mod tests {
         let config = Config { max_handshakes_per_address: Some(1000), ..Config::default() };
         let mut admission = Admission::default();
         for number in 0..100_000u32 {
-            let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(number)), 1);
+            let address = ip(IpAddr::V4(Ipv4Addr::from_bits(number)));
             assert_eq!(admission.enter(address, &config, LoopTime(number.into())), Ok(()));
             admission.leave(address, &config);
         }
@@ -171,7 +195,7 @@ mod tests {
     /// Lets a client of the address with this number come, and leave again unless it stays. Returns how many
     /// addresses are remembered then.
     fn come(admission: &mut Admission, config: &Config, number: usize, now: u64, stays: bool) -> usize {
-        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::from_bits(number as u32)), 1);
+        let address = ip(IpAddr::V4(Ipv4Addr::from_bits(number as u32)));
         assert_eq!(admission.enter(address, config, LoopTime(now)), Ok(()));
         if !stays {
             admission.leave(address, config);

@@ -67,6 +67,15 @@ impl<S> Hub<S> {
         self.send_to_all(prepared, |_, _, _| true);
     }
 
+    /// The same for a filter of another thread.
+    pub(crate) fn broadcast_prepared_if(
+        &mut self,
+        prepared: Prepared,
+        mut filter: impl FnMut(ConnId, &S) -> bool,
+    ) {
+        self.send_to_all(prepared, |_, id, outbound| filter(id, &outbound.state));
+    }
+
     fn send_to_all(
         &mut self,
         prepared: Prepared,

@@ -2,8 +2,6 @@
 //!
 //! This file knows both sums and which connections go first. It refuses to know how a connection ends.
 
-use std::net::SocketAddr;
-
 use log::debug;
 
 use super::{
@@ -14,6 +12,7 @@ use super::{
 use crate::{
     cause::Cause,
     protocol::{HandshakeError, Response},
+    transport::PeerAddr,
 };
 
 impl<S> Hub<S> {
@@ -86,7 +85,7 @@ impl<S> Hub<S> {
     }
 
     /// Returns how many sockets of an address only wait for their end.
-    pub(crate) fn leaving_of(&self, address: SocketAddr) -> usize {
+    pub(crate) fn leaving_of(&self, address: PeerAddr) -> usize {
         self.leaving.len_of(address)
     }
 

@@ -6,10 +6,10 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeSet, HashMap, VecDeque},
-    net::SocketAddr,
 };
 
 use super::{admission::Prefix, outbound::Stage, registry::ConnId};
+use crate::transport::PeerAddr;
 
 /// The sockets in the last two stages.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl Leaving {
     }
 
     /// Returns how many sockets an address has.
-    pub(super) fn len_of(&self, address: SocketAddr) -> usize {
+    pub(super) fn len_of(&self, address: PeerAddr) -> usize {
         let len_in = |sockets: &ByAddress| sockets.addresses.get(&Prefix::of(address)).map_or(0, |it| it.len);
         len_in(&self.finishing) + len_in(&self.lingering)
     }
@@ -54,7 +54,7 @@ impl Leaving {
     pub(super) fn change(
         &mut self,
         id: ConnId,
-        address: SocketAddr,
+        address: PeerAddr,
         (before, stage): (Stage, Stage),
         is_in: impl Fn(ConnId, Stage) -> bool,
     ) {
@@ -142,7 +142,7 @@ mod tests {
     use std::{
         cell::RefCell,
         collections::BTreeMap,
-        net::{IpAddr, Ipv4Addr},
+        net::{IpAddr, Ipv4Addr, SocketAddr},
     };
 
     use super::*;
@@ -151,12 +151,13 @@ mod tests {
     #[derive(Default)]
     struct Sockets {
         leaving: Leaving,
-        stages: RefCell<BTreeMap<u32, (SocketAddr, Stage)>>,
+        stages: RefCell<BTreeMap<u32, (PeerAddr, Stage)>>,
     }
 
     impl Sockets {
         fn set(&mut self, number: u32, address: &str, stage: Stage) {
-            let address = SocketAddr::new(address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), 1);
+            let ip = address.parse().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            let address = SocketAddr::new(ip, 1).into();
             let before = self.stages.borrow_mut().insert(number, (address, stage));
             let before = before.map_or(Stage::Connecting, |(_, stage)| stage);
             let stages = &self.stages;
@@ -168,7 +169,7 @@ mod tests {
             let stages = &self.stages;
             let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial).is_some_and(|it| it.1 == stage);
             let number = self.leaving.next_to_evict(is_in)?.serial;
-            let address = self.stages.borrow()[&number].0.ip().to_string();
+            let address = self.stages.borrow()[&number].0.ip()?.to_string();
             self.set(number, &address, Stage::Dead);
             Some(number)
         }
@@ -212,7 +213,7 @@ mod tests {
             sockets.set(number, "192.0.2.1", stage);
         }
         sockets.set(5, "192.0.2.2", Stage::Lingering);
-        let len_of = |address: [u8; 4]| sockets.leaving.len_of((address, 7).into());
+        let len_of = |address: [u8; 4]| sockets.leaving.len_of(SocketAddr::from((address, 7)).into());
         assert_eq!([len_of([192, 0, 2, 1]), len_of([192, 0, 2, 2]), len_of([192, 0, 2, 3])], [3, 1, 0]);
         assert_eq!(sockets.leaving.len(), 4);
     }

@@ -3,12 +3,12 @@
 //! This file knows what an observer receives. It refuses to know what the bytes mean: an observer that wants
 //! frames runs its own decoder. Without an observer it costs one comparison per read and per write.
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
 
 use log::error;
 
 use super::registry::ConnId;
-use crate::panics;
+use crate::{panics, transport::PeerAddr};
 
 /// Receives the bytes of every connection, as they cross the wire.
 ///
@@ -19,13 +19,13 @@ use crate::panics;
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-/// use std::{cell::RefCell, net::SocketAddr, rc::Rc};
-/// use wirehook::{ConnId, Observer, Server};
+/// use std::{cell::RefCell, rc::Rc};
+/// use wirehook::{ConnId, Observer, PeerAddr, Server};
 ///
 /// struct Recorder(Rc<RefCell<Vec<u8>>>);
 ///
 /// impl Observer for Recorder {
-///     fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+///     fn connected(&mut self, id: ConnId, peer: PeerAddr) {
 ///         println!("{id} is {peer}");
 ///     }
 ///     fn received(&mut self, _: ConnId, bytes: &[u8]) {
@@ -38,7 +38,7 @@ use crate::panics;
 /// }
 ///
 /// let record = Rc::new(RefCell::new(Vec::new()));
-/// let server = Server::bind("127.0.0.1:0")?.observe(Recorder(Rc::clone(&record)));
+/// let server = Server::bind("127.0.0.1:0")?.state::<()>().observe(Recorder(Rc::clone(&record)));
 /// talk(server, b"\x89\x80\x01\x02\x03\x04")?; // a ping
 /// assert!(record.borrow().starts_with(b"GET /ann HTTP/1.1\r\n"));
 /// assert!(record.borrow().ends_with(b"\r\n\r\n\x89\x80\x01\x02\x03\x04\x88\x80\0\0\0\0"));
@@ -46,7 +46,7 @@ use crate::panics;
 /// ```
 pub trait Observer {
     /// A TCP connection was accepted. Its first bytes are a request.
-    fn connected(&mut self, id: ConnId, peer: SocketAddr);
+    fn connected(&mut self, id: ConnId, peer: PeerAddr);
 
     /// These bytes were read, and are handled next.
     fn received(&mut self, id: ConnId, bytes: &[u8]);

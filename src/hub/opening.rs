@@ -15,6 +15,9 @@ use crate::{
 impl<S> Hub<S> {
     /// Adds a new socket.
     pub(crate) fn insert(&mut self, mut outbound: Outbound<S>) -> io::Result<ConnId> {
+        if self.table.is_full() {
+            return Err(io::Error::other("no id is left for one more connection"));
+        }
         outbound.stream.register(&self.poll_registry, Token(self.table.next_id().index as usize))?;
         let id = self.table.insert(outbound);
         self.live += 1;

@@ -3,14 +3,14 @@
 //! This file knows the life of a connection after accept. It refuses to know what is received:
 //! `server/inbound.rs` does that.
 
-use std::{mem, net::SocketAddr};
+use std::mem;
 
 use super::{backlog::Backlog, cork::Cork, deadlines::LoopTime, meter::Meter, registry::ConnId};
 use crate::{
     cause::Cause,
     config::Config,
     protocol::{CloseCode, Framing, Sender},
-    transport::Stream,
+    transport::{PeerAddr, Stream},
 };
 
 /// The stage of a connection, seen from the socket.
@@ -95,7 +95,7 @@ impl Ending {
 #[derive(Debug)]
 pub(crate) struct Outbound<S> {
     pub(crate) stream: Stream,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: PeerAddr,
     /// Says what may be sent: `None` before the connection opens, and once nothing new may be sent to it.
     sender: Option<Sender>,
     stage: Stage,
@@ -181,7 +181,7 @@ impl OutboxPool {
 }
 
 impl<S: Default> Outbound<S> {
-    pub(crate) fn new(stream: Stream, address: SocketAddr, now: LoopTime) -> Self {
+    pub(crate) fn new(stream: Stream, address: PeerAddr, now: LoopTime) -> Self {
         Self {
             stream,
             address,

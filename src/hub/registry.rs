@@ -4,11 +4,14 @@
 
 use std::{fmt, iter, mem};
 
-/// Names one connection for as long as the server runs.
+/// Names one connection for as long as the server runs, in 8 bytes.
 ///
 /// It is a place in a table and the number of the connection that has it; the place is used again after a
 /// connection has gone, the number is not (before four billion others). An id that outlives its connection
 /// finds nothing.
+///
+/// Of the 64 bits 32 are the number, 24 the place, and 8 the loop that the connection lives in: 256 loops
+/// with 16,777,216 connections each. A server has one loop so far, which is loop 0.
 ///
 /// ```
 /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
@@ -26,13 +29,29 @@ use std::{fmt, iter, mem};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnId {
     pub(crate) serial: u32,
+    /// The place in the table of loop 0. With the loop in its upper 8 bits it is no place of another loop's
+    /// table, so the id finds nothing there.
     pub(crate) index: u32,
 }
 
+impl ConnId {
+    /// How many bits of `index` are the place.
+    const PLACE_BITS: u32 = 24;
+
+    /// Returns the number of the loop that the connection lives in.
+    const fn loop_number(self) -> u32 {
+        self.index >> Self::PLACE_BITS
+    }
+}
+
 impl fmt::Display for ConnId {
-    /// The number of the connection: the first one is 1.
+    /// Writes the number of the connection: the first one is 1. Before the number of a connection in another
+    /// loop than loop 0 stands that of the loop: `2.1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serial.fmt(f)
+        match self.loop_number() {
+            0 => self.serial.fmt(f),
+            number => f.pad(&format!("{number}.{}", self.serial)),
+        }
     }
 }
 
@@ -79,6 +98,9 @@ impl<T> Registry<T> {
     #[cfg(test)]
     pub(crate) const PLACE_LEN: usize = size_of::<Place<T>>();
 
+    /// How many entries an id can name.
+    const MAX_LEN: usize = 1 << ConnId::PLACE_BITS;
+
     pub(crate) const fn new() -> Self {
         Self {
             places: Vec::new(),
@@ -112,7 +134,14 @@ impl<T> Registry<T> {
         ConnId { index, serial: self.last_serial.wrapping_add(1) }
     }
 
+    /// Returns whether every place that an id can name is taken.
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len >= Self::MAX_LEN
+    }
+
+    /// Adds an entry. Ask first whether the table [is full](Self::is_full).
     pub(crate) fn insert(&mut self, entry: T) -> ConnId {
+        debug_assert!(!self.is_full(), "the place has 24 bits");
         let id = self.next_id();
         self.last_serial = id.serial;
         self.len += 1;
@@ -275,6 +304,19 @@ mod tests {
         assert_eq!(registry.remove(first), None);
         assert_eq!(registry.get(second), Some(&"second"));
         assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn an_id_has_room_for_its_loop_and_takes_8_bytes() {
+        assert_eq!((size_of::<ConnId>(), align_of::<ConnId>()), (8, 4));
+        let last = ConnId { serial: 7, index: (1 << 24) - 1 };
+        assert_eq!((last.loop_number(), last.to_string().as_str()), (0, "7"));
+        let of_loop = |number: u32| ConnId { serial: 7, index: number << 24 };
+        assert_eq!((of_loop(255).loop_number(), of_loop(255).to_string().as_str()), (255, "255.7"));
+        let mut registry = Registry::new();
+        let own = registry.insert("in loop 0");
+        let foreign = ConnId { index: own.index | 1 << 24, ..own };
+        assert_eq!((registry.get(own), registry.get(foreign)), (Some(&"in loop 0"), None));
     }
 
     #[test]

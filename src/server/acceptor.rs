@@ -4,7 +4,6 @@
 
 use std::{
     io::{self, ErrorKind},
-    net::SocketAddr,
     time::Duration,
 };
 
@@ -12,7 +11,7 @@ use log::{info, warn};
 
 use crate::{
     hub::LoopTime,
-    transport::{Listener, Stream, TcpListener},
+    transport::{Listener, PeerAddr, Stream, TcpListener},
 };
 
 /// How many clients are taken in one turn, so that a storm of them doesn't hold up those that are in.
@@ -88,13 +87,13 @@ impl<L: Listener> Acceptor<L> {
         }
     }
 
-    /// The clients that are let in in this turn. `evict` closes a socket where no file descriptor is free for one more,
-    /// and says whether there was one: then the next turn tries again.
+    /// The clients that are let in in this turn. `evict` closes a socket where no file descriptor is free for
+    /// one more, and says whether there was one: then the next turn tries again.
     pub(super) fn accept_pending(
         &mut self,
         now: LoopTime,
         mut evict: impl FnMut() -> bool,
-    ) -> Vec<(Stream, SocketAddr)> {
+    ) -> Vec<(Stream, PeerAddr)> {
         let mut clients = Vec::new();
         match self.state {
             State::Idle => return clients,
@@ -113,8 +112,8 @@ impl<L: Listener> Acceptor<L> {
                     // The client has left the queue before its turn came.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
                     _ if is_out_of_descriptors(&error) && self.spare.take().is_some() => is_spare_used = true,
-                    // Who came by the descriptor in reserve has a while to speak before it is evicted: whether
-                    // somebody waits behind it is not known.
+                    // Who came by the descriptor in reserve has a while to speak before it is evicted:
+                    // whether somebody waits behind it is not known.
                     _ if is_out_of_descriptors(&error) && !is_spare_used && evict() => return clients,
                     // Nothing is free, and nothing can be freed. The client stays in the queue, and no event
                     // will come for it, so it is tried again after a while.
@@ -141,8 +140,8 @@ impl<L: Listener> Acceptor<L> {
     }
 }
 
-/// Whether an accept has failed because this process or the system has no file descriptor left: EMFILE or ENFILE, which
-/// have these numbers everywhere.
+/// Whether an accept has failed because this process or the system has no file descriptor left: EMFILE or
+/// ENFILE, which have these numbers everywhere.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }

@@ -1,8 +1,8 @@
 //! How a hook is called: so that its panic costs one connection and not the server.
 //!
-//! This file knows what is left of a connection whose hook has panicked: a Close with 1011, and the `on_close`
-//! that every connection gets. It refuses to know what the hook did. Whatever the handler itself holds stays as
-//! the panic left it; [`Handler`](crate::Handler) says what that means for whoever writes one.
+//! This file knows what is left of a connection whose hook has panicked: a Close with 1011, and the
+//! `on_close` that every connection gets. It refuses to know what the hook did. Whatever the handler itself
+//! holds stays as the panic left it; [`Handler`](crate::Handler) says what that means for whoever writes one.
 
 use log::error;
 

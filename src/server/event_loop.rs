@@ -62,7 +62,7 @@ pub(super) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     /// Accepts metrics connections, until the loop ends.
     metrics_acceptor: Option<Acceptor<L>>,
     stop: Option<StopPipe>,
-    handle: Handle,
+    handle: Handle<H::State>,
     handler: H,
     hub: Hub<H::State>,
     /// The receiving halves, at the same indices as the sending halves in `hub`.
@@ -88,7 +88,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         poll: Poll,
         listener: L,
         metrics_acceptor: Option<L>,
-        handle: Handle,
+        handle: Handle<H::State>,
         config: Config,
         handler: H,
         timers: Timers<Task<H::State>>,

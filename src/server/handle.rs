@@ -1,10 +1,10 @@
 //! The way into a running loop from other threads.
 //!
-//! This file knows a queue of commands and how to wake the loop. It refuses to know how the loop runs them.
+//! This file has the queue of commands and wakes the loop; `event_loop/commands.rs` runs them.
 
 use std::{
     collections::VecDeque,
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,8 +12,10 @@ use std::{
 use log::error;
 
 use crate::{
+    connections::Connections,
     hub::ConnId,
     outgoing::Outgoing,
+    panics,
     protocol::{CloseCode, Prepared},
     stats::Stats,
     transport::Waker,
@@ -35,7 +37,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// use std::thread;
 /// use wirehook::{HandleError, Server};
 ///
-/// let server = Server::bind("127.0.0.1:0")?;
+/// let server = Server::bind("127.0.0.1:0")?.state::<()>();
 /// let handle = server.handle();
 /// let other = thread::spawn(move || {
 ///     let told = handle.broadcast("the server goes down");
@@ -49,9 +51,20 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// assert_eq!(handle.broadcast("is anybody there?"), Err(HandleError::Stopped));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct Handle {
-    shared: Arc<Shared>,
+pub struct Handle<S = ()> {
+    shared: Arc<Shared<S>>,
+}
+
+impl<S> Clone for Handle<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S> fmt::Debug for Handle<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
 }
 
 /// Why a command was refused. Example: [`Handle`].
@@ -75,16 +88,14 @@ impl fmt::Display for HandleError {
 
 impl std::error::Error for HandleError {}
 
-#[derive(Debug)]
-struct Shared {
-    waker: Waker,
-    queue: Mutex<Queue>,
+struct Shared<S> {
+    waker: Arc<Waker>,
+    queue: Mutex<Queue<S>>,
     stats: Mutex<Stats>,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    commands: VecDeque<Command>,
+struct Queue<S> {
+    commands: VecDeque<Command<S>>,
     /// Bytes of the messages in `commands`.
     bytes: usize,
     /// How many commands have come, and how many of them the loop has taken.
@@ -96,13 +107,19 @@ struct Queue {
 }
 
 /// What another thread wants. Messages are encoded where they come from, which spares the loop the work.
-#[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum Command<S> {
     Send { id: ConnId, message: Prepared },
     Broadcast { message: Prepared },
     Close { id: ConnId, code: CloseCode, reason: String },
     Terminate { id: ConnId },
+    BroadcastIf { message: Prepared, filter: Filter<S> },
+    Call(Call<S>),
 }
+
+/// Picks receivers by id and state.
+type Filter<S> = Box<dyn FnMut(ConnId, &S) -> bool + Send>;
+/// A closure of another thread that runs on the loop.
+type Call<S> = Box<dyn FnOnce(&mut Connections<'_, S>) + Send>;
 
 /// That the server is to end, and how soon; `None` leaves that to the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -110,9 +127,24 @@ pub(super) struct ShutdownRequest {
     pub(super) within: Option<Duration>,
 }
 
-impl Handle {
+impl<S> Queue<S> {
+    const fn new() -> Self {
+        Self { commands: VecDeque::new(), bytes: 0, come: 0, taken: 0, shutdown: None, stopped: false }
+    }
+}
+
+impl<S> Handle<S> {
     pub(super) fn new(waker: Waker) -> Self {
-        Self { shared: Arc::new(Shared { waker, queue: Mutex::default(), stats: Mutex::default() }) }
+        Self::woken_by(Arc::new(waker))
+    }
+
+    fn woken_by(waker: Arc<Waker>) -> Self {
+        Self { shared: Arc::new(Shared { waker, queue: Mutex::new(Queue::new()), stats: Mutex::default() }) }
+    }
+
+    /// Returns a handle to the same loop for connections with another type of state. Its queue is empty.
+    pub(super) fn for_state<T>(self) -> Handle<T> {
+        Handle::woken_by(Arc::clone(&self.shared.waker))
     }
 
     /// Sends a message to a connection. What becomes of it there is not told: it may be dropped for a peer
@@ -121,7 +153,7 @@ impl Handle {
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<()>();
     /// let handle = server.handle();
     /// let server = server.on_open(move |ws, _| {
     ///     let (id, handle) = (ws.id(), handle.clone());
@@ -147,12 +179,77 @@ impl Handle {
         self.command(Command::Broadcast { message: Prepared::new(message.into().as_message()) })
     }
 
+    /// Sends a message to every open connection that `filter` picks by its id and state, on the loop.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::Server;
+    /// // The state of a connection is the symbol that it follows.
+    /// let server = Server::bind("127.0.0.1:0")?.state::<String>();
+    /// let handle = server.handle();
+    /// let server = server.on_open(move |ws, request| {
+    ///     *ws.state_mut() = request.path()[1..].to_owned();
+    ///     let handle = handle.clone();
+    ///     std::thread::spawn(move || handle.broadcast_if("42", |_, symbol| symbol == "ann"));
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x0242\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The command was refused; nothing is sent.
+    pub fn broadcast_if<'m>(
+        &self,
+        message: impl Into<Outgoing<'m>>,
+        filter: impl FnMut(ConnId, &S) -> bool + Send + 'static,
+    ) -> Result<(), HandleError> {
+        let message = Prepared::new(message.into().as_message());
+        self.command(Command::BroadcastIf { message, filter: Box::new(filter) })
+    }
+
+    /// Runs a closure on the loop, between two hooks, with all connections at hand.
+    ///
+    /// It is the way to do several things at once, and to look at states. While it runs every connection
+    /// waits. A closure that panics is logged, and the server goes on. What it captures is not counted among
+    /// the 64 MiB.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use std::{sync::mpsc, thread};
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<u32>();
+    /// let handle = server.handle();
+    /// let server = server.on_message(move |ws, _| {
+    ///     *ws.state_mut() += 1;
+    ///     let (handle, (answer, sum)) = (handle.clone(), mpsc::channel());
+    ///     thread::spawn(move || {
+    ///         let _ = handle.call(move |all| {
+    ///             let _ = answer.send(all.ids().filter_map(|id| all.state(id)).sum::<u32>());
+    ///         });
+    ///         handle.broadcast(format!("{} messages", sum.recv().unwrap_or(0)))
+    ///     });
+    /// });
+    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x0a1 messages\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The command was refused; the closure is dropped.
+    pub fn call(
+        &self,
+        closure: impl FnOnce(&mut Connections<'_, S>) + Send + 'static,
+    ) -> Result<(), HandleError> {
+        self.command(Command::Call(Box::new(closure)))
+    }
+
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<()>();
     /// let handle = server.handle();
     /// // The loop runs the command in its next turn: until then messages still reach their hook.
     /// let server = server.on_open(move |ws, _| {
@@ -194,7 +291,7 @@ impl Handle {
     ///
     /// ```
     /// # use std::time::Duration;
-    /// let server = wirehook::Server::bind("127.0.0.1:0")?;
+    /// let server = wirehook::Server::bind("127.0.0.1:0")?.state::<()>();
     /// server.handle().shutdown_within(Duration::from_secs(1)); // also before it runs
     /// server.run()?;
     /// # Ok::<(), std::io::Error>(())
@@ -216,7 +313,7 @@ impl Handle {
         self.wake();
     }
 
-    fn command(&self, command: Command) -> Result<(), HandleError> {
+    fn command(&self, command: Command<S>) -> Result<(), HandleError> {
         let len = command.len();
         let mut queue = lock(&self.shared.queue);
         if queue.stopped {
@@ -246,7 +343,7 @@ impl Handle {
     // --- The loop's side -------------------------------------------------------------------------------
 
     /// Takes up to `count` of the commands, the earliest first.
-    pub(super) fn take(&self, count: usize) -> VecDeque<Command> {
+    pub(super) fn take(&self, count: usize) -> VecDeque<Command<S>> {
         let mut queue = lock(&self.shared.queue);
         let count = count.min(queue.commands.len());
         let commands: VecDeque<_> = queue.commands.drain(..count).collect();
@@ -256,7 +353,7 @@ impl Handle {
     }
 
     /// Puts commands back to the front that the loop has taken and has no time for now.
-    pub(super) fn put_back(&self, commands: VecDeque<Command>) {
+    pub(super) fn put_back(&self, commands: VecDeque<Command<S>>) {
         let mut queue = lock(&self.shared.queue);
         queue.bytes += commands.iter().map(Command::len).sum::<usize>();
         queue.taken -= commands.len() as u64;
@@ -273,8 +370,10 @@ impl Handle {
 
     /// Refuses all commands from now on.
     pub(super) fn stop(&self) {
-        let mut queue = lock(&self.shared.queue);
-        *queue = Queue { stopped: true, ..Queue::default() };
+        let stopped = Queue { stopped: true, ..Queue::new() };
+        let left = mem::replace(&mut *lock(&self.shared.queue), stopped);
+        // What a closure captures is dropped here, which is code of the user: not while the queue is locked.
+        left.commands.into_iter().for_each(panics::discard);
     }
 
     /// Whether anybody else has a handle: who has none can't get one any more.
@@ -288,13 +387,15 @@ impl Handle {
     }
 }
 
-impl Command {
+impl<S> Command<S> {
     /// Bytes that it makes the queue hold.
     fn len(&self) -> usize {
         match self {
-            Self::Send { message, .. } | Self::Broadcast { message } => message.memory(),
+            Self::Send { message, .. } | Self::Broadcast { message } | Self::BroadcastIf { message, .. } => {
+                message.memory()
+            }
             Self::Close { reason, .. } => reason.len(),
-            Self::Terminate { .. } => 0,
+            Self::Terminate { .. } | Self::Call(_) => 0,
         }
     }
 }
@@ -302,4 +403,35 @@ impl Command {
 /// A thread that panicked while it held the lock has left nothing half-done: each hold is a few assignments.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{server::event_loop::WAKER, transport::Poll};
+
+    /// Sends when it is dropped, as a user's type may.
+    struct SendsWhenDropped(Handle);
+
+    impl Drop for SendsWhenDropped {
+        fn drop(&mut self) {
+            assert_eq!(self.0.broadcast("?"), Err(HandleError::Stopped));
+        }
+    }
+
+    #[test]
+    fn a_closure_that_never_runs_is_dropped_with_the_queue_unlocked() {
+        let waker = Poll::new().and_then(|poll| Waker::new(&poll, WAKER));
+        let handle = Handle::<()>::new(waker.unwrap_or_else(|error| unreachable!("{error}")));
+        let sends = SendsWhenDropped(handle.clone());
+        assert_eq!(handle.call(move |_| drop(sends)), Ok(()));
+        handle.stop();
+        assert!(!handle.is_shared(), "the closure is dropped");
+    }
+
+    #[test]
+    fn a_handle_goes_to_other_threads_whatever_the_state_is() {
+        const fn goes_to_other_threads<T: Send + Sync + 'static>() {}
+        goes_to_other_threads::<Handle<std::rc::Rc<()>>>();
+    }
 }

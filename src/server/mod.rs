@@ -1,15 +1,17 @@
 //! The server: where it listens, how it is set up, and the loop that runs it.
 //!
-//! This file knows what is decided before the loop turns. It refuses to know what happens in a turn:
-//! `event_loop.rs` has the order of things, `inbound.rs` what one connection's input leads to.
+//! This file has what is decided before the loop turns; `closures.rs` and `setup.rs` have the methods by
+//! topic. `event_loop.rs` has the order of a turn, `inbound.rs` what one connection's input leads to.
 
 mod acceptor;
+mod closures;
 mod dispatch;
 mod event_loop;
 mod handle;
 mod heap;
 mod inbound;
 mod metrics;
+mod setup;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod simulator;
 #[cfg(test)]
@@ -18,29 +20,59 @@ mod tests;
 use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
-    time::Duration,
+    rc::Rc,
 };
 
 pub use handle::{Handle, HandleError};
 
 use crate::{
     config::Config,
-    connections::Connections,
-    handler::{Closed, Handler, Hooks, Upgrade},
-    hub::{Hub, LoopTime, Observer, ObserverSlot, Task, Timers},
-    protocol::{Message, Request, Response},
+    handler::Handler,
+    hooks::{HookSet, Hooks, NoHooks},
+    hub::{ObserverSlot, Task, Timers},
     transport::{self, Poll, StopPipe, TcpListener, Waker},
-    websocket::WebSocket,
 };
-#[cfg(unix)]
-use event_loop::STOP;
-use event_loop::{EventLoop, LISTENER, METRICS, WAKER};
+use event_loop::{EventLoop, LISTENER, WAKER};
+
+/// Why the `Rc` of a server can be opened.
+const ONE_RC: &str = "a server has one Rc";
 
 /// A WebSocket server on one address, on one thread.
 ///
-/// Set it up, then [`run`](Self::run) it; a [`Handle`] reaches it from other threads meanwhile. Here is a
-/// whole life, with a client that says its bytes by hand; in the methods' examples
-/// [`talk`](crate#from-front-to-back) does that.
+/// A server is built on the thread that runs it: hooks share what they like without locks, so neither they
+/// nor the server can move to another thread. Build it inside of a thread, and send its [`Handle`] out:
+///
+/// ```
+/// use std::{io, sync::mpsc, thread};
+/// use wirehook::Server;
+///
+/// let (out, built) = mpsc::channel();
+/// let thread = thread::spawn(move || -> io::Result<()> {
+///     let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
+///         ws.send(message);
+///     });
+///     let _ = out.send((server.local_addr()?, server.handle()));
+///     server.run()
+/// });
+/// let (address, handle) = built.recv().expect("the server is built");
+/// println!("on ws://{address}");
+/// handle.shutdown();
+/// thread.join().expect("no hook has ended the thread")?;
+/// # Ok::<(), io::Error>(())
+/// ```
+///
+/// Sent to a thread, a server does not compile: "`Rc<BuildTheServerOnItsThread<…>>` cannot be sent between
+/// threads safely".
+///
+/// ```compile_fail,E0277
+/// # use wirehook::Server;
+/// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, _| ws.terminate());
+/// std::thread::spawn(move || server.run());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// Set it up, then [`run`](Self::run) it. Here is a whole life, with a client that writes its bytes by hand;
+/// in the methods' examples [`talk`](crate#from-front-to-back) does that.
 ///
 /// ```
 /// use std::{
@@ -81,17 +113,24 @@ use event_loop::{EventLoop, LISTENER, METRICS, WAKER};
 /// assert!(heard.ends_with(b"\r\n\r\n\x81\x07welcome\x81\x0ahello, X !\x88\x00"));
 /// # Ok::<(), std::io::Error>(())
 /// ```
-pub struct Server<H: Handler = Hooks<()>> {
+pub struct Server<H: HookSet = NoHooks> {
+    /// In an `Rc`, so that the compiler has one line to say when a server is sent to another thread, and not
+    /// one for each hook. There is no second `Rc`.
+    parts: Rc<BuildTheServerOnItsThread<H>>,
+}
+
+/// What a server is made of. The compiler shows the name to a user who sends a server to another thread.
+struct BuildTheServerOnItsThread<H: HookSet> {
     poll: Poll,
     listener: TcpListener,
     metrics_listener: Option<TcpListener>,
     stop: Option<StopPipe>,
     timers: Timers<Task<H::State>>,
-    handle: Handle,
+    handle: Handle<H::State>,
     config: Config,
     observer: ObserverSlot,
     tunes_heap: bool,
-    handler: H,
+    hooks: H,
 }
 
 impl Server {
@@ -111,11 +150,35 @@ impl Server {
     ///
     /// No address, or none that is free.
     pub fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut listener = transport::bind(address)?;
+        Self::listening(transport::bind(address)?)
+    }
+
+    /// Serves the clients of a listener that is bound already, such as one that a service manager has handed
+    /// over.
+    ///
+    /// It is set to non-blocking. Clients that wait in its queue are served first.
+    ///
+    /// ```
+    /// # use std::net::TcpListener;
+    /// # use wirehook::Server;
+    /// let listener = TcpListener::bind("127.0.0.1:0")?;
+    /// let address = listener.local_addr()?;
+    /// assert_eq!(Server::from_listener(listener)?.local_addr()?, address);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The operating system refuses to make the listener non-blocking, or to watch it.
+    pub fn from_listener(listener: std::net::TcpListener) -> io::Result<Self> {
+        Self::listening(TcpListener::from_std(listener)?)
+    }
+
+    fn listening(mut listener: TcpListener) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(&poll, LISTENER)?;
         let handle = Handle::new(Waker::new(&poll, WAKER)?);
-        Ok(Self {
+        Ok(Self::of(BuildTheServerOnItsThread {
             poll,
             listener,
             metrics_listener: None,
@@ -125,11 +188,12 @@ impl Server {
             config: Config::default(),
             observer: ObserverSlot::default(),
             tunes_heap: false,
-            handler: Hooks::default(),
-        })
+            hooks: NoHooks,
+        }))
     }
 
-    /// Keeps a value of type `S` for each connection, in every hook at [`WebSocket::state`].
+    /// Keeps a value of type `S` for each connection: [`WebSocket::state`](crate::WebSocket::state) in every
+    /// hook.
     ///
     /// It starts as the type's default, or as what `on_upgrade` gives. Call this before the hooks are set:
     /// they are those of a server without state, and are dropped.
@@ -146,341 +210,95 @@ impl Server {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]
-    pub fn state<S: Default>(self) -> Server<Hooks<S>> {
+    pub fn state<S: Default + 'static>(self) -> Server<Hooks<S>> {
         self.handler(Hooks::default())
     }
-}
 
-impl<S: Default> Server<Hooks<S>> {
-    /// Sets the hook that accepts or refuses a request; see [`Handler::on_upgrade`].
-    ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{Server, Upgrade};
-    /// let server = Server::bind("127.0.0.1:0")?.on_upgrade(|request, _| match request.path() {
-    ///     "/chat" => Upgrade::accept(),
-    ///     _ => Upgrade::reject(404, "connect to /chat"),
-    /// });
-    /// assert_eq!(talk(server, b"")?, b"connect to /chat\n"); // the body; the client asked for /ann
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
+    /// Sets all hooks at once, as a type that implements [`Handler`]. It is chosen before the first hook or
+    /// timer: later it does not compile. Example: [`Handler`].
     #[must_use]
-    pub fn on_upgrade(mut self, hook: impl FnMut(&Request<'_>, SocketAddr) -> Upgrade<S> + 'static) -> Self {
-        self.handler.on_upgrade = Some(Box::new(hook));
-        self
+    pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
+        self.handler_with(|_| handler)
     }
 
-    /// Sets the hook for HTTP requests that ask for no WebSocket; see [`Handler::on_http`].
+    /// Sets all hooks at once, as a type that keeps the server's [`Handle`].
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{Server, protocol::Response};
-    /// let server = Server::bind("127.0.0.1:0")?.on_http(|request, _| match request.path() {
-    ///     "/" => Some(Response::page(200, "text/html; charset=utf-8", "<p>hello")),
-    ///     _ => None,
-    /// });
-    /// assert!(talk(server, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")?.ends_with(b"\r\n\r\n<p>hello"));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn on_http(
-        mut self,
-        hook: impl FnMut(&Request<'_>, SocketAddr) -> Option<Response> + 'static,
-    ) -> Self {
-        self.handler.on_http = Some(Box::new(hook));
-        self
-    }
-
-    /// Sets the hook for new connections; see [`Handler::on_open`].
+    /// # use std::thread;
+    /// # use wirehook::{Handle, Handler, Message, Server, WebSocket};
+    /// struct Worker(Handle);
     ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, request| {
-    ///     ws.send(format!("welcome to {}", request.path()));
-    /// });
-    /// assert_eq!(talk(server, b"")?, b"\x81\x0fwelcome to /ann\x88\x00");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn on_open(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &Request<'_>) + 'static) -> Self {
-        self.handler.on_open = Some(Box::new(hook));
-        self
-    }
-
-    /// Sets the hook for messages; see [`Handler::on_message`].
+    /// impl Handler for Worker {
+    ///     type State = ();
     ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{Message, Server};
-    /// let server = Server::bind("127.0.0.1:0")?.on_message(|ws, message| {
-    ///     match message {
-    ///         Message::Text(text) => ws.send(&text.to_uppercase()),
-    ///         Message::Binary(bytes) => ws.send(bytes),
-    ///     };
-    /// });
-    /// // "He", "y": fragments are one message (§5.4).
-    /// let heard = talk(server, b"\x01\x82\0\0\0\0He\x80\x81\0\0\0\0y")?;
-    /// assert_eq!(heard, b"\x81\x03HEY\x88\x00");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn on_message(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, Message<'_>) + 'static) -> Self {
-        self.handler.on_message = Some(Box::new(hook));
-        self
-    }
-
-    /// Sets the hook for pings; see [`Handler::on_ping`].
-    ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?.on_ping(|ws, _payload| {
-    ///     ws.send("pinged"); // behind the pong
-    /// });
-    /// assert_eq!(talk(server, b"\x89\x81\0\0\0\0?")?, b"\x8a\x01?\x81\x06pinged\x88\x00");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn on_ping(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &[u8]) + 'static) -> Self {
-        self.handler.on_ping = Some(Box::new(hook));
-        self
-    }
-
-    /// Sets the hook for pongs; see [`Handler::on_pong`].
-    ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?.on_pong(|ws, payload| {
-    ///     ws.send(payload);
-    /// });
-    /// assert_eq!(talk(server, b"\x8a\x81\0\0\0\0?")?, b"\x82\x01?\x88\x00");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn on_pong(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &[u8]) + 'static) -> Self {
-        self.handler.on_pong = Some(Box::new(hook));
-        self
-    }
-
-    /// Sets the hook for slow peers that have caught up; see [`Handler::on_drain`].
-    ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::{SendStatus, Server, WebSocket};
-    /// /// Sends 1 MiB in pieces, as fast as the peer takes them; what is sent so far is the connection's
-    /// state. fn go_on(ws: &mut WebSocket<'_, usize>) {
-    ///     while *ws.state() < 64 {
-    ///         *ws.state_mut() += 1;
-    ///         if matches!(ws.send(&[0; 16 * 1024]), SendStatus::Queued(_)) {
-    ///             return; // on_drain goes on
-    ///         }
+    ///     fn on_message(&mut self, ws: &mut WebSocket<'_>, _: Message<'_>) {
+    ///         let (id, handle) = (ws.id(), self.0.clone());
+    ///         thread::spawn(move || handle.send(id, "done"));
     ///     }
     /// }
     ///
-    /// let server = Server::bind("127.0.0.1:0")?.state().on_message(|ws, _| go_on(ws)).on_drain(go_on);
-    /// assert!(talk(server, b"\x81\x82\0\0\0\0go")?.ends_with(b"\x88\x00"));
+    /// let server = Server::bind("127.0.0.1:0")?.handler_with(|handle| Worker(handle.clone()));
+    /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x04done\x88\x00");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     #[must_use]
-    pub fn on_drain(mut self, hook: impl FnMut(&mut WebSocket<'_, S>) + 'static) -> Self {
-        self.handler.on_drain = Some(Box::new(hook));
-        self
-    }
-
-    /// Sets the hook for connections that have ended; see [`Handler::on_close`]. Examples: [`Closed`],
-    /// [`Cause`](crate::Cause).
-    #[must_use]
-    pub fn on_close(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &Closed<'_>) + 'static) -> Self {
-        self.handler.on_close = Some(Box::new(hook));
-        self
+    pub fn handler_with<T: Handler>(self, make: impl FnOnce(&Handle<T::State>) -> T) -> Server<T> {
+        let parts = self.into_parts();
+        // No other handle exists, and no timer: both begin with the state's type.
+        let handle = parts.handle.for_state();
+        Server::of(BuildTheServerOnItsThread {
+            poll: parts.poll,
+            listener: parts.listener,
+            metrics_listener: parts.metrics_listener,
+            stop: parts.stop,
+            timers: Timers::default(),
+            config: parts.config,
+            observer: parts.observer,
+            tunes_heap: parts.tunes_heap,
+            hooks: make(&handle),
+            handle,
+        })
     }
 }
 
-impl<H: Handler> Server<H> {
-    /// Gives all hooks at once, as a type that implements [`Handler`]. Hooks and timers that were set before
-    /// are dropped: they are those of another state. Example: [`Handler`].
-    #[must_use]
-    pub fn handler<T: Handler>(self, handler: T) -> Server<T> {
-        let Self {
-            poll,
-            listener,
-            metrics_listener,
-            stop,
-            timers: _,
-            handle,
-            config,
-            observer,
-            tunes_heap,
-            handler: _,
-        } = self;
-        Server {
-            poll,
-            listener,
-            metrics_listener,
-            stop,
-            timers: Timers::default(),
-            handle,
-            config,
-            observer,
-            tunes_heap,
-            handler,
-        }
+impl<H: HookSet> Server<H> {
+    /// Turns what was set up into a handler. The state stays of its type, so nothing is lost.
+    fn into_ready(self) -> Server<H::Handler> {
+        let parts = self.into_parts();
+        Server::of(BuildTheServerOnItsThread {
+            poll: parts.poll,
+            listener: parts.listener,
+            metrics_listener: parts.metrics_listener,
+            stop: parts.stop,
+            timers: parts.timers,
+            handle: parts.handle,
+            config: parts.config,
+            observer: parts.observer,
+            tunes_heap: parts.tunes_heap,
+            hooks: parts.hooks.into_handler(),
+        })
     }
 
-    /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.
-    ///
-    /// From a hook: [`Connections::after`], by way of [`WebSocket::all`].
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?;
-    /// let handle = server.handle();
-    /// server.after(Duration::from_millis(5), move |_| handle.shutdown()).run()?; // returns after 5 ms
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn after(
-        mut self,
-        delay: Duration,
-        mut task: impl FnMut(&mut Connections<'_, H::State>) + 'static,
-    ) -> Self {
-        let task = Box::new(move |hub: &mut Hub<H::State>| task(&mut Connections::new(hub)));
-        self.timers.after(delay, task, LoopTime::default());
-        self
+    fn of(parts: BuildTheServerOnItsThread<H>) -> Self {
+        Self { parts: Rc::new(parts) }
     }
 
-    /// Runs a task every `period` from when [`run`](Self::run) is called, on the loop; see
-    /// [`Connections::every`]. Example: [`Connections`].
-    #[must_use]
-    pub fn every(
-        mut self,
-        period: Duration,
-        mut task: impl FnMut(&mut Connections<'_, H::State>) + 'static,
-    ) -> Self {
-        let task = Box::new(move |hub: &mut Hub<H::State>| task(&mut Connections::new(hub)));
-        self.timers.every(period, task, LoopTime::default());
-        self
+    fn into_parts(self) -> BuildTheServerOnItsThread<H> {
+        Rc::into_inner(self.parts).unwrap_or_else(|| unreachable!("{ONE_RC}"))
     }
 
-    /// Shows the server's figures on another address, from the same loop: `/metrics` in the text format of
-    /// Prometheus, `/healthz`, and `/readyz`, which says 503 while the server drains.
-    ///
-    /// Whoever can reach the address can read the figures; there is no password. They hold no data of
-    /// clients.
-    ///
-    /// ```
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?.metrics_on("127.0.0.1:0")?;
-    /// if let Some(address) = server.metrics_addr() {
-    ///     println!("figures on http://{address}/metrics");
-    /// }
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
+    fn parts_mut(&mut self) -> &mut BuildTheServerOnItsThread<H> {
+        Rc::get_mut(&mut self.parts).unwrap_or_else(|| unreachable!("{ONE_RC}"))
+    }
+
+    /// Returns the address where the server listens, with the real port if 0 was asked for.
     ///
     /// # Errors
     ///
-    /// No address, or none that is free.
-    pub fn metrics_on(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut listener = transport::bind(address)?;
-        listener.register(&self.poll, METRICS)?;
-        self.metrics_listener = Some(listener);
-        Ok(self)
-    }
-
-    /// Where the figures are shown, with the real port if 0 was asked for.
-    pub fn metrics_addr(&self) -> Option<SocketAddr> {
-        self.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
-    }
-
-    /// Shuts down, as [`Handle::shutdown`] does, once something can be read from `pipe` or its other end is
-    /// closed; a later one takes the place of an earlier.
-    ///
-    /// It is watched by the loop itself: no thread has to wait for it. So a signal can end the server, if its
-    /// handler writes into the other end, and so can the end of whoever holds that.
-    ///
-    /// ```
-    /// # use std::{os::unix::net::UnixStream, thread};
-    /// # use wirehook::Server;
-    /// let (ours, theirs) = UnixStream::pair()?;
-    /// let server = Server::bind("127.0.0.1:0")?.stopped_by(ours)?;
-    /// thread::spawn(move || drop(theirs));
-    /// server.run()?; // returns when it is closed
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// The operating system refuses to watch it.
-    #[cfg(unix)]
-    pub fn stopped_by(mut self, pipe: std::os::unix::net::UnixStream) -> io::Result<Self> {
-        self.stop = Some(StopPipe::new(pipe, &self.poll, STOP)?);
-        Ok(self)
-    }
-
-    /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier.
-    /// Example: [`Observer`].
-    #[must_use]
-    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
-        self.observer = ObserverSlot::by(observer);
-        self
-    }
-
-    /// Has the allocator keep the memory of large messages while it is needed: an echo of messages of 4 MiB
-    /// costs a third less then.
-    ///
-    /// It is off by default, because it changes the allocator of the whole process. It is for a process whose
-    /// main task is this server. Only glibc on Linux is tuned; elsewhere the call does nothing. While the
-    /// server runs, up to 48 MiB of freed memory stay with the process. Where more than 12 MiB were held,
-    /// about as much as that stays. It is returned after a second in which less than half was held.
-    ///
-    /// The call changes nothing by itself; [`run`](Self::run) does, and without `unsafe` or `mallopt`: it
-    /// allocates and frees blocks of such sizes that glibc keeps more.
-    ///
-    /// ```no_run
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?
-    ///     .configure(|config| config.limits.max_message_size = 64 * 1024 * 1024)
-    ///     .tune_heap();
-    /// server.run()?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn tune_heap(mut self) -> Self {
-        self.tunes_heap = cfg!(all(target_os = "linux", target_env = "gnu"));
-        self
-    }
-
-    /// Changes limits, times and lists.
-    ///
-    /// ```
-    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
-    /// # use wirehook::Server;
-    /// let server = Server::bind("127.0.0.1:0")?.configure(|config| config.limits.max_message_size = 4);
-    /// let refused = talk(server, b"\x81\x85\0\0\0\0Hello")?; // 0x03f1 is 1009
-    /// assert_eq!(refused, b"\x88\x25\x03\xf1\xc2\xa710.4: message over the size limit");
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    #[must_use]
-    pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
-        change(&mut self.config);
-        self
-    }
-
-    /// Where the server listens, with the real port if 0 was asked for.
-    ///
-    /// # Errors
-    ///
-    /// The operating system doesn't say.
+    /// The operating system doesn't tell it.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
-    /// A handle that reaches the server while it runs, from any thread. Example: [`Handle`].
-    pub fn handle(&self) -> Handle {
-        self.handle.clone()
+        self.parts.listener.local_addr()
     }
 
     /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`]. In each turn of its
@@ -496,7 +314,7 @@ impl<H: Handler> Server<H> {
     ///
     /// The operating system refuses to poll. Nothing that a client does ends the server.
     pub fn run(self) -> io::Result<()> {
-        let Self {
+        let BuildTheServerOnItsThread {
             poll,
             listener,
             metrics_listener,
@@ -506,9 +324,19 @@ impl<H: Handler> Server<H> {
             config,
             observer,
             tunes_heap,
-            handler,
-        } = self;
-        let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, handler, timers)?;
+            hooks,
+        } = self.into_ready().into_parts();
+        let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, hooks, timers)?;
         event_loop.with_heap(tunes_heap).observed_by(observer).stopped_by(stop).run()
+    }
+}
+
+impl<H: Handler> Server<H> {
+    /// Returns a handle that reaches the server while it runs, from any thread. Example: [`Handle`].
+    ///
+    /// It knows the type of the connections' state, so it is there once that is decided: by
+    /// [`state`](Server::state), a handler, a hook or a timer.
+    pub fn handle(&self) -> Handle<H::State> {
+        self.parts.handle.clone()
     }
 }

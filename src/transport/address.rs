@@ -1,11 +1,9 @@
-//! Where a server listens: the one place that binds.
-//!
-//! The address of a peer is a [`SocketAddr`](std::net::SocketAddr) today. A Unix socket's would be another
-//! kind.
+//! Addresses: where a server listens, and where its peers are.
 
 use std::{
+    fmt,
     io::{self, ErrorKind},
-    net::ToSocketAddrs,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
 };
 
 use super::TcpListener;
@@ -20,4 +18,80 @@ pub(crate) fn bind(address: impl ToSocketAddrs) -> io::Result<TcpListener> {
         }
     }
     Err(last_error)
+}
+
+/// The address of a peer: an IP address with a port, or a Unix socket, whose peers have no address.
+///
+/// A server listens on TCP so far; the type has room for other sockets, so that no hook changes when they
+/// come.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use wirehook::PeerAddr;
+///
+/// let address: SocketAddr = "192.0.2.1:4000".parse()?;
+/// let peer = PeerAddr::from(address);
+/// assert_eq!((peer.ip(), peer.socket_addr()), (Some(address.ip()), Some(address)));
+/// assert_eq!(peer.to_string(), "192.0.2.1:4000");
+///
+/// let local = PeerAddr::unix();
+/// assert_eq!((local.ip(), local.socket_addr()), (None, None));
+/// assert_eq!(local.to_string(), "unix");
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PeerAddr(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Kind {
+    Ip(SocketAddr),
+    Unix,
+}
+
+impl PeerAddr {
+    /// Returns the address of every peer of a Unix socket.
+    pub const fn unix() -> Self {
+        Self(Kind::Unix)
+    }
+
+    /// Returns the IP address, if the peer has one.
+    pub const fn ip(self) -> Option<IpAddr> {
+        match self.0 {
+            Kind::Ip(address) => Some(address.ip()),
+            Kind::Unix => None,
+        }
+    }
+
+    /// Returns the IP address and the port, if the peer has them.
+    pub const fn socket_addr(self) -> Option<SocketAddr> {
+        match self.0 {
+            Kind::Ip(address) => Some(address),
+            Kind::Unix => None,
+        }
+    }
+}
+
+impl From<SocketAddr> for PeerAddr {
+    fn from(address: SocketAddr) -> Self {
+        Self(Kind::Ip(address))
+    }
+}
+
+impl fmt::Display for PeerAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::Ip(address) => address.fmt(f),
+            Kind::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_address_takes_no_more_than_an_ip_address() {
+        assert_eq!(size_of::<PeerAddr>(), size_of::<SocketAddr>());
+    }
 }

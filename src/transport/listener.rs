@@ -4,7 +4,7 @@
 
 use std::{io, net::SocketAddr};
 
-use super::{Poll, Stream, Token};
+use super::{PeerAddr, Poll, Stream, Token};
 
 /// Accepts clients. A test has one of its own, so that every accept can fail.
 pub(crate) trait Listener {
@@ -12,7 +12,7 @@ pub(crate) trait Listener {
     type Spare;
 
     /// Accepts the next client, without blocking.
-    fn accept(&self) -> io::Result<(Stream, SocketAddr)>;
+    fn accept(&self) -> io::Result<(Stream, PeerAddr)>;
 
     /// Opens a file descriptor, which is free again once this is dropped.
     fn spare(&self) -> Option<Self::Spare>;
@@ -32,6 +32,12 @@ pub(crate) struct TcpListener(mio::net::TcpListener);
 impl TcpListener {
     pub(super) fn bind(address: SocketAddr) -> io::Result<Self> {
         mio::net::TcpListener::bind(address).map(Self)
+    }
+
+    /// Takes a listener of the standard library, and sets it to non-blocking.
+    pub(crate) fn from_std(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self(mio::net::TcpListener::from_std(listener)))
     }
 
     /// Has the poll say when clients wait.
@@ -63,9 +69,9 @@ impl Listener for TcpListener {
         None
     }
 
-    fn accept(&self) -> io::Result<(Stream, SocketAddr)> {
+    fn accept(&self) -> io::Result<(Stream, PeerAddr)> {
         let (socket, address) = self.0.accept()?;
-        Ok((Stream::Tcp(socket), address))
+        Ok((Stream::Tcp(socket), address.into()))
     }
 
     #[cfg(target_os = "linux")]

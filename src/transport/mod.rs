@@ -5,7 +5,7 @@
 //!
 //! - `stream.rs`: a connected stream of bytes. TLS will be another kind of it.
 //! - `listener.rs`: what clients are accepted from.
-//! - `address.rs`: where a listener is bound.
+//! - `address.rs`: where a listener is bound, and where peers are.
 //! - `poll.rs`: how the loop learns what is ready. `mio` is named in this folder only.
 //! - `stop_pipe.rs`: a pipe whose other end asks the server to stop.
 //! - `read_buffer.rs`: what streams are read into.
@@ -24,6 +24,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+pub use address::PeerAddr;
 pub(crate) use address::bind;
 pub(crate) use listener::{Listener, TcpListener};
 pub(crate) use poll::{Events, Poll, PollRegistry, Ready, Token, Waker};

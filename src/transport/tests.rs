@@ -54,7 +54,7 @@ fn a_waiting_client_is_an_event_and_is_accepted() -> io::Result<()> {
     let client = net::TcpStream::connect(listener.local_addr()?)?;
     let ready = wait(&mut poll)?;
     assert_eq!(ready.iter().map(|it| (it.token, it.readable)).collect::<Vec<_>>(), [(TOKEN, true)]);
-    assert_eq!(listener.accept()?.1, client.local_addr()?);
+    assert_eq!(listener.accept()?.1, client.local_addr()?.into());
     Ok(())
 }
 

@@ -71,9 +71,9 @@ pub(crate) fn other<S>(ws: &mut WebSocket<'_, S>) -> ConnId {
 }
 
 /// A server that runs until this is dropped.
-pub(crate) struct Running {
+pub(crate) struct Running<S = ()> {
     pub(crate) address: SocketAddr,
-    pub(crate) handle: Handle,
+    pub(crate) handle: Handle<S>,
     outcome: Receiver<io::Result<()>>,
     opens: Receiver<ConnId>,
     closes: Receiver<(ConnId, End)>,
@@ -106,7 +106,7 @@ pub(crate) fn serve(
 /// The same with a state for each connection.
 pub(crate) fn serve_with_state<S: Default + 'static>(
     build: impl FnOnce(Server<Hooks<S>>, Log) -> Server<Hooks<S>> + Send + 'static,
-) -> Running {
+) -> Running<S> {
     start(|server, log| {
         let (on_open, on_close) = (log.clone(), log.clone());
         let server = server
@@ -118,7 +118,9 @@ pub(crate) fn serve_with_state<S: Default + 'static>(
 }
 
 /// Starts a server with any handler. It is built on its own thread, so that hooks need not be `Send`.
-pub(crate) fn start<H: Handler>(build: impl FnOnce(Server, Log) -> Server<H> + Send + 'static) -> Running {
+pub(crate) fn start<H: Handler>(
+    build: impl FnOnce(Server, Log) -> Server<H> + Send + 'static,
+) -> Running<H::State> {
     let (opens_in, opens) = mpsc::channel();
     let (closes_in, closes) = mpsc::channel();
     let (notes_in, notes) = mpsc::channel();
@@ -134,7 +136,7 @@ pub(crate) fn start<H: Handler>(build: impl FnOnce(Server, Log) -> Server<H> + S
     Running { address, handle, outcome, opens, closes, notes, seen: RefCell::default() }
 }
 
-impl Running {
+impl<S> Running<S> {
     /// The next connection that has opened.
     pub(crate) fn opened(&self) -> ConnId {
         let id = self.opens.recv_timeout(PATIENCE).expect("a connection opens");
@@ -185,7 +187,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl<S> Drop for Running<S> {
     fn drop(&mut self) {
         // A test that has failed says why; a second failure would hide it.
         if !thread::panicking() {

@@ -1,10 +1,8 @@
 //! What a hook sends, to its own connection and to others: which of them get it, in which order, and what is
 //! reported.
 
-use std::net::SocketAddr;
-
 use wirehook::{
-    BroadcastStatus, Closed, ConnId, Handler, Message, SendStatus, Upgrade, WebSocket,
+    BroadcastStatus, Closed, ConnId, Handler, Message, PeerAddr, SendStatus, Upgrade, WebSocket,
     protocol::{Request, SendError},
 };
 
@@ -123,7 +121,7 @@ struct Room {
 impl Handler for Room {
     type State = String;
 
-    fn on_upgrade(&mut self, request: &Request<'_>, _: SocketAddr) -> Upgrade<String> {
+    fn on_upgrade(&mut self, request: &Request<'_>, _: PeerAddr) -> Upgrade<String> {
         match request.path() {
             "/" => Upgrade::reject(404, "connect to /NAME"),
             path => Upgrade::accept_with(path[1..].to_owned()),

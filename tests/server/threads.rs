@@ -228,3 +228,50 @@ fn a_panicking_hook_costs_its_own_connection_only() {
     bystander.send_text("still here");
     bystander.expect_text("still here");
 }
+
+#[test]
+fn closures_of_other_threads_run_in_order_and_see_every_state() {
+    let server = serve_with_state::<u32>(|server, log| {
+        server.on_message(move |ws, message| {
+            *ws.state_mut() = message.as_text().unwrap().parse().unwrap();
+            log.note("set");
+        })
+    });
+    let mut clients = [(); 3].map(|()| (Client::open(server.address), server.opened()));
+    for ((client, _), number) in clients.iter_mut().zip([1, 2, 3]) {
+        client.send_text(&number.to_string());
+        server.note();
+    }
+    let (told, sum) = std::sync::mpsc::channel();
+    server.handle.broadcast("before").unwrap();
+    let last = clients[2].1;
+    server
+        .handle
+        .call(move |all| {
+            *all.state_mut(last).unwrap() += 10;
+            all.broadcast("within");
+            told.send(all.ids().filter_map(|id| all.state(id)).sum::<u32>()).unwrap();
+        })
+        .unwrap();
+    server.handle.broadcast_if("to the odd", |_, number| number % 2 == 1).unwrap();
+    assert_eq!(sum.recv(), Ok(16));
+    for ((client, _), is_odd) in clients.iter_mut().zip([true, false, true]) {
+        client.expect_text("before");
+        client.expect_text("within");
+        if is_odd {
+            client.expect_text("to the odd");
+        }
+        client.send_close(1000, "");
+        client.expect_close(1000, "");
+    }
+}
+
+#[test]
+fn a_closure_that_panics_does_not_end_the_server() {
+    let server = echo();
+    let mut client = Client::open(server.address);
+    server.handle.call(|_| panic!("of a closure")).unwrap();
+    server.handle.broadcast_if("never sent", |_, ()| panic!("of a filter")).unwrap();
+    client.send_text("still there?");
+    client.expect_text("still there?");
+}

@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn connected(id: u32) -> Observation<u32> {
-        event(id, What::Connected(([127, 0, 0, 1], 9).into()))
+        event(id, What::Connected(std::net::SocketAddr::from(([127, 0, 0, 1], 9)).into()))
     }
 
     fn bytes(id: u32, skipped: u64, bytes: &[u8]) -> Observation<u32> {

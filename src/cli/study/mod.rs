@@ -20,14 +20,11 @@ mod rows;
 mod traces;
 mod window;
 
-use std::{
-    cell::RefCell,
-    net::{IpAddr, SocketAddr},
-    rc::Rc,
-};
+use std::{cell::RefCell, net::IpAddr, rc::Rc};
 
 use wirehook::{
-    CloseCode, Closed, Config, Connections, Handle, Handler, Message, Observer, Server, Upgrade, WebSocket,
+    CloseCode, Closed, Config, Connections, Handle, Handler, Message, Observer, PeerAddr, Server, Upgrade,
+    WebSocket,
     protocol::{Request, Response},
 };
 
@@ -85,7 +82,7 @@ pub(super) fn complete(config: &mut Config) {
 }
 
 /// Returns the hooks and the observer of a server with this configuration.
-pub(super) fn set_up(config: Config, handle: Handle, is_public: bool) -> (Study, impl Observer) {
+pub(super) fn set_up(config: Config, handle: Handle<Role>, is_public: bool) -> (Study, impl Observer) {
     let traces = Rc::new(RefCell::new(Traces::new(handle, config.max_backpressure)));
     let observer = SessionObserver::new(Rc::clone(&traces), config.limits);
     (Study { traces, config, is_public }, observer)
@@ -96,7 +93,7 @@ pub(super) fn set_up(config: Config, handle: Handle, is_public: bool) -> (Study,
 impl Handler for Study {
     type State = Role;
 
-    fn on_http(&mut self, request: &Request<'_>, _: SocketAddr) -> Option<Response> {
+    fn on_http(&mut self, request: &Request<'_>, _: PeerAddr) -> Option<Response> {
         if let Err(why) = self.check_host(request) {
             return Some(Response::rejection(403, why));
         }
@@ -109,7 +106,7 @@ impl Handler for Study {
         }
     }
 
-    fn on_upgrade(&mut self, request: &Request<'_>, peer: SocketAddr) -> Upgrade<Role> {
+    fn on_upgrade(&mut self, request: &Request<'_>, peer: PeerAddr) -> Upgrade<Role> {
         if let Err(why) = self.check_host(request).and_then(|()| check_origin(request)) {
             return Upgrade::reject(403, why);
         }

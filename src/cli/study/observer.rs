@@ -3,10 +3,10 @@
 //! This file knows which page shows a connection. The token in the request's target decides once, as it does
 //! for opening. `wirehook::explain` knows what a frame is.
 
-use std::{cell::RefCell, collections::HashMap, net::SocketAddr, rc::Rc};
+use std::{cell::RefCell, collections::HashMap, rc::Rc};
 
 use wirehook::{
-    ConnId, Limits, Observer,
+    ConnId, Limits, Observer, PeerAddr,
     explain::{Explainer, Side, Step},
 };
 
@@ -24,7 +24,7 @@ pub(super) struct SessionObserver {
 
 /// A connection that belongs to a page, or whose request has not arrived.
 struct ObservedConnection {
-    peer: SocketAddr,
+    peer: PeerAddr,
     /// The token of its page, after its request.
     token: Option<String>,
     explainer: Explainer,
@@ -105,7 +105,7 @@ impl ObservedConnection {
 }
 
 impl Observer for SessionObserver {
-    fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+    fn connected(&mut self, id: ConnId, peer: PeerAddr) {
         let explainer = Explainer::new(&self.limits);
         let observed = ObservedConnection {
             peer,

@@ -6,13 +6,12 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
-    net::SocketAddr,
     time::Instant,
 };
 
-use wirehook::{ConnId, Handle};
+use wirehook::{ConnId, Handle, PeerAddr};
 
-use super::window::Window;
+use super::{Role, window::Window};
 
 /// How many pages may be open at once; a user has one or two.
 const MAX_TRACES: usize = 64;
@@ -23,7 +22,7 @@ const MAX_SESSIONS: usize = 16;
 pub(super) struct Traces {
     tokens: Tokens,
     by_token: HashMap<String, Trace>,
-    handle: Handle,
+    handle: Handle<Role>,
     /// Bytes that a page may leave unseen.
     room: usize,
 }
@@ -39,7 +38,7 @@ struct Trace {
 
 struct TracedSession {
     id: ConnId,
-    peer: SocketAddr,
+    peer: PeerAddr,
     /// The page's number for it, from 1. The server's own numbers would reveal other pages.
     number: u32,
 }
@@ -54,7 +53,7 @@ pub(super) enum Seat {
 }
 
 impl Traces {
-    pub(super) fn new(handle: Handle, max_backpressure: usize) -> Self {
+    pub(super) fn new(handle: Handle<Role>, max_backpressure: usize) -> Self {
         Self {
             tokens: Tokens::default(),
             by_token: HashMap::new(),
@@ -94,7 +93,7 @@ impl Traces {
     }
 
     /// Adds a connection to a trace; returns whether there is room.
-    pub(super) fn admit(&mut self, token: &str, id: ConnId, peer: SocketAddr) -> bool {
+    pub(super) fn admit(&mut self, token: &str, id: ConnId, peer: PeerAddr) -> bool {
         let Some(trace) = self.by_token.get_mut(token).filter(|it| it.sessions.len() < MAX_SESSIONS) else {
             return false;
         };
@@ -104,7 +103,7 @@ impl Traces {
     }
 
     /// Whether the connection from this address, whose request has just arrived, belongs to a trace.
-    pub(super) fn seat_of(&self, token: &str, peer: SocketAddr) -> Seat {
+    pub(super) fn seat_of(&self, token: &str, peer: PeerAddr) -> Seat {
         match self.by_token.get(token) {
             None => Seat::NoTrace,
             Some(trace) if trace.sessions.iter().any(|it| it.peer == peer) => Seat::Taken,
@@ -163,13 +162,13 @@ impl Traces {
 
 impl Trace {
     /// Reports the number of missed steps to the page, once it has room.
-    fn tell_missed(&mut self, handle: &Handle) {
+    fn tell_missed(&mut self, handle: &Handle<Role>) {
         if let Some(count) = self.window.take_missed() {
             self.send(handle, &format!(r#""kind":"missed","count":{count}}}"#));
         }
     }
 
-    fn send(&mut self, handle: &Handle, members: &str) {
+    fn send(&mut self, handle: &Handle<Role>, members: &str) {
         let message = format!(r#"{{"n":{},{members}"#, self.window.next_number());
         match handle.send(self.page, &message) {
             Ok(()) => self.window.add(message.len()),

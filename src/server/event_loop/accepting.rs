@@ -1,7 +1,7 @@
 //! New connections: how the loop admits clients and metrics connections, and which sockets it closes for
 //! them.
 
-use std::{io, net::SocketAddr};
+use std::io;
 
 use log::{debug, warn};
 
@@ -15,7 +15,7 @@ use crate::{
         acceptor::Acceptor,
         inbound::{self, Inbound},
     },
-    transport::{Listener, Stream},
+    transport::{Listener, PeerAddr, Stream},
 };
 
 /// How many sockets may be ending, beyond `max_connections`. For one more, the oldest of the address that has
@@ -57,7 +57,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     }
 
     /// Admits a new client, or answers it that there is no room.
-    fn admit(&mut self, stream: Stream, address: SocketAddr) {
+    fn admit(&mut self, stream: Stream, address: PeerAddr) {
         self.hub.stats.accepted += 1;
         if !self.clients_inherit_nodelay {
             stream.set_nodelay(self.hub.config.nodelay);
@@ -80,7 +80,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Returns whether too many sockets are ending to keep one more client from `address`.
     ///
     /// `is_refused` says that the client itself only gets an answer and is then ending too.
-    fn is_crowded(&self, address: SocketAddr, is_refused: bool) -> bool {
+    fn is_crowded(&self, address: PeerAddr, is_refused: bool) -> bool {
         let (live, leaving, config) = (self.hub.live(), self.hub.leaving(), &self.hub.config);
         let most = config.max_connections.map_or(usize::MAX, |max| max.saturating_add(MAX_ENDING));
         live + leaving > most
@@ -90,7 +90,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     }
 
     /// Admits a connection to the metrics listener. It doesn't count as a client.
-    fn admit_metrics(&mut self, stream: Stream, address: SocketAddr) {
+    fn admit_metrics(&mut self, stream: Stream, address: PeerAddr) {
         if self.hub.metrics_connections().len() >= MAX_METRICS_CONNECTIONS {
             self.evict_metrics();
         }
@@ -118,7 +118,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         connections.first().map(|&(id, _)| self.hub.abort(id, Cause::Local)).is_some()
     }
 
-    fn insert(&mut self, stream: Stream, address: SocketAddr, inbound: Inbound) -> Option<ConnId> {
+    fn insert(&mut self, stream: Stream, address: PeerAddr, inbound: Inbound) -> Option<ConnId> {
         let now = self.hub.now;
         // The connection's state starts as the type's default, which is code of the user.
         let inserted = panics::catch(|| self.hub.insert(Outbound::new(stream, address, now)));

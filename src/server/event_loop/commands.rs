@@ -4,7 +4,10 @@
 use log::error;
 
 use super::EventLoop;
-use crate::{handler::Handler, panics, server::handle::Command, transport::Listener};
+use crate::{
+    connections::Connections, handler::Handler, hub::Hub, panics, server::handle::Command,
+    transport::Listener,
+};
 
 /// How many commands leave the queue under one lock.
 const COMMANDS_AT_ONCE: usize = 32;
@@ -35,12 +38,23 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
     }
 
-    fn run_command(&mut self, command: Command) {
+    fn run_command(&mut self, command: Command<H::State>) {
         match command {
             Command::Send { id, message } => drop(self.hub.send_prepared(id, message)),
             Command::Broadcast { message } => self.hub.broadcast_prepared(message),
             Command::Close { id, code, reason } => self.hub.close(id, code, &reason),
             Command::Terminate { id } => self.hub.terminate(id),
+            Command::BroadcastIf { message, filter } => {
+                self.run_closure(|hub| hub.broadcast_prepared_if(message, filter))
+            }
+            Command::Call(closure) => self.run_closure(|hub| closure(&mut Connections::new(hub))),
+        }
+    }
+
+    /// Runs a closure of another thread.
+    fn run_closure(&mut self, closure: impl FnOnce(&mut Hub<H::State>)) {
+        if panics::catch(|| closure(&mut self.hub)).is_none() {
+            error!("a closure of another thread has panicked");
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     rc::Rc,
 };
 
-use crate::transport::{Listener, Script, Stream};
+use crate::transport::{Listener, PeerAddr, Script, Stream};
 
 /// The error of an accept when no file descriptor is free.
 const EMFILE: i32 = 24;
@@ -100,7 +100,7 @@ impl Listener for ClientQueue {
         })
     }
 
-    fn accept(&self) -> Result<(Stream, SocketAddr)> {
+    fn accept(&self) -> Result<(Stream, PeerAddr)> {
         self.calls.set(self.calls.get() + 1);
         if let Some(error) = self.failure.get() {
             return Err(error.into());
@@ -113,6 +113,6 @@ impl Listener for ClientQueue {
         let (script, address) = next?;
         self.accepted.borrow_mut().push(script.clone());
         self.descriptors.clients.borrow_mut().push(script.clone());
-        Ok((Stream::Script(script), SocketAddr::new(address, 5)))
+        Ok((Stream::Script(script), SocketAddr::new(address, 5).into()))
     }
 }

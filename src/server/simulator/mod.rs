@@ -55,7 +55,7 @@ pub(crate) struct Simulation<H: Handler> {
     pub(crate) queue: ClientQueue,
     /// Clients that wait to be accepted by the metrics listener.
     pub(crate) metrics_queue: ClientQueue,
-    pub(crate) handle: Handle,
+    pub(crate) handle: Handle<H::State>,
     /// The time, in milliseconds.
     pub(crate) now: u64,
     /// The clients whose connection the server may still have.

@@ -2,14 +2,14 @@
 
 use std::{
     cell::{Cell, RefCell},
-    net::SocketAddr,
     ops::Deref,
     panic::panic_any,
     rc::Rc,
 };
 
 use crate::{
-    Cause, CloseCode, Closed, ConnId, Handler, Message, Stats, Upgrade, WebSocket, protocol::Request,
+    Cause, CloseCode, Closed, ConnId, Handler, Message, PeerAddr, Stats, Upgrade, WebSocket,
+    protocol::Request,
 };
 
 type Action = Box<dyn FnMut(&mut WebSocket<'_>, Message<'_>)>;
@@ -71,7 +71,7 @@ impl Recorder {
 impl Handler for Recorder {
     type State = ();
 
-    fn on_upgrade(&mut self, _: &Request<'_>, _: SocketAddr) -> Upgrade {
+    fn on_upgrade(&mut self, _: &Request<'_>, _: PeerAddr) -> Upgrade {
         self.enter("on_upgrade");
         Upgrade::accept()
     }

@@ -3,12 +3,11 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     rc::Rc,
 };
 
 use super::figures::Output;
-use crate::{ConnId, Observer};
+use crate::{ConnId, Observer, PeerAddr};
 
 /// The observer of every world.
 #[derive(Clone, Default)]
@@ -24,7 +23,7 @@ pub(crate) struct Traffic {
 }
 
 impl Observer for TrafficObserver {
-    fn connected(&mut self, id: ConnId, _: SocketAddr) {
+    fn connected(&mut self, id: ConnId, _: PeerAddr) {
         assert!(self.0.borrow_mut().connected.insert(id));
     }
 

@@ -53,7 +53,7 @@ use super::{
     },
 };
 use crate::{
-    Cause, CloseCode, Config, ConnId, Message, Observer, WebSocket,
+    Cause, CloseCode, Config, ConnId, Message, Observer, PeerAddr, WebSocket,
     hub::{LoopTime, ObserverSlot},
     transport::{Listener, Poll, Ready, Script, Stream, Token},
 };

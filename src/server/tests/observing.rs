@@ -11,14 +11,14 @@ struct Tape(Rc<RefCell<Vec<Line>>>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Line {
-    Connected(SocketAddr),
+    Connected(PeerAddr),
     Received(Vec<u8>),
     Sent(Vec<u8>),
     Disconnected,
 }
 
 impl Observer for Tape {
-    fn connected(&mut self, _: ConnId, peer: SocketAddr) {
+    fn connected(&mut self, _: ConnId, peer: PeerAddr) {
         self.0.borrow_mut().push(Line::Connected(peer));
     }
 
@@ -54,7 +54,7 @@ fn an_observer_sees_bytes_as_received_and_once_sent() {
     world.read_all(&client);
     world.reset(&client);
     let expected = [
-        Line::Connected(SocketAddr::new(ADDRESS, 5)),
+        Line::Connected(SocketAddr::new(ADDRESS, 5).into()),
         Line::Received(REQUEST.to_vec()),
         Line::Sent(ANSWER.to_vec()),
         Line::Received(masked),
@@ -73,7 +73,7 @@ fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
     }
 
     impl Observer for Fragile {
-        fn connected(&mut self, id: ConnId, peer: SocketAddr) {
+        fn connected(&mut self, id: ConnId, peer: PeerAddr) {
             self.tape.connected(id, peer);
         }
 
@@ -96,5 +96,5 @@ fn an_observer_that_panics_is_left_out_and_the_server_goes_on() {
     let client = world.open();
     world.send(&client, &frame(0x81, b"x"));
     assert_eq!(client.script.take_written(), server_text(b"x"));
-    assert_eq!(*tape.0.borrow(), [Line::Connected(SocketAddr::new(ADDRESS, 5))]);
+    assert_eq!(*tape.0.borrow(), [Line::Connected(SocketAddr::new(ADDRESS, 5).into())]);
 }

@@ -17,8 +17,10 @@ fn main() -> io::Result<()> {
 /// Echoes. On a special message, a thread broadcasts 900 bytes 20,000 times, and then answers.
 fn broadcaster() -> io::Result<()> {
     const BROADCASTS: usize = 20_000;
-    let mut server = Server::bind("127.0.0.1:0")?;
-    server = server.tune_heap().configure(|config| config.max_buffered_bytes = 64 * 1024 * 1024);
+    let server = Server::bind("127.0.0.1:0")?
+        .tune_heap()
+        .configure(|config| config.max_buffered_bytes = 64 * 1024 * 1024)
+        .state::<()>();
     let handle = server.handle();
     println!("ws://{}/", server.local_addr()?);
     let server = server.on_message(move |ws, message| {
