@@ -6,6 +6,8 @@
 
 #[path = "breaks/check.rs"]
 mod breaks;
+#[path = "rfc_table/documents.rs"]
+mod documents;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
