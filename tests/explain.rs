@@ -3,6 +3,9 @@
 //! Each case is delivered whole, byte by byte, and cut in two in many places, and every way must end in the same
 //! steps. The words for people are compared literally only where they are the point.
 
+#[path = "../src/server/simulator/frames.rs"]
+mod frames;
+
 use std::collections::BTreeSet;
 
 use proptest::{collection::vec, prelude::*, sample, test_runner::Config};
@@ -24,29 +27,14 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket
 /// The masking key of the examples of §5.7.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A client's frame that begins with the byte `first`.
+/// Returns a client's frame that begins with the byte `first`.
 fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = header(first, payload.len());
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
+    frames::client_frame(first, KEY, payload)
 }
 
-/// The header of such a frame.
+/// Returns the header of such a frame.
 fn header(first: u8, len: usize) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match len {
-        0..=125 => bytes.push(0x80 | len as u8),
-        126..=0xFFFF => {
-            bytes.push(0xFE);
-            bytes.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            bytes.push(0xFF);
-            bytes.extend((len as u64).to_be_bytes());
-        }
-    }
-    bytes.extend(KEY);
-    bytes
+    frames::header(first, Some(KEY), len as u64)
 }
 
 /// All steps of `input`, the end included, which must be the same however it is cut.

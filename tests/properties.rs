@@ -4,6 +4,9 @@
 //! This file knows independent ways to the same result: a client's encoder, a mask of one line, the standard
 //! library's UTF-8. It refuses to know single cases: those are in `rfc6455/`.
 
+#[path = "../src/server/simulator/frames.rs"]
+mod frames;
+
 use proptest::{collection::vec, option, prelude::*, sample, test_runner::Config};
 use wirehook::protocol::{
     CloseCode, CloseFrame, Connection, Event, FrameHeader, HandshakeError, Limits, MAX_CLOSE_REASON, Message,
@@ -66,16 +69,6 @@ fn naive_mask(payload: &[u8], key: [u8; 4]) -> Vec<u8> {
     payload.iter().enumerate().map(|(i, octet)| octet ^ key[i % 4]).collect()
 }
 
-/// §5.2 as a client writes it, without a line of the server's code.
-fn client_frame(first: u8, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
-    let length = match payload.len() {
-        len if len < 126 => vec![0x80 + len as u8],
-        len if len < 0x1_0000 => [&[0x80 + 126], &(len as u16).to_be_bytes()[..]].concat(),
-        len => [&[0x80 + 127], &(len as u64).to_be_bytes()[..]].concat(),
-    };
-    [&[first], &length[..], &key, &naive_mask(payload, key)].concat()
-}
-
 fn opcode() -> impl Strategy<Value = OpCode> {
     sample::select(vec![
         OpCode::Continuation,
@@ -125,7 +118,8 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
         1 => (900_u16..5_100, "\\PC{0,40}")
             .prop_map(|(code, reason)| [&code.to_be_bytes()[..], reason.as_bytes()].concat()),
     ];
-    (first, any::<[u8; 4]>(), payload).prop_map(|(first, key, payload)| client_frame(first, key, &payload))
+    (first, any::<[u8; 4]>(), payload)
+        .prop_map(|(first, key, payload)| frames::client_frame(first, key, &payload))
 }
 
 /// A stream of such frames, perhaps with a few bytes changed or its end cut off.
@@ -237,9 +231,9 @@ proptest! {
             for (i, fragment) in fragments.iter().enumerate() {
                 let opcode = if i == 0 { *opcode } else { 0x0 };
                 let fin = if i + 1 == fragments.len() { 0x80 } else { 0x00 };
-                bytes.extend(client_frame(fin | opcode, *key, fragment));
+                bytes.extend(frames::client_frame(fin | opcode, *key, fragment));
                 if let (0, Some(ping)) = (i, ping) {
-                    bytes.extend(client_frame(0x89, *key, ping));
+                    bytes.extend(frames::client_frame(0x89, *key, ping));
                     if fin == 0 {
                         events.push(Ok(format!("{:?}", Event::Ping(ping))));
                     }

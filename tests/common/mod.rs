@@ -1,12 +1,14 @@
 //! A client that says exactly the bytes it is told to, for the tests of the server and of the binary.
 //!
-//! This file knows sockets with a time limit, masked frames and response heads. It refuses to know the rules
+//! This file knows sockets with a time limit, frames and response heads. It refuses to know the rules
 //! that a client has to keep: tests break them with it. Every wait ends within [`PATIENCE`], so that a server that
 //! doesn't answer makes a test fail and never hang.
 
 // Several test crates share this file, and none needs all of it.
 #![allow(dead_code)]
 
+#[path = "../../src/server/simulator/frames.rs"]
+mod frames;
 #[cfg(all(unix, feature = "cli"))]
 pub(crate) mod process;
 
@@ -46,23 +48,9 @@ pub(crate) fn request(target: &str, headers: &str) -> String {
     )
 }
 
-/// A masked frame that begins with the byte `first`.
+/// Returns a client's frame that begins with the byte `first`.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut frame = vec![first];
-    match payload.len() {
-        len @ 0..=125 => frame.push(0x80 | len as u8),
-        len @ 126..=0xFFFF => {
-            frame.push(0xFE);
-            frame.extend((len as u16).to_be_bytes());
-        }
-        len => {
-            frame.push(0xFF);
-            frame.extend((len as u64).to_be_bytes());
-        }
-    }
-    frame.extend(KEY);
-    frame.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    frame
+    frames::client_frame(first, KEY, payload)
 }
 
 /// The payload of a Close frame (§5.5.1).

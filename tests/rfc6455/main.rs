@@ -10,6 +10,8 @@ mod closing;
 mod control;
 mod examples;
 mod fragmentation;
+#[path = "../../src/server/simulator/frames.rs"]
+mod frames;
 mod framing;
 mod handshake;
 mod limits;
@@ -88,29 +90,14 @@ impl From<Event<'_>> for Seen {
     }
 }
 
-/// A client's frame: `first` is its first byte, the length is in its shortest form, the key that of §5.7.
+/// Returns a client's frame whose first byte is `first`. The key is that of §5.7.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = header(first, payload.len() as u64);
-    bytes.extend(payload.iter().zip(KEY.iter().cycle()).map(|(byte, key)| byte ^ key));
-    bytes
+    frames::client_frame(first, KEY, payload)
 }
 
-/// The header of such a frame, for a payload that need not follow.
+/// Returns the header of such a frame, for a payload that need not follow.
 fn header(first: u8, payload_len: u64) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match payload_len {
-        0..=125 => bytes.push(0x80 | payload_len as u8),
-        126..=0xFFFF => {
-            bytes.push(0x80 | 126);
-            bytes.extend((payload_len as u16).to_be_bytes());
-        }
-        _ => {
-            bytes.push(0x80 | 127);
-            bytes.extend(payload_len.to_be_bytes());
-        }
-    }
-    bytes.extend(KEY);
-    bytes
+    frames::header(first, Some(KEY), payload_len)
 }
 
 /// A server's Close frame with a body (§5.5.1): final, opcode 0x8, unmasked.

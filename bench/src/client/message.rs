@@ -4,6 +4,8 @@
 
 use std::iter;
 
+use super::frames;
+
 /// A message that every row can make as many different ones of as it has seeds, all of one length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message {
@@ -22,7 +24,6 @@ pub(crate) enum Content {
 }
 
 const FIN: u8 = 0x80;
-const MASK: u8 = 0x80;
 const CONTINUATION: u8 = 0x0;
 
 /// Cyrillic, Greek, Chinese, Devanagari and emoji: each length of a UTF-8 sequence beyond one byte.
@@ -46,9 +47,7 @@ impl Message {
             let opcode = if index == 0 { self.opcode() } else { CONTINUATION };
             let fin = if index + 1 == pieces { FIN } else { 0 };
             let mask: [u8; 4] = std::array::from_fn(|_| masks.next().unwrap_or_default());
-            header(&mut wire, fin | opcode, MASK, part.len());
-            wire.extend_from_slice(&mask);
-            wire.extend(part.iter().zip(mask.iter().cycle()).map(|(byte, key)| byte ^ key));
+            frames::put_client_frame(&mut wire, fin | opcode, mask, part);
         }
         wire
     }
@@ -57,7 +56,7 @@ impl Message {
     pub(crate) fn answer(&self, seed: u64) -> Vec<u8> {
         let payload = self.payload(seed);
         let mut wire = Vec::with_capacity(payload.len() + 10);
-        header(&mut wire, FIN | self.opcode(), 0, payload.len());
+        frames::put_header(&mut wire, FIN | self.opcode(), None, payload.len() as u64);
         wire.extend_from_slice(&payload);
         wire
     }
@@ -74,19 +73,6 @@ impl Message {
             Content::Binary => random_bytes(seed).take(self.size).collect(),
             Content::Text => text(seed, self.size).into_bytes(),
         }
-    }
-}
-
-fn header(wire: &mut Vec<u8>, first: u8, mask: u8, length: usize) {
-    wire.push(first);
-    if length < 126 {
-        wire.push(mask | length as u8);
-    } else if let Ok(length) = u16::try_from(length) {
-        wire.push(mask | 126);
-        wire.extend_from_slice(&length.to_be_bytes());
-    } else {
-        wire.push(mask | 127);
-        wire.extend_from_slice(&(length as u64).to_be_bytes());
     }
 }
 

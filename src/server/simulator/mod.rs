@@ -8,7 +8,8 @@
 //! - `recorder.rs`: the hooks of a world.
 //! - `traffic.rs`: what the observer of a world is shown.
 //! - `figures.rs`: compares the figures of a server with what clients and hooks did.
-//! - `frames.rs`: frames as literal bytes.
+//! - `frames.rs`: frames as bytes, by hand; other test crates use this file too.
+//! - `literals.rs`: what clients and the server send in most tests.
 //! - `fuzz.rs`: one client that follows a script of bytes, which the fuzz target `server` writes.
 
 // The fuzz target does not need all of it.
@@ -18,6 +19,7 @@ mod client_queue;
 mod figures;
 mod frames;
 pub(crate) mod fuzz;
+mod literals;
 mod recorder;
 mod traffic;
 mod world;
@@ -28,7 +30,8 @@ use std::{
 };
 
 pub(crate) use client_queue::ClientQueue;
-pub(crate) use frames::{ANSWER, REQUEST, frame, header, is_close, server_frame, server_text};
+pub(crate) use frames::{header, server_frame};
+pub(crate) use literals::{ANSWER, REQUEST, frame, is_close, server_text};
 pub(crate) use recorder::{PanicsWhenDropped, Record, Recorder};
 pub(crate) use traffic::{Traffic, TrafficObserver};
 pub(crate) use world::World;

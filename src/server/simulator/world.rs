@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Client, Recorder, Simulation, TrafficObserver, figures, frames};
+use super::{Client, Recorder, Simulation, TrafficObserver, figures, literals};
 use crate::{
     Cause, CloseCode, Config, ConnId, Message, Stats, WebSocket,
     hub::{ObserverSlot, Timers},
@@ -52,8 +52,8 @@ impl World {
     /// Connects a client, and opens its connection.
     pub(crate) fn open(&mut self) -> Client {
         let client = self.connect();
-        self.send(&client, frames::REQUEST);
-        assert!(client.script.take_written().starts_with(frames::ANSWER));
+        self.send(&client, literals::REQUEST);
+        assert!(client.script.take_written().starts_with(literals::ANSWER));
         client
     }
 
@@ -91,7 +91,7 @@ impl World {
     /// Returns the figures as of now. The client asks for them; its connection is open, and is read from.
     pub(crate) fn stats(&mut self, by: &Client) -> Stats {
         self.recorder.stats.take();
-        self.send(by, &frames::frame(0x8A, b""));
+        self.send(by, &literals::frame(0x8A, b""));
         self.recorder.stats.get()
     }
 

@@ -17,7 +17,7 @@ fn a_declared_length_makes_the_server_hold_nothing() {
     // Over the limit: judged on the header, and the end.
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
-    world.send(&client, &[&header(0x82, 0x80, 1 << 62)[..], &[0; 4]].concat());
+    world.send(&client, &header(0x82, Some([0; 4]), 1 << 62));
     assert!(is_close(&client.script.take_written(), 1009));
     assert_eq!(world.endings()[0].0, CloseCode::MESSAGE_TOO_BIG);
     assert_eq!(world.buffered(&witness), 0);
@@ -25,7 +25,7 @@ fn a_declared_length_makes_the_server_hold_nothing() {
     // Within the limit: only what comes is held.
     let mut world = World::new(|config| config.limits.max_message_size = usize::MAX);
     let (client, witness) = (world.open(), world.open());
-    world.send(&client, &[&header(0x82, 0x80, 1 << 62)[..], &[0; 4]].concat());
+    world.send(&client, &header(0x82, Some([0; 4]), 1 << 62));
     assert_eq!(world.buffered(&witness), 0);
     world.send(&client, b"abc");
     assert!(world.buffered(&witness) <= 16);

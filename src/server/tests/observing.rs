@@ -46,8 +46,7 @@ fn watched() -> (World, Tape) {
 fn an_observer_sees_bytes_as_received_and_once_sent() {
     let (mut world, tape) = watched();
     let client = world.open();
-    let mut masked = header(0x81, 0x80, 5);
-    masked.extend([0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]);
+    let masked = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58".to_vec();
     client.script.will_take(3);
     client.script.set_full(true);
     world.send(&client, &masked);

@@ -11,7 +11,7 @@ fn slow(world: &mut World, len: usize) -> Client {
     client.script.set_full(true);
     world.send(&client, &frame(0x81, b"s"));
     if len > 3 {
-        world.send(&client, &frame(0x82, &vec![2; len - 3 - header(0x82, 0, len as u64).len()]));
+        world.send(&client, &frame(0x82, &vec![2; len - 3 - header(0x82, None, len as u64).len()]));
     }
     client
 }

@@ -11,6 +11,8 @@
 
 mod attacks;
 mod figures;
+#[path = "../../../src/server/simulator/frames.rs"]
+mod frames;
 mod line;
 mod payload;
 mod probe;

@@ -4,7 +4,7 @@
 //! server. It is written by hand, without the library's codec: a mistake in the codec must not hide itself
 //! here.
 
-use crate::random::Random;
+use crate::{frames, random::Random};
 
 /// §5.2: opcodes, in the lower half of the first byte.
 pub(crate) const CONTINUATION: u8 = 0x0;
@@ -31,30 +31,12 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 /// Appends a masked frame whose first byte is `first`.
 pub(crate) fn put_frame(out: &mut Vec<u8>, random: &mut Random, first: u8, payload: &[u8]) {
-    put_header(out, first, payload.len() as u64);
-    let key = (random.next() as u32).to_be_bytes();
-    out.extend(key);
-    let start = out.len();
-    out.extend_from_slice(payload);
-    for chunk in out[start..].chunks_mut(4) {
-        chunk.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
-    }
+    frames::put_client_frame(out, first, (random.next() as u32).to_be_bytes(), payload);
 }
 
-/// Appends the header up to the masking key, with the shortest form of the length.
+/// Appends the header of a frame, with a masking key of zeros, and no payload.
 pub(crate) fn put_header(out: &mut Vec<u8>, first: u8, len: u64) {
-    out.push(first);
-    match len {
-        0..=125 => out.push(MASK | len as u8),
-        126..=0xFFFF => {
-            out.push(MASK | 126);
-            out.extend((len as u16).to_be_bytes());
-        }
-        _ => {
-            out.push(MASK | 127);
-            out.extend(len.to_be_bytes());
-        }
-    }
+    frames::put_header(out, first, Some([0; 4]), len);
 }
 
 /// A message, frame or head from the server.

@@ -33,7 +33,7 @@ const VIOLATIONS: [Violation; 22] = [
     violation("§5.2 opcode B", 1002, |out, random| put_frame(out, random, FIN | 0xB, b"")),
     violation("§5.2 5 as 16 bits", 1002, |out, _| out.extend(b"\x82\xFE\x00\x05")),
     violation("§5.2 500 as 64 bits", 1002, |out, _| out.extend(b"\x82\xFF\0\0\0\0\0\0\x01\xF4")),
-    violation("§5.2 64th bit", 1002, |out, _| announce(out, FIN | BINARY, 1 << 63)),
+    violation("§5.2 64th bit", 1002, |out, _| put_header(out, FIN | BINARY, 1 << 63)),
     violation("§5.4 nothing to continue", 1002, |out, random| {
         put_frame(out, random, FIN | CONTINUATION, b"x")
     }),
@@ -61,19 +61,13 @@ const VIOLATIONS: [Violation; 22] = [
         put_frame(out, random, TEXT, b"\xE2\x82");
         put_frame(out, random, FIN | CONTINUATION, b"");
     }),
-    violation("§10.4 2 MiB", 1009, |out, _| announce(out, FIN | BINARY, 2 << 20)),
-    violation("§10.4 2^62", 1009, |out, _| announce(out, BINARY, 1 << 62)),
+    violation("§10.4 2 MiB", 1009, |out, _| put_header(out, FIN | BINARY, 2 << 20)),
+    violation("§10.4 2^62", 1009, |out, _| put_header(out, BINARY, 1 << 62)),
     violation("§10.4 the sum", 1009, |out, random| {
         put_frame(out, random, BINARY, &[0; 100_000]);
-        announce(out, CONTINUATION, (1 << 20) - 99_999);
+        put_header(out, CONTINUATION, (1 << 20) - 99_999);
     }),
 ];
-
-/// Appends a whole header with its masking key, and no payload.
-fn announce(out: &mut Vec<u8>, first: u8, len: u64) {
-    put_header(out, first, len);
-    out.extend([0; 4]);
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct Violator {
