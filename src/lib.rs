@@ -75,8 +75,8 @@
 //! # The source, in thirty minutes
 //!
 //! `protocol/frame.rs`, `protocol/receiver.rs`, `protocol/handshake/check.rs`, `server/inbound.rs`, `turn` in
-//! `server/event_loop.rs`, `read` and `settle` in `reading.rs` and `settling.rs` below it, `hub/writing.rs`:
-//! the way of a byte from the wire to the hook and back. The README says what to notice in each, and
+//! `server/event_loop.rs`, `finish_closed` in `settling.rs` below it, `hub/sending.rs`, `hub/writing.rs`: the
+//! way of a byte from the wire to the hook and back. The README says what to notice in each, and
 //! `docs/exercises.md` what to change first.
 //!
 //! # In scope, out of scope

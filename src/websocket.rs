@@ -2,13 +2,39 @@
 //!
 //! This file has the calls that a user makes; `hub/` carries them out.
 
+use log::error;
+
 use crate::{
     connections::Connections,
     hub::{BroadcastStatus, ConnId, Hub, SendStatus},
     outgoing::Outgoing,
+    panics,
     protocol::{CloseCode, SendError},
     transport::PeerAddr,
 };
+
+/// Calls a hook of connection `id`; `None` if it panicked, and then the connection has failed.
+///
+/// The hub is left whole: no call of a hook into it can stop half-way. What the handler holds stays as the panic left
+/// it; [`Handler`](crate::Handler) says what that means.
+#[inline]
+pub(crate) fn call_hook<S, T>(
+    id: ConnId,
+    hub: &mut Hub<S>,
+    hook: impl FnOnce(&mut WebSocket<'_, S>) -> T,
+) -> Option<T> {
+    let result = panics::catch(|| hook(&mut WebSocket::new(id, hub)));
+    if result.is_none() {
+        fail_panicked(id, hub);
+    }
+    result
+}
+
+#[cold]
+fn fail_panicked<S>(id: ConnId, hub: &mut Hub<S>) {
+    error!("connection {id}: a hook has panicked");
+    hub.fail_panicked(id);
+}
 
 /// Sends a message, and keeps its bytes if they are given away.
 // In line with the hook: for a borrowed message the other branch is gone.

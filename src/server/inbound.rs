@@ -1,23 +1,42 @@
-//! One connection as it is heard: first a request, then frames, and the hooks that each of them calls.
+//! The receiving side of all connections: reads from sockets, and what their input leads to.
 //!
-//! This file knows the order of things: head, verdict, hooks, frames. It refuses to know sockets: bytes are
-//! handed in, and everything that goes out is handed to `peers`.
+//! Each connection has an [`Inbound`], at the same index as its sending half in the hub; a checked id is the only way
+//! to it. `read` does everything for one event of a socket: one read, then event after event of its bytes, each of
+//! which calls a hook. In which order connections are read from again is decided in `reading.rs`.
+//!
+//! This file knows the order of things: read, request, frames, hooks. It refuses to know what a frame looks like, and
+//! how what goes out is written: the hub does that.
 
-use std::{collections::TryReserveError, mem, rc::Rc};
-
-use log::{debug, error, info};
-
-use super::{dispatch, metrics};
-
-use crate::{
-    handler::{Decision, Handler, Upgrade},
-    hub::{ConnId, Hub, SHARE_LEN, SharedMessage, Stage},
-    panics,
-    protocol::{
-        Connection, Event, HandshakeError, ProtocolError, Receiver, Request, RequestReader, Response, append,
-    },
-    trace::{self, Cut},
+use std::{
+    collections::{TryReserveError, VecDeque},
+    io::ErrorKind,
+    mem,
+    rc::Rc,
 };
+
+use log::{debug, info, warn};
+
+use super::{metrics, upgrade};
+use crate::{
+    handler::Handler,
+    hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage},
+    protocol::{Event, ProtocolError, Receiver, RequestReader, Response, append},
+    trace,
+    transport::{Read, ReadBuffer},
+    websocket::call_hook,
+};
+
+/// The receiving sides of all connections, and the buffer that they share.
+pub(super) struct Inbounds {
+    table: Vec<Inbound>,
+    buffer: ReadBuffer,
+    /// Connections with little more to read: the next turn reads from each of them.
+    pub(super) more: Vec<ConnId>,
+    /// Connections that have filled the read buffer, in the order in which they are read from again.
+    pub(super) bulk: VecDeque<ConnId>,
+    /// Connections whose last batch queued much for others, in the order in which they are read from again.
+    pub(super) costly: VecDeque<ConnId>,
+}
 
 /// The receiving side of one connection. Every open connection has one, so every byte here counts.
 #[derive(Debug, Default)]
@@ -25,21 +44,25 @@ pub(super) struct Inbound {
     phase: Phase,
     /// Input that was read and waits: the peer has stopped taking what it causes, or the batch had its part.
     stash: Option<Box<[u8]>>,
+    /// The connection that has this place in the table.
+    serial: u32,
     /// The peer has closed its side, or the socket has an error: it is read until it says so.
     pub(super) hang_up: bool,
-    /// It is among those whose turn to be read comes again.
+    /// It is in one of the lists of connections to be read from again.
     pub(super) has_more: bool,
     /// Its last batch queued much for others, so its next one waits while the turn has no time for it.
     pub(super) is_costly: bool,
 }
 
-/// What the next input is taken for.
+/// What the next input is.
 #[derive(Debug)]
 enum Phase {
+    /// A request for a WebSocket.
     Request(RequestReader),
     /// A request for a page with figures.
-    Figures(RequestReader),
+    Metrics(RequestReader),
     Frames(Receiver),
+    /// Of no interest.
     Nothing,
 }
 
@@ -49,28 +72,180 @@ impl Default for Phase {
     }
 }
 
-impl Inbound {
-    /// A connection that asks for figures instead of a WebSocket.
-    pub(super) fn for_metrics() -> Self {
-        Self { phase: Phase::Figures(RequestReader::default()), ..Self::default() }
+impl Inbounds {
+    pub(super) fn new() -> Self {
+        Self {
+            table: Vec::with_capacity(ROOM),
+            buffer: ReadBuffer::new(),
+            more: Vec::new(),
+            bulk: VecDeque::new(),
+            costly: VecDeque::new(),
+        }
     }
 
-    /// Works through input that was just read; what goes back to this peer leaves in one write at the end.
+    /// Adds the receiving side of a connection that the hub has just added.
+    pub(super) fn insert(&mut self, id: ConnId, inbound: Inbound) {
+        let inbound = Inbound { serial: id.serial, ..inbound };
+        match self.table.get_mut(id.index as usize) {
+            Some(place) => *place = inbound,
+            None => self.table.push(inbound),
+        }
+    }
+
+    /// Frees what is held for a connection that has gone.
+    pub(super) fn remove(&mut self, id: ConnId) {
+        if let Some(inbound) = self.get_mut(id) {
+            *inbound = Inbound { phase: Phase::Nothing, ..Inbound::default() };
+        }
+    }
+
+    /// Returns how many places there are.
+    pub(super) const fn places(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Frees the memory of all places from `places` on.
+    pub(super) fn shrink(&mut self, places: usize) {
+        self.table.truncate(places);
+        self.table.shrink_to(2 * places.max(ROOM));
+    }
+
     #[inline]
-    pub(super) fn receive<H: Handler>(
-        &mut self,
-        id: ConnId,
-        input: &mut [u8],
-        handler: &mut H,
-        hub: &mut Hub<H::State>,
-    ) {
+    pub(super) fn get_mut(&mut self, id: ConnId) -> Option<&mut Inbound> {
+        find(&mut self.table, id)
+    }
+
+    /// Reads once from a connection and dispatches the bytes. Returns whether they filled the buffer.
+    #[inline]
+    pub(super) fn read<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) -> bool {
+        // A paused peer doesn't read the answers that it causes; `resume` reads from it again.
+        let Some(outbound) = hub.get_mut(id).filter(|outbound| !outbound.is_paused()) else { return false };
+        let Some(inbound) = find(&mut self.table, id) else { return false };
+        match outbound.stream.read(&mut self.buffer) {
+            Ok(Read::Plain { bytes, is_full }) => {
+                let wants_write = outbound.stream.wants_write();
+                hub.stats.received_bytes += bytes.len() as u64;
+                hub.observe_received(id, bytes);
+                hub.note_activity(id);
+                inbound.receive(id, bytes, handler, hub);
+                if is_full || inbound.hang_up || inbound.has_stash() {
+                    self.read_later(id, is_full);
+                }
+                if wants_write {
+                    hub.flush(id);
+                }
+                self.shed(hub);
+                return is_full;
+            }
+            Ok(Read::Nothing) => self.read_nothing(id, hub),
+            Ok(Read::End) => hub.end_of_input(id),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => hub.abort_socket(id, &error),
+        }
+        false
+    }
+
+    /// Handles a read that brought bytes, but none for the receiver yet: the next turn reads again.
+    ///
+    /// The transport may have an answer of its own to write.
+    #[cold]
+    fn read_nothing<S>(&mut self, id: ConnId, hub: &mut Hub<S>) {
         hub.note_activity(id);
-        self.work_through_batch(id, input, handler, hub);
+        self.read_later(id, false);
+        hub.flush(id);
     }
 
-    /// Works through a batch of input.
+    /// Puts the connection in the list of those that a later turn reads from.
+    pub(super) fn read_later(&mut self, id: ConnId, has_filled_buffer: bool) {
+        let Some(inbound) = self.get_mut(id) else { return };
+        let is_costly = inbound.is_costly;
+        if !mem::replace(&mut inbound.has_more, true) {
+            if is_costly {
+                self.costly.push_back(id);
+            } else if has_filled_buffer {
+                self.bulk.push_back(id);
+            } else {
+                self.more.push(id);
+            }
+        }
+    }
+
+    /// Continues with the input of a connection that was put aside.
+    pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) {
+        let Some(inbound) = self.get_mut(id) else { return };
+        let mut input = inbound.stash.take().unwrap_or_default();
+        inbound.receive(id, &mut input, handler, hub);
+        // Bytes that arrived while it was paused cause no further event.
+        self.read_later(id, false);
+        self.shed(hub);
+    }
+
+    /// Closes the connections that hold most memory, if all together hold too much.
     #[inline]
-    fn work_through_batch<H: Handler>(
+    pub(super) fn shed<S>(&mut self, hub: &mut Hub<S>) {
+        if hub.is_over_budget() || hub.is_short_of_memory {
+            self.shed_heaviest(hub);
+        }
+    }
+
+    #[cold]
+    fn shed_heaviest<S>(&mut self, hub: &mut Hub<S>) {
+        // Bytes that a socket takes at once are held no longer.
+        hub.flush_dirty();
+        // More than once: connections that share a large frame free nothing until the last of them closes.
+        while hub.is_over_budget() || mem::take(&mut hub.is_short_of_memory) {
+            let heaviest = hub.heaviest();
+            if heaviest.is_empty() {
+                break;
+            }
+            for id in heaviest {
+                warn!("connection {id} is shed: too much is held for all connections together");
+                if let Some(inbound) = self.get_mut(id) {
+                    (inbound.phase, inbound.stash) = (Phase::Nothing, None);
+                }
+                hub.shed(id);
+            }
+        }
+        // A connection that is shed before it opens gets an answer.
+        hub.flush_dirty();
+    }
+}
+
+impl Inbound {
+    /// Creates the receiving side of a connection that asks for metrics instead of a WebSocket.
+    pub(super) fn for_metrics() -> Self {
+        Self { phase: Phase::Metrics(RequestReader::default()), ..Self::default() }
+    }
+
+    /// Returns whether input that was read waits to be worked through.
+    #[inline]
+    pub(super) const fn has_stash(&self) -> bool {
+        self.stash.is_some()
+    }
+
+    /// Returns how many bytes of the message under way have arrived.
+    pub(super) fn arrived(&self) -> usize {
+        match &self.phase {
+            Phase::Frames(receiver) => receiver.buffered(),
+            _ => 0,
+        }
+    }
+
+    /// Returns how many bytes of the input are held.
+    #[inline]
+    fn held(&self) -> usize {
+        let stashed = self.stash.as_deref().map_or(0, <[u8]>::len);
+        stashed
+            + match &self.phase {
+                Phase::Request(reader) | Phase::Metrics(reader) => reader.buffered(),
+                Phase::Frames(receiver) => receiver.memory(),
+                Phase::Nothing => 0,
+            }
+    }
+
+    /// Works through a batch of input; what goes back to this peer leaves in one write at the end.
+    #[inline]
+    fn receive<H: Handler>(
         &mut self,
         id: ConnId,
         input: &mut [u8],
@@ -85,43 +260,7 @@ impl Inbound {
         hub.hold(id, self.held());
     }
 
-    /// Whether input that was read waits to be worked through.
-    #[inline]
-    pub(super) const fn has_stash(&self) -> bool {
-        self.stash.is_some()
-    }
-
-    /// Bytes that are held of the input.
-    #[inline]
-    fn held(&self) -> usize {
-        let stashed = self.stash.as_deref().map_or(0, <[u8]>::len);
-        stashed
-            + match &self.phase {
-                Phase::Request(reader) | Phase::Figures(reader) => reader.buffered(),
-                Phase::Frames(receiver) => receiver.memory(),
-                Phase::Nothing => 0,
-            }
-    }
-
-    /// Bytes that have arrived of the message under way.
-    pub(super) fn arrived(&self) -> usize {
-        match &self.phase {
-            Phase::Frames(receiver) => receiver.buffered(),
-            _ => 0,
-        }
-    }
-
-    /// Gives back all that is held, and hears nothing more.
-    pub(super) fn forget(&mut self) {
-        (self.phase, self.stash) = (Phase::Nothing, None);
-    }
-
-    /// Goes on with the input that was put aside.
-    pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) {
-        let mut input = self.stash.take().unwrap_or_default();
-        self.work_through_batch(id, &mut input, handler, hub);
-    }
-
+    /// Takes event after event from the input, until it is used up or the batch has had its part.
     #[inline]
     fn work_through<H: Handler>(
         &mut self,
@@ -137,9 +276,10 @@ impl Inbound {
             self.receive_request(id, &mut input, handler, hub);
         }
         let Phase::Frames(receiver) = &mut self.phase else { return };
-        // What has begun before is the first to end: if it is long it is kept while it is heard.
+        // A message that has begun in an earlier batch is the first to end: a long one is retained while its hook
+        // runs.
         let mut is_long = receiver.buffered() >= SHARE_LEN;
-        let mut kept;
+        let mut retained;
         loop {
             let has_fast_path = hub.has_fast_path();
             let is_used_up = hub.quota.step() && hub.quota.is_used_up();
@@ -154,11 +294,14 @@ impl Inbound {
             let mut event = receiver.next_event(&mut input);
             hub.set_last_in_batch(input.is_empty());
             if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
-                kept = retain(id, receiver, hub);
-                debug_assert!(kept.is_some(), "what has begun before its batch was put together");
-                event = Ok(kept.as_ref().map(|message| Event::Message(message.content().as_message())));
+                retained = retain(id, receiver, hub);
+                debug_assert!(
+                    retained.is_some(),
+                    "a message that began in an earlier batch was put together"
+                );
+                event = Ok(retained.as_ref().map(|message| Event::Message(message.content().as_message())));
             }
-            // Looked at where it lies: no event is moved on its way to the hook.
+            // By reference: no event is moved on its way to the hook.
             match &event {
                 Ok(Some(event)) => dispatch(id, event, has_fast_path || hub.is_open(id), handler, hub),
                 Ok(None) => return,
@@ -167,7 +310,7 @@ impl Inbound {
         }
     }
 
-    /// Takes a request from the front of the input, if one is awaited and has come whole, and answers it.
+    /// Takes a request from the front of the input, if one is awaited and has arrived whole, and answers it.
     // Once for each connection: kept aside from what is done for each message.
     #[inline(never)]
     fn receive_request<H: Handler>(
@@ -177,19 +320,20 @@ impl Inbound {
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) {
+        let limits = hub.config.limits;
         if let Phase::Request(reader) = &mut self.phase {
-            let receiver = match reader.next_request(input, &hub.config.limits) {
+            let receiver = match reader.next_request(input, &limits) {
                 Ok(None) => return,
-                Ok(Some(request)) => upgrade(id, &request, handler, hub),
+                Ok(Some(request)) => upgrade::answer(id, &request, handler, hub),
                 Err(error) => {
-                    refuse(id, error, hub);
+                    upgrade::refuse(id, error, hub);
                     None
                 }
             };
             self.phase = receiver.map_or(Phase::Nothing, Phase::Frames);
         }
-        if let Phase::Figures(reader) = &mut self.phase {
-            let response = match reader.next_request(input, &hub.config.limits) {
+        if let Phase::Metrics(reader) = &mut self.phase {
+            let response = match reader.next_request(input, &limits) {
                 Ok(None) => return,
                 Ok(Some(request)) => metrics::page(&request, &hub.current_stats(), hub.is_shutting_down),
                 Err(error) => {
@@ -203,105 +347,10 @@ impl Inbound {
     }
 }
 
-/// Answers a complete request. Returns the receiver if the connection is open now.
-fn upgrade<H: Handler>(
-    id: ConnId,
-    request: &Request<'_>,
-    handler: &mut H,
-    hub: &mut Hub<H::State>,
-) -> Option<Receiver> {
-    let address = hub.get(id)?.address;
-    if let Err(error) = request.check(&hub.config.hosts, &hub.config.origins) {
-        // A request for something else than a WebSocket may be wanted all the same.
-        let page = asks_for_page(request, error, &hub.config.hosts)
-            .then(|| dispatch::catch_panic(id, hub, |_| handler.on_http(request, address)));
-        match page {
-            Some(None) => {}
-            // RFC 9110 §9.3.2: HEAD is answered as GET is, without the body.
-            Some(Some(Some(page))) if request.method() == "HEAD" => hub.respond(id, &page.without_body()),
-            Some(Some(Some(page))) => hub.respond(id, &page),
-            Some(Some(None)) | None => refuse_request(id, request, error, hub),
-        }
-        return None;
-    }
-    let verdict = dispatch::catch_panic(id, hub, |_| handler.on_upgrade(request, address));
-    let Upgrade { decision, subprotocol, headers } = verdict?;
-    let state = match decision {
-        Decision::Accept(state) => state,
-        Decision::Reject { status, body } => {
-            let target = Cut(request.target());
-            info!("connection {id} from {address} refused by the handler: {status} {target}");
-            let response = with_headers(Response::rejection(status, &body), &headers);
-            hub.respond(id, &response);
-            return None;
-        }
-    };
-    let subprotocol = subprotocol
-        .or_else(|| request.choose_subprotocol(&hub.config.subprotocols).map(str::to_owned))
-        .filter(|chosen| request.subprotocols().any(|offer| offer == chosen));
-    let response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
-    if response.status() != 101 {
-        hub.respond(id, &response);
-        panics::discard(state);
-        return None;
-    }
-    let Connection { recv, send } = Connection::new(&hub.config.limits);
-    hub.accept_upgrade(id, &response, send);
-    if let Some(peer) = hub.get_mut(id) {
-        peer.subprotocol = subprotocol.map(String::into_boxed_str);
-        // Without a state of its own the connection keeps the default one.
-        if let Some(state) = state {
-            panics::discard(mem::replace(&mut peer.state, state));
-        }
-    }
-    info!("connection {id} from {address} open: {}", Cut(request.target()));
-    dispatch::catch_panic(id, hub, |ws| handler.on_open(ws, request));
-    Some(recv)
-}
-
-/// The response with a hook's headers, or 500 if one of them can't be sent.
-fn with_headers(mut response: Response, headers: &[(String, String)]) -> Response {
-    for (name, value) in headers {
-        if response.header(name, value).is_err() {
-            error!("on_upgrade gave a header that can't be sent: {}: {}", Cut(name), Cut(value));
-            return Response::rejection(500, "The server's application gave a header that can't be sent.");
-        }
-    }
-    response
-}
-
-/// Whether a request that opens no WebSocket asks for a page: a GET or a HEAD without `Upgrade: websocket`.
-fn asks_for_page(request: &Request<'_>, error: HandshakeError, hosts: &[String]) -> bool {
-    match error {
-        HandshakeError::NotAnUpgrade => true,
-        HandshakeError::MethodIsHead => {
-            let is_sound = request.check_page().and_then(|()| request.check_served_host(hosts)).is_ok();
-            is_sound && request.check_upgrade() == Err(HandshakeError::NotAnUpgrade)
-        }
-        _ => false,
-    }
-}
-
-/// Refuses a request that was read. Where a list decides, the log says what the request named.
-fn refuse_request<S>(id: ConnId, request: &Request<'_>, error: HandshakeError, hub: &mut Hub<S>) {
-    match error {
-        HandshakeError::OriginNotAllowed => log_named(id, "Origin", request.origin()),
-        HandshakeError::HostNotServed => log_named(id, "host", request.host()),
-        _ => {}
-    }
-    refuse(id, error, hub);
-}
-
-fn log_named(id: ConnId, what: &str, value: Option<&str>) {
-    info!("connection {id} is refused for its {what}: {}", Cut(value.unwrap_or_default()));
-}
-
-/// Answers a rejected or malformed request.
-pub(super) fn refuse<S>(id: ConnId, error: HandshakeError, hub: &mut Hub<S>) {
-    if let Some(peer) = hub.get(id) {
-        info!("connection {id} from {} refused: {} {error}", peer.address, error.status());
-    }
-    hub.respond(id, &Response::refusal(error));
+/// Returns the receiving side of a connection; nothing if the connection has gone.
+#[inline]
+fn find(table: &mut [Inbound], id: ConnId) -> Option<&mut Inbound> {
+    table.get_mut(id.index as usize).filter(|inbound| inbound.serial == id.serial)
 }
 
 /// Copies input that waits.
@@ -315,7 +364,7 @@ fn set_aside(input: &[u8]) -> Result<Option<Box<[u8]>>, TryReserveError> {
     Ok(Some(stash.into_boxed_slice()))
 }
 
-/// Takes the message that was put together, so that what waits of it when it is sent on need not be copied.
+/// Takes the message that was put together, so that a backlog can share its bytes when it is sent on.
 #[inline(never)]
 fn retain<S>(id: ConnId, receiver: &mut Receiver, hub: &mut Hub<S>) -> Option<Rc<SharedMessage>> {
     let message = receiver.take_message()?;
@@ -324,7 +373,7 @@ fn retain<S>(id: ConnId, receiver: &mut Receiver, hub: &mut Hub<S>) -> Option<Rc
     Some(hub.retain(message))
 }
 
-/// Lets the hooks hear what was received. After our own Close only the peer's Close counts.
+/// Calls the hook of an event. After our own Close only the peer's Close counts.
 #[inline]
 fn dispatch<H: Handler>(
     id: ConnId,
@@ -339,31 +388,18 @@ fn dispatch<H: Handler>(
     match event {
         Event::Message(message) if is_open => {
             hub.stats.received_messages += 1;
-            dispatch::catch_panic(id, hub, |ws| handler.on_message(ws, *message));
+            call_hook(id, hub, |ws| handler.on_message(ws, *message));
         }
         Event::Ping(payload) if is_open => {
             hub.pong(id, payload);
-            dispatch::catch_panic(id, hub, |ws| handler.on_ping(ws, payload));
+            call_hook(id, hub, |ws| handler.on_ping(ws, payload));
         }
         Event::Pong(payload) if is_open => {
-            dispatch::catch_panic(id, hub, |ws| handler.on_pong(ws, payload));
+            call_hook(id, hub, |ws| handler.on_pong(ws, payload));
         }
         Event::Close(frame) => hub.close_received(id, *frame),
         Event::Message(_) | Event::Ping(_) | Event::Pong(_) => {
-            debug!("connection {id}: something came after our Close and was ignored");
+            debug!("connection {id}: a frame came after our Close and was ignored");
         }
-    }
-}
-
-/// What the timer has to do about a connection whose time has come.
-pub(super) fn expire<S>(id: ConnId, hub: &mut Hub<S>) {
-    match hub.get(id).map(|peer| peer.stage()) {
-        Some(Stage::Connecting) => refuse(id, HandshakeError::Timeout, hub),
-        Some(Stage::Open) => hub.check_alive(id),
-        Some(Stage::Closing | Stage::Finishing | Stage::Lingering) => {
-            debug!("connection {id}: close timeout");
-            hub.terminate(id);
-        }
-        Some(Stage::Dead) | None => {}
     }
 }

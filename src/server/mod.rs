@@ -5,17 +5,18 @@
 
 mod acceptor;
 mod closures;
-mod dispatch;
 mod event_loop;
 mod handle;
 mod heap;
 mod inbound;
 mod metrics;
+mod reading;
 mod setup;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod simulator;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::{
     io,

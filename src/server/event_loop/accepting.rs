@@ -5,16 +5,13 @@ use std::io;
 
 use log::{debug, warn};
 
-use super::EventLoop;
+use super::state::EventLoop;
 use crate::{
     cause::Cause,
     handler::Handler,
     hub::{ConnId, LoopTime, Outbound, Stage},
     panics,
-    server::{
-        acceptor::Acceptor,
-        inbound::{self, Inbound},
-    },
+    server::{acceptor::Acceptor, inbound::Inbound, upgrade},
     transport::{Listener, PeerAddr, Stream},
 };
 
@@ -73,7 +70,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.hub.evict();
         }
         if let Err(error) = verdict {
-            inbound::refuse(id, error, &mut self.hub);
+            upgrade::refuse(id, error, &mut self.hub);
         }
     }
 
@@ -105,7 +102,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let connections = self.hub.metrics_connections();
         for &(id, _) in connections.iter().filter(|(_, stage)| *stage == Stage::Connecting) {
             // A request that has arrived and was not read yet is answered first.
-            self.read(id);
+            self.inbounds.read(id, &mut self.handler, &mut self.hub);
             match self.hub.get(id).map(|outbound| outbound.stage()) {
                 Some(Stage::Connecting) => {
                     self.hub.abort(id, Cause::Local);
@@ -124,12 +121,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let inserted = panics::catch(|| self.hub.insert(Outbound::new(stream, address, now)));
         match inserted.unwrap_or_else(|| Err(io::Error::other("the state of a connection has panicked"))) {
             Ok(id) => {
-                let index = id.index as usize;
-                if index == self.inbound.len() {
-                    self.inbound.push(inbound);
-                } else {
-                    self.inbound[index] = inbound;
-                }
+                self.inbounds.insert(id, inbound);
                 Some(id)
             }
             Err(error) => {

@@ -3,7 +3,7 @@
 
 use log::error;
 
-use super::EventLoop;
+use super::state::EventLoop;
 use crate::{
     connections::Connections, handler::Handler, hub::Hub, panics, server::handle::Command,
     transport::Listener,
@@ -26,7 +26,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 && let Some(command) = commands.pop_front()
             {
                 self.run_command(command);
-                self.shed();
+                self.inbounds.shed(&mut self.hub);
                 self.has_commands = self.is_share_used_up();
             }
             self.handle.put_back(commands);
@@ -76,7 +76,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 panics::discard(task);
             }
             self.hub.running_timer = None;
-            self.shed();
+            self.inbounds.shed(&mut self.hub);
         }
     }
 }

@@ -1,0 +1,132 @@
+//! What the loop owns, and how it is made.
+
+use std::{io, time::Instant};
+
+use super::shutdown_plan::Shutdown;
+use crate::{
+    config::Config,
+    handler::Handler,
+    hub::{Hub, LoopTime, ObserverSlot, Task, Timers},
+    server::{acceptor::Acceptor, handle::Handle, heap::Heap, inbound::Inbounds},
+    transport::{Listener, Poll, StopPipe, TcpListener, Token},
+};
+
+/// The tokens that are no connection's; connections have the tokens from 0 on.
+pub(in crate::server) const LISTENER: Token = Token(usize::MAX);
+pub(in crate::server) const WAKER: Token = Token(usize::MAX - 1);
+pub(in crate::server) const METRICS: Token = Token(usize::MAX - 2);
+pub(in crate::server) const STOP: Token = Token(usize::MAX - 3);
+
+pub(in crate::server) struct EventLoop<H: Handler, L: Listener = TcpListener> {
+    pub(super) poll: Poll,
+    /// Accepts clients; `None` once the server shuts down.
+    pub(super) acceptor: Option<Acceptor<L>>,
+    /// Whether clients inherit TCP_NODELAY from the listener, so that no call per client is needed.
+    pub(super) clients_inherit_nodelay: bool,
+    /// Accepts metrics connections, until the loop ends.
+    pub(super) metrics_acceptor: Option<Acceptor<L>>,
+    pub(super) stop: Option<StopPipe>,
+    pub(super) handle: Handle<H::State>,
+    pub(super) handler: H,
+    pub(super) hub: Hub<H::State>,
+    /// The receiving sides of all connections.
+    pub(super) inbounds: Inbounds,
+    /// Commands of other threads are left from the last turn.
+    pub(super) has_commands: bool,
+    pub(super) heap: Heap,
+    /// When the next deadline, timer or accept is due, as of the end of the last turn.
+    pub(super) wake_at: LoopTime,
+    pub(super) shutdown: Option<Shutdown>,
+    pub(super) started: Instant,
+}
+
+impl<H: Handler, L: Listener> EventLoop<H, L> {
+    pub(in crate::server) fn new(
+        poll: Poll,
+        listener: L,
+        metrics_acceptor: Option<L>,
+        handle: Handle<H::State>,
+        config: Config,
+        handler: H,
+        timers: Timers<Task<H::State>>,
+    ) -> io::Result<Self> {
+        let hub = Hub::new(config, timers, poll.registry()?);
+        let clients_inherit_nodelay = listener.set_nodelay(hub.config.nodelay);
+        Ok(Self {
+            poll,
+            clients_inherit_nodelay,
+            acceptor: Some(Acceptor::new(listener)),
+            metrics_acceptor: metrics_acceptor.map(Acceptor::with_spare),
+            stop: None,
+            handle,
+            handler,
+            hub,
+            inbounds: Inbounds::new(),
+            has_commands: false,
+            heap: Heap::untuned(),
+            wake_at: LoopTime::AT_ONCE,
+            shutdown: None,
+            started: Instant::now(),
+        })
+    }
+
+    /// Shows all bytes of clients to an observer.
+    pub(in crate::server) fn observed_by(mut self, observer: ObserverSlot) -> Self {
+        self.hub.observer = observer;
+        self
+    }
+
+    /// Has the allocator keep freed memory while it is needed; see
+    /// [`Server::tune_heap`](crate::Server::tune_heap).
+    pub(in crate::server) fn with_heap(mut self, is_tuned: bool) -> Self {
+        self.heap = if is_tuned { Heap::tuned() } else { Heap::untuned() };
+        self
+    }
+
+    /// Shuts the server down when the pipe ends.
+    pub(in crate::server) fn stopped_by(mut self, stop: Option<StopPipe>) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Sets the clock that measures how long a turn has taken.
+    pub(in crate::server) fn set_clock(&mut self, clock: impl Fn() -> LoopTime + 'static) {
+        self.hub.quota.set_clock(clock);
+    }
+
+    /// Returns how many slots were visited to send to many.
+    #[cfg(test)]
+    pub(in crate::server) fn take_visits(&self) -> usize {
+        self.hub.take_visits()
+    }
+
+    /// Returns how many places the receiving sides have.
+    #[cfg(test)]
+    pub(in crate::server) fn places(&self) -> usize {
+        self.inbounds.places()
+    }
+
+    /// Returns how many deadlines are pending.
+    #[cfg(test)]
+    pub(in crate::server) fn deadline_count(&self) -> usize {
+        self.hub.deadline_count()
+    }
+
+    #[cfg(test)]
+    pub(in crate::server) fn held(&self) -> usize {
+        self.hub.held()
+    }
+
+    #[cfg(test)]
+    pub(in crate::server) const fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_some()
+    }
+}
+
+impl<H: Handler, L: Listener> Drop for EventLoop<H, L> {
+    /// Tells other threads that the loop has ended, however it ended.
+    fn drop(&mut self) {
+        self.handle.publish(self.hub.current_stats());
+        self.handle.stop();
+    }
+}
