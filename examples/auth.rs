@@ -25,17 +25,11 @@ struct Users {
 impl Users {
     /// Returns the user that a request belongs to.
     fn of(&self, request: &Request<'_>) -> Option<User> {
-        let by_cookie = || self.by_session.get(session(request)?);
+        let by_cookie = || self.by_session.get(request.cookie("session")?);
         let by_token = || self.by_token.get(request.header("Authorization")?.strip_prefix("Bearer ")?);
         let name = by_token().or_else(by_cookie)?;
         Some(User { name: (*name).to_owned() })
     }
-}
-
-/// Returns the value of the cookie `session`.
-fn session<'a>(request: &Request<'a>) -> Option<&'a str> {
-    let cookies = request.header("Cookie")?;
-    cookies.split("; ").find_map(|cookie| cookie.strip_prefix("session="))
 }
 
 fn main() -> std::io::Result<()> {

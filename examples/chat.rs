@@ -1,7 +1,7 @@
 //! A chat with rooms: what one client says, everybody in the same room hears.
 //!
-//! `cargo run --example chat`, then connect clients to ws://127.0.0.1:9501/ROOM?NAME, such as
-//! ws://127.0.0.1:9501/kitchen?ann. It shows the trait, a refusal before the upgrade, typed state per connection,
+//! `cargo run --example chat`, then connect clients to ws://127.0.0.1:9501/ROOM?name=NAME, such as
+//! ws://127.0.0.1:9501/kitchen?name=ann. It shows the trait, a refusal before the upgrade, typed state per connection,
 //! and a broadcast to some.
 
 use std::env;
@@ -21,13 +21,12 @@ impl Handler for Chat {
     type State = Guest;
 
     fn on_upgrade(&mut self, request: &Request<'_>, _: PeerAddr) -> Upgrade<Guest> {
-        let room = request.path().trim_start_matches('/');
-        match request.query() {
-            Some(name) if !room.is_empty() && !name.is_empty() => {
-                Upgrade::accept_with(Guest { name: name.to_owned(), room: room.to_owned() })
-            }
-            _ => Upgrade::reject(404, "Connect to /ROOM?NAME."),
+        let room = request.segments().next().unwrap_or_default().into_owned();
+        let name = request.query("name").unwrap_or_default().into_owned();
+        if room.is_empty() || name.is_empty() {
+            return Upgrade::reject(404, "Connect to /ROOM?name=NAME.");
         }
+        Upgrade::accept_with(Guest { name, room })
     }
 
     fn on_open(&mut self, ws: &mut WebSocket<'_, Guest>, _: &Request<'_>) {
@@ -54,6 +53,6 @@ fn tell_room(ws: &mut WebSocket<'_, Guest>, what: &str) {
 fn main() -> std::io::Result<()> {
     let address = env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9501".to_owned());
     let server = Server::bind(address)?.handler(Chat);
-    println!("/ROOM?NAME at ws://{}", server.local_addr()?);
+    println!("/ROOM?name=NAME at ws://{}", server.local_addr()?);
     server.run()
 }

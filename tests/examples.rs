@@ -108,11 +108,11 @@ fn greet_welcomes_a_client_and_greets_what_it_says() {
 #[test]
 fn chat_keeps_what_is_said_in_its_room() {
     let (_process, address) = start("chat");
-    let mut ann = open(address, "/kitchen?ann");
+    let mut ann = open(address, "/kitchen?name=ann");
     expect_text(&mut ann, "ann has come in");
-    let mut bob = open(address, "/garden?bob");
+    let mut bob = open(address, "/garden?name=bob");
     expect_text(&mut bob, "bob has come in");
-    let mut eve = open(address, "/kitchen?eve");
+    let mut eve = open(address, "/kitchen?name=eve");
     for client in [&mut ann, &mut eve] {
         expect_text(client, "eve has come in");
     }

@@ -426,7 +426,8 @@ fn read_head(pieces: &[&[u8]], limits: &Limits) -> Result<Option<(Vec<u8>, usize
                 Ok(()) => Response::switching_protocols(&request, Some("chat")),
                 Err(error) => Response::refusal(error),
             };
-            let _ = (request.path(), request.query(), request.host(), request.subprotocols().count());
+            let _ = (request.path(), request.query_string(), request.host(), request.subprotocols().count());
+            let _ = (request.segments().count(), request.query_pairs().count(), request.cookie("a"));
             let mut out = Vec::new();
             response.encode(&mut out);
             return Ok(Some((out, taken)));

@@ -96,7 +96,8 @@ fn check_limits(error: HandshakeError, arrived: &[u8]) {
 /// All that can be asked of a request, and what it is answered with.
 fn answer(request: &Request<'_>) -> String {
     assert!(request.headers().count() <= MAX_HEADERS);
-    let mut words = format!("{request:?} {:?} {:?} {:?}", request.path(), request.query(), request.host());
+    let mut words =
+        format!("{request:?} {:?} {:?} {:?}", request.path(), request.query_string(), request.host());
     let verdict = request.check(&[], &[]);
     match verdict {
         Ok(()) => {

@@ -359,7 +359,7 @@ fn target_may_be_a_path_or_an_absolute_uri() {
         check_accepted(&head);
         let judge = |request: &Request<'_>| {
             assert_eq!(request.target(), target);
-            assert_eq!((request.path(), request.query()), (path, query), "{target}");
+            assert_eq!((request.path(), request.query_string()), (path, query), "{target}");
             assert_eq!(request.host(), Some(host), "{target}");
             Ok(())
         };

@@ -60,7 +60,7 @@ fn a_target_in_absolute_form_is_taken_apart() {
     // RFC 9112 §3.2.2
     let server = serve(|server, log| {
         server.on_upgrade(move |request, _| {
-            log.note(format!("{:?} {} {:?}", request.host(), request.path(), request.query()));
+            log.note(format!("{:?} {} {:?}", request.host(), request.path(), request.query_string()));
             Upgrade::accept()
         })
     });

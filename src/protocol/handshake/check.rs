@@ -128,7 +128,7 @@ impl Request<'_> {
         if split_target(self.target()).0.is_some_and(|authority| !is_authority(authority.as_bytes())) {
             return Err(HandshakeError::AuthorityInvalid);
         }
-        if !is_path(path) || !self.query().is_none_or(is_query) {
+        if !is_path(path) || !self.query_string().is_none_or(is_query) {
             return Err(HandshakeError::TargetNotEncoded);
         }
         Ok(())

@@ -22,7 +22,7 @@ use crate::protocol::{config::Limits, error::HandshakeError};
 /// let mut second = *b"ple.com\r\n\r\nwhat follows";
 /// let mut input = &mut second[..];
 /// let request = reader.next_request(&mut input, &limits)?.unwrap();
-/// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+/// assert_eq!((request.path(), request.query_string()), ("/chat", Some("room=1")));
 /// assert_eq!(request.host(), Some("example.com"));
 /// assert_eq!(input, b"what follows");
 /// # Ok::<(), wirehook::protocol::HandshakeError>(())

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::protocol::error::HandshakeError;
 
-/// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`](super::RequestReader) makes one.
+/// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`](super::RequestReader) makes
+/// one.
 ///
 /// ```
 /// use wirehook::protocol::{HandshakeError, Limits, RequestReader, Response};
@@ -22,7 +23,7 @@ use crate::protocol::error::HandshakeError;
 /// let request = reader.next_request(&mut &mut head[..], &Limits::default())?.unwrap();
 ///
 /// assert_eq!((request.method(), request.target()), ("GET", "/chat?room=1"));
-/// assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+/// assert_eq!((request.path(), request.query_string()), ("/chat", Some("room=1")));
 /// assert_eq!((request.host(), request.origin()), (Some("example.com"), Some("https://example.com")));
 /// assert_eq!(request.header("UPGRADE"), Some("websocket"));
 /// assert_eq!(request.headers().count(), 7);
@@ -93,8 +94,9 @@ impl<'a> Request<'a> {
         if path.is_empty() && authority.is_some() { "/" } else { path }
     }
 
-    /// Returns the query: what follows the `?`.
-    pub fn query(&self) -> Option<&'a str> {
+    /// Returns the query as it was sent: what follows the `?`. [`query`](Self::query) returns one value of
+    /// it.
+    pub fn query_string(&self) -> Option<&'a str> {
         let (_, path) = split_target(self.target);
         path.split_once('?').map(|(_, query)| query)
     }

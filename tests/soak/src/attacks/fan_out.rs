@@ -110,7 +110,7 @@ fn check_memory(table: &mut Table, server: &Server, budget: u64) -> io::Result<(
 
 /// Opens a room of its own, and waits for its own message.
 fn visit_room(address: SocketAddr) -> io::Result<Duration> {
-    let mut client = Client::open_at(address, "/elsewhere?ann")?;
+    let mut client = Client::open_at(address, "/elsewhere?name=ann")?;
     let began = Instant::now();
     client.say(FIN | TEXT, b"hello")?;
     wait_for(&mut client, &Received::Message(TEXT, b"ann says: hello".to_vec()))?;
