@@ -33,8 +33,8 @@ Usage: bench [OPTIONS]
   --facts                   also the server's size, how long it builds from nothing, and how many crates each brings
   --codec                   also the codec alone, as `cargo bench` measures it
   --json FILE               write everything that was measured to a file
-  --plot FILE               draw the plots of such a file and put its tables into the page, instead of measuring
-  --out DIRECTORY           where --plot draws; the page is the file DIRECTORY.md [default: docs/performance]
+  --plot FILE               draw the plots of such a file and put its tables into the pages, instead of measuring
+  --out DIRECTORY           where --plot draws; the pages are DIRECTORY.md and those in it [default: docs/performance]
   --publish                 all rows, facts and codec into data.json there, then --plot it
   --list                    show rows and contestants
   --help";

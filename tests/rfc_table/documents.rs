@@ -9,11 +9,12 @@ use super::{Files, Named, declares, has_test, named_in, rust_files};
 
 /// The documents that are checked, and what each may name although it does not exist: what a reader may add, and
 /// what a build makes.
-const CHECKED: [(&str, &[&str]); 8] = [
+const CHECKED: [(&str, &[&str]); 9] = [
     ("README.md", &["DIR/FILE.pcapng"]),
     ("docs/architecture.md", &["protocol/extension.rs", "deflate.rs"]),
     ("docs/decisions.md", &[]),
     ("docs/performance.md", &[]),
+    ("docs/performance/figures.md", &[]),
     ("docs/performance/notebook.md", &[]),
     ("docs/security.md", &["src/server/tests/module.rs", "module::test"]),
     ("docs/testing.md", &["target/"]),

@@ -1,4 +1,4 @@
-//! Which tables there are, and how they come into the page: between two comments that name them, in place of what was
+//! Which tables there are, and how they come into a page: between two comments that name them, in place of what was
 //! there.
 
 use std::fmt::Write as _;
