@@ -44,6 +44,25 @@ fn what_the_documents_name_exists() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+#[test]
+fn every_target_of_tests_is_in_the_map_of_testing_md() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let map = fs::read_to_string(root.join("docs/testing.md")).unwrap();
+    let paths = all_paths(root);
+    let is_part = ["/tests/common/", "/tests/rfc_table/"];
+    let targets = paths.iter().filter_map(|path| {
+        let name = path.strip_prefix("/tests/")?;
+        let is_file = name.ends_with(".rs") && !name.contains('/');
+        let is_folder =
+            name.find('/').is_some_and(|at| at + 1 == name.len()) && !is_part.contains(&path.as_str());
+        (is_file || is_folder).then_some(name)
+    });
+    let missing: Vec<&str> = targets
+        .filter(|name| !map.contains(&format!("](../tests/{})", name.trim_end_matches('/'))))
+        .collect();
+    assert!(missing.is_empty(), "docs/testing.md has no row for {missing:?}");
+}
+
 /// All files and folders below `root` that a build did not make, folders with a slash at their end.
 fn all_paths(root: &Path) -> Vec<String> {
     let mut paths = Vec::new();
