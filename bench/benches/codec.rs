@@ -4,8 +4,8 @@
 //! cargo bench --manifest-path bench/Cargo.toml
 //! ```
 //!
-//! Bytes per second are those of payloads. Everything lies in the first caches after the first pass, as a message that
-//! was just read does; what is larger than they are is said by its size.
+//! Bytes per second are those of payloads. After the first pass everything that fits is in the first caches, like a message that
+//! was just read.
 
 use std::hint::black_box;
 
@@ -42,7 +42,7 @@ fn header(payload_len: u64, masking_key: Option<[u8; 4]>) -> FrameHeader {
     FrameHeader { masking_key, ..FrameHeader::server(OpCode::Binary, payload_len) }
 }
 
-/// So many masked frames, one behind the other.
+/// Returns `count` masked frames, one after the other.
 fn frames(count: usize, opcode: OpCode, key: [u8; 4], payload: &[u8]) -> Vec<u8> {
     let mut masked = payload.to_vec();
     apply_mask(&mut masked, key);

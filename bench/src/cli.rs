@@ -28,7 +28,7 @@ Usage: bench [OPTIONS]
   --peer NAME=COMMAND       one more echo server. The command runs in a shell; it prints a line that holds
                             ws://127.0.0.1:PORT, or {port} in it is replaced by a free port. May be repeated
   --fan-out-peer NAME=COMMAND
-                            the same for a server that sends each message to everyone, the sender included
+                            the same for a server that sends each message to all connections, the sender's too
   --wirehook PATH           the server's binary [default: the one in this checkout, which is built first]
   --facts                   also the server's size, how long it builds from nothing, and how many crates each brings
   --codec                   also the codec alone, as `cargo bench` measures it
@@ -137,8 +137,8 @@ fn run(options: &Options, rows: &[&'static rows::Row], contestants: &[Contestant
     Ok(())
 }
 
-/// Writes what is known so far, if that is wanted: before the first row, so that a run does not fail at its end, and
-/// after each, so that one that is stopped was not for nothing.
+/// Writes what is known so far, if a file was asked for: before the first row, so that a run does not fail at its end, and
+/// after each, so that a run that is stopped leaves what it has measured.
 fn store(report: &Report, options: &Options) -> Result<()> {
     let Some(path) = &options.json else { return Ok(()) };
     if let Some(directory) = path.parent() {

@@ -1,4 +1,4 @@
-//! Who is measured: how each contestant is started, found and stopped. It knows no load.
+//! The measured servers: how each contestant is started, found and stopped. It knows no load.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -33,8 +33,8 @@ pub(crate) enum Origin {
     CompiledIn { services: &'static [Service] },
     /// This project's own server: its binary for echo, its library for a fan-out.
     Wirehook(PathBuf),
-    /// A command for the shell. `{service}` in it stands for what it has to do, and `{port}` for a free port; without that
-    /// it prints its address.
+    /// A command for the shell. `{service}` in it is replaced by its task, and `{port}` by a free port; without `{port}` it
+    /// prints its address.
     Shell { command: String, services: &'static [Service] },
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn standard(wirehook: &Path) -> Vec<Contestant> {
     ]
 }
 
-/// A server in another language, whose program lies in `bench/peers`.
+/// A server in another language, whose program is in `bench/peers`.
 struct Peer {
     name: &'static str,
     /// A command that succeeds where it is installed.
@@ -83,7 +83,7 @@ const PEERS: [Peer; 3] = [
     },
 ];
 
-/// Those of the servers in other languages that are installed.
+/// Returns the servers in other languages that are installed.
 pub(crate) fn installed(directory: &Path) -> Vec<Contestant> {
     let is_installed = |peer: &Peer| {
         let mut probe = Command::new("/bin/sh");
@@ -226,7 +226,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both fail only if it is gone already.
+        // Both fail only if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -33,7 +33,7 @@ pub(crate) fn gather(project: &Path, wirehook: &Path) -> Result<Vec<Fact>> {
         crates("wirehook: crates, library", &server, &["--no-default-features"])?,
     ];
     for contestant in ["fastwebsockets", "ws", "tokio-tungstenite"] {
-        // What tokio brings along belongs to those that run on it.
+        // The crates of tokio count for the contestants that run on it.
         facts.push(crates(&format!("{contestant}: crates, library"), &bench, &["--package", contestant])?);
     }
     Ok(facts)

@@ -1,6 +1,6 @@
 //! What a WebSocket message costs the server that answers it.
 //!
-//! One binary plays every part, told apart by its first argument:
+//! One binary has every part; its first argument selects one:
 //!
 //! ```text
 //! bench [OPTIONS]          the run: starts contestants, loads them, prints tables
@@ -9,11 +9,11 @@
 //! ```
 //!
 //! - [`rows`]: what is measured, as a table of data.
-//! - [`contestants`]: who is measured, and how each is started and stopped.
+//! - [`contestants`]: the measured servers, and how each is started and stopped.
 //! - [`client`]: the load, one file per kind of row. It knows sockets and frames, no contestant.
-//! - [`serve`]: the contestants that live in this binary. They know nothing of the rows.
+//! - [`serve`]: the contestants in this binary. They know nothing of the rows.
 //! - [`turns`]: one contestant, one row, one measurement. [`rounds`]: all of them, in turn.
-//! - [`process`]: what the kernel tells about a process. [`stats`]: medians and percentiles.
+//! - [`process`]: what the kernel says about a process. [`stats`]: medians and percentiles.
 //! - [`facts`]: what costs a user something before the first message: size, build time, crates.
 //! - [`codec`]: what `cargo bench` says of the codec alone.
 //! - [`report`]: tables for people and a JSON file for programs. [`publish`]: from that file, plots and a page's tables.
@@ -34,7 +34,7 @@ mod turns;
 
 use std::process::ExitCode;
 
-/// Everything here ends in a message for the person who started the run; nobody matches on kinds.
+/// Every error becomes a message for the user of this program; no code matches on kinds.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {

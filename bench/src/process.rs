@@ -1,6 +1,6 @@
 //! What the kernel tells about a process, and what a process may ask of it: CPU time, memory, a core, descriptors.
 //!
-//! Linux only, by way of `/proc`. It knows nothing of sockets or of who is measured.
+//! Linux only, by way of `/proc`. It knows nothing of sockets or contestants.
 
 use std::fs;
 use std::io;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CpuSet;
 
-/// The CPU time that all threads of a process have used, in user code and in the kernel on its behalf.
+/// Returns the CPU time that all threads of a process have used, in user code and in the kernel on its behalf.
 ///
-/// `schedstat` counts nanoseconds; it needs a kernel built with it, so the tick counter stands in where it is missing.
+/// `schedstat` counts nanoseconds; it needs a kernel built with it, so the tick counter is read where it is missing.
 /// The kernel brings the counter of a running thread up to date only now and then: read it while the process sleeps.
 pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
     let mut total = Duration::ZERO;
@@ -25,7 +25,7 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(total)
 }
 
-/// User and system time from a `stat` line, whose second field is a name in brackets that may hold spaces.
+/// User and system time from a `stat` line, whose second field is a name in brackets that may contain spaces.
 fn ticks(stat: &str) -> io::Result<Duration> {
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks = field(after_name, 11)? + field(after_name, 12)?;
@@ -37,9 +37,9 @@ fn field(text: &str, index: usize) -> io::Result<u64> {
     value.ok_or_else(|| io::Error::other(format!("unexpected line in /proc: {text:?}")))
 }
 
-/// The bytes of physical memory that a process holds.
+/// Returns the bytes of physical memory of a process.
 ///
-/// `smaps_rollup` walks the page tables; the cheaper counters elsewhere in `/proc` lag behind by some pages per core.
+/// `smaps_rollup` walks the page tables; the cheaper counters elsewhere in `/proc` are late by some pages per core.
 pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = text.lines().find(|line| line.starts_with("Rss:"));
@@ -57,7 +57,7 @@ pub(crate) fn core_count() -> usize {
     rustix::thread::sched_getaffinity(None).map_or(1, |cores| cores.count() as usize)
 }
 
-/// Has the kernel kill this process when the one that started it ends, however that ends. It survives an `exec`.
+/// Makes the kernel kill this process when its parent ends, for any reason. It survives an `exec`.
 pub(crate) fn die_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?)
 }

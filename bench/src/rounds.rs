@@ -1,11 +1,11 @@
 //! All turns of a run, in an order that is fair: within a round the contestants take turns, and each round starts with
-//! another one, so that whatever else the machine does hits them alike. Ratios are taken within a round.
+//! another one, so that other work of the machine affects all of them alike. Ratios are taken within a round.
 
 use crate::contestants::Contestant;
 use crate::rows::{Load, Row};
 use crate::turns::{self, Conditions, Sample};
 
-/// Memory hardly varies, and 10,000 connections take their time: fewer rounds do.
+/// Memory hardly varies, and 10,000 connections take long: fewer rounds suffice.
 const IDLE_ROUNDS: usize = 3;
 
 /// All that was measured of one row.
@@ -36,7 +36,7 @@ pub(crate) fn run_row(
                 Err(error) => failed.push((contestant.name.clone(), error.to_string())),
             }
         }
-        // One that failed would fail again; the others go on without it.
+        // A contestant that failed would fail again; the others continue without it.
         field.retain(|contestant| failed.iter().all(|(name, _)| *name != contestant.name));
         outcome.failures.append(&mut failed);
         if !field.is_empty() {

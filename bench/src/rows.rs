@@ -16,20 +16,20 @@ pub(crate) struct Row {
 pub(crate) enum Load {
     /// Messages over connections that stay open.
     Messages { connections: usize, message: Message, flow: Flow },
-    /// Connect, upgrade, close; so many at a time.
+    /// Connect, upgrade, close; this many at a time.
     Handshakes { concurrent: usize },
-    /// Connections that each spoke once and then stay silent.
+    /// Connections that each send one message and then stay silent.
     Idle { connections: usize, message: Message },
     /// From the start of the process until it can be connected to.
     StartUp,
 }
 
-/// When messages are sent, and who gets them.
+/// When messages are sent, and which connections get them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Flow {
-    /// Each connection gets its own messages back, and keeps so many in flight.
+    /// Each connection gets its own messages back, and keeps this many in flight.
     Echo { in_flight: usize },
-    /// So many echoed messages a second, each on another connection, whether or not answers keep up.
+    /// This many echoed messages a second, each on another connection, whether or not answers keep up.
     Paced { per_second: u32 },
     /// The first connection publishes, and every one receives, itself included.
     FanOut { in_flight: usize },
@@ -157,7 +157,7 @@ pub(crate) const ROWS: &[Row] = &[
     connections("connections-15k", "15,000 connections, 30,000 messages/s of 20 B", 15_000),
 ];
 
-/// The rows that a comma-separated list of names and groups asks for, or `all`; without one, those that are in no group.
+/// The rows that a comma-separated list of names and groups asks for, or `all`; without one, the rows that are in no group.
 pub(crate) fn select(names: Option<&str>) -> Result<Vec<&'static Row>, String> {
     let Some(names) = names else {
         return Ok(ROWS.iter().filter(|row| row.group.is_none()).collect());

@@ -50,7 +50,7 @@ pub(crate) struct Conditions {
 const WARM_UP: Duration = Duration::from_millis(100);
 /// … and again as long as there were fewer answers: with large messages a server's memory still grows.
 const WARM_UP_ANSWERS: u64 = 64;
-/// Enough for a server to go to sleep after its last message, or to see that its peers are gone.
+/// Enough for a server to sleep after its last message, or to notice that its peers have left.
 const SETTLE: Duration = Duration::from_millis(20);
 /// Messages that each connection has checked before and after the timed part.
 const CHECKS: u64 = 2;
@@ -92,10 +92,10 @@ fn drive(streams: &mut Vec<TcpStream>, message: &Message, flow: Flow, time: Dura
     }
 }
 
-/// Looks at the bytes of answers, on the connections of the timed part, in which they are only counted.
+/// Compares the bytes of answers, on the connections of the timed part, which only counts them.
 fn check(streams: &mut [TcpStream], message: &Message, flow: Flow, look: bool) -> Result<()> {
     match flow {
-        // What the first connection publishes, every one gets.
+        // Every connection gets what the first one publishes.
         Flow::FanOut { .. } => {
             (0..CHECKS).try_for_each(|seed| client::exchange(streams, message, seed, look))
         }
@@ -135,9 +135,9 @@ fn timed(
     Ok((server_cpu * 1e6 / driven.count as f64, driven.count, Some(timing)))
 }
 
-/// What a silent connection holds, once each has opened, spoken and fallen silent.
+/// Returns the memory of a silent connection, once each has opened and sent one message.
 fn idle(server: &Running, connections: usize, message: &Message, look: bool) -> Result<Measured> {
-    // What the first connection brings to life is shared by all.
+    // What the first connection allocates is shared by all.
     let mut first = client::connect_many(server.address, 1)?;
     client::exchange(&mut first, message, 0, look)?;
     sleep(SETTLE);

@@ -11,7 +11,7 @@ use mio::{Interest, Poll, Token};
 
 use crate::Result;
 
-/// How much one read takes. Less than the second-level cache, so that reading does not evict everything else.
+/// The most bytes of one read. Less than the second-level cache, so that reading does not evict everything else.
 const READ_BUFFER: usize = 256 * 1024;
 
 /// The same message several times over, so that a batch of them goes out in one write.
@@ -38,7 +38,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Sends as many more messages, as far as the socket takes them.
+    /// Adds messages to be sent, and sends as much as the socket accepts.
     pub(super) fn send(&mut self, messages: usize, pattern: &Pattern) -> io::Result<()> {
         self.owed += messages * pattern.message;
         self.flush(pattern)

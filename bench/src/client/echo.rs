@@ -13,9 +13,9 @@ use crate::stats::Histogram;
 
 const EVENTS_PER_TURN: usize = 1024;
 
-/// Keeps so many messages in flight on every connection for about the given time: an answer sends the next.
+/// Keeps `in_flight` messages in flight on every connection for about the given time: an answer sends the next.
 ///
-/// The connections have to be quiet, and are left so.
+/// The connections must have nothing in flight, and have nothing in flight afterwards.
 pub(crate) fn echo(
     streams: &mut Vec<TcpStream>,
     message: &Message,
@@ -34,7 +34,7 @@ pub(crate) fn echo(
     echoes.end(streams)
 }
 
-/// Sends so many messages a second for the given time, one connection after the other.
+/// Sends `per_second` messages a second for the given time, one connection after the other.
 ///
 /// It spins on its core between messages: no timer is fine enough.
 pub(crate) fn paced(
@@ -62,7 +62,7 @@ pub(crate) fn paced(
     echoes.end(streams)
 }
 
-/// What an answer leads to.
+/// What follows an answer.
 #[derive(Clone, Copy, Eq, PartialEq)]
 enum Then {
     SendAnother,
@@ -118,12 +118,12 @@ impl Echoes {
         Ok(())
     }
 
-    /// Looks whether there are any.
+    /// Handles answers that are there, without waiting.
     fn look(&mut self) -> Result<()> {
         Ok(self.connections.poll.poll(&mut self.events, Some(Duration::ZERO))?)
     }
 
-    /// Takes in what is there.
+    /// Reads what is there.
     fn collect(&mut self, then: Then) -> Result<()> {
         for event in &self.events {
             let index = event.token().0;

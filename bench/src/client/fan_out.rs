@@ -1,4 +1,4 @@
-//! Fan-out: the first connection publishes, all of them receive, and the next message leaves when everyone has one.
+//! Fan-out: the first connection publishes, all of them receive, and the next message leaves when all have one.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -63,13 +63,13 @@ pub(crate) fn fan_out(
     Ok(Driven { count: (sent * receivers) as u64, elapsed, idle, latencies })
 }
 
-/// Who has received what, of the messages in flight.
+/// The deliveries of the messages in flight.
 struct Window {
     /// How many messages each connection has received.
     received: Vec<usize>,
     /// How many connections still wait for each message in flight, by the message's number modulo their count.
     waiting: Vec<usize>,
-    /// How many messages have reached everyone.
+    /// How many messages have reached all connections.
     complete: usize,
 }
 
@@ -84,7 +84,7 @@ impl Window {
             let slot = self.received[receiver] % in_flight;
             self.received[receiver] += 1;
             self.waiting[slot] -= 1;
-            // Everyone receives in the same order, so messages complete in that order too.
+            // All receive in the same order, so messages complete in that order too.
             if self.waiting[slot] == 0 {
                 self.waiting[slot] = receivers;
                 self.complete += 1;

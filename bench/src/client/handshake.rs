@@ -1,6 +1,6 @@
-//! Handshakes: connect, send the request, read the 101, close, again; so many at a time.
+//! Handshakes: connect, send the request, read the 101, close, again; a fixed number at a time.
 //!
-//! The client closes the TCP connection without a Close frame: what is measured is how a connection comes to be.
+//! The client closes the TCP connection without a Close frame: only the opening is measured.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -69,7 +69,7 @@ impl Attempt {
         Ok(Self { stream, begun, asked: false, answer: Vec::new() })
     }
 
-    /// Goes on with what the socket allows; true once the answer is there and right.
+    /// Continues as far as the socket allows; returns true once the answer is complete and correct.
     fn advance(&mut self) -> Result<bool> {
         if !self.asked {
             match self.stream.write(REQUEST.as_bytes()) {

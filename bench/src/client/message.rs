@@ -1,18 +1,18 @@
 //! The bytes of a message on its way to the server, masked, and of its echo on the way back, unmasked (RFC 6455 §5.2).
 //!
-//! It is written apart from the server's own codec on purpose: two readings of the RFC, checked against each other.
+//! It does not use the server's own codec on purpose: two readings of the RFC, checked against each other.
 
 use std::iter;
 
 use super::frames;
 
-/// A message that every row can make as many different ones of as it has seeds, all of one length.
+/// A kind of message: each seed makes a different one, and all have the same length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message {
     pub(crate) content: Content,
     /// Bytes of payload.
     pub(crate) size: usize,
-    /// Sent in frames of at most so many bytes, if not in one.
+    /// The longest frame in bytes, if the message is not sent in one.
     pub(crate) piece: Option<usize>,
 }
 

@@ -42,7 +42,7 @@ const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 pub(crate) const ANSWER: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
      Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
-/// A server that is silent for so long has lost a message; waiting longer would only hide it.
+/// A server that is silent for this long has lost a message; a longer wait would only hide it.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a timed part counted.
@@ -55,7 +55,7 @@ pub(crate) struct Driven {
     pub(crate) latencies: Histogram,
 }
 
-/// Looks for events until there are some, or patience is at an end; returns how long there were none.
+/// Polls until there are events, or the time limit has passed; returns how long there were none.
 fn wait_awake(poll: &mut Poll, events: &mut Events) -> Result<Duration> {
     poll.poll(events, Some(Duration::ZERO))?;
     if !events.is_empty() {

@@ -61,12 +61,12 @@ impl Run {
         self.rows.iter().find(|row| row.name == name)
     }
 
-    /// The rows of a curve, or with `None` those that are in no group.
+    /// Returns the rows of a curve, or with `None` the rows that are in no group.
     pub(super) fn group(&self, group: Option<&str>) -> Vec<&Row> {
         self.rows.iter().filter(|row| row.group.as_deref() == group).collect()
     }
 
-    /// Everybody who was measured: ours, the limit, and the others by their names.
+    /// Returns all contestants: ours, the limit, and the others by their names.
     pub(super) fn contestants(&self) -> Vec<&str> {
         let mut names: Vec<&str> =
             self.rows.iter().flat_map(|row| &row.summary).map(|line| line.contestant.as_str()).collect();

@@ -34,7 +34,7 @@ pub(super) enum Anchor {
 }
 
 impl Picture {
-    /// An empty picture with its title above. The description tells all that the picture shows.
+    /// An empty picture with its title above. The description says all that the picture shows.
     pub(super) fn new(title: &str, description: &str, height: f64) -> Self {
         let mut picture =
             Self { title: escape(title), description: escape(description), height, body: String::new() };
@@ -70,7 +70,7 @@ impl Picture {
         self.add(&format!(r#"<polyline points="{}" class="line c{series}"/>"#, points.join(" ")));
     }
 
-    /// A contestant's mark; each has a shape of its own, for those who see no colours.
+    /// Draws a contestant's mark; each has its own shape, so that the plot needs no colours.
     pub(super) fn mark(&mut self, (x, y): (f64, f64), series: usize) {
         let path = match series {
             0 => return self.add(&format!(r#"<circle cx="{x:.1}" cy="{y:.1}" r="6" class="c0"/>"#)),
@@ -84,7 +84,7 @@ impl Picture {
         self.add(&format!(r#"<path d="M{x:.1} {y:.1}{path}" class="c{class}"/>"#));
     }
 
-    /// Who has which mark.
+    /// Draws the legend: the mark of each contestant.
     pub(super) fn legend(&mut self, names: &[&str], y: f64) {
         let mut x = 22.0;
         for (series, name) in names.iter().enumerate() {

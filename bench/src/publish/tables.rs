@@ -120,12 +120,12 @@ fn by_contestant<'a>(
     text
 }
 
-/// A quotient with its ends.
+/// A ratio: the median, and the lowest and the highest.
 fn ratio(row: &Row, contestant: &str) -> Option<String> {
     row.of(contestant)?.ratio.map(|ratio| times(&ratio))
 }
 
-/// A figure, and how it stands to the limit where that can be said.
+/// A figure, and its ratio to the limit where there is one.
 fn cost_and_ratio(row: &Row, contestant: &str) -> Option<String> {
     let line = row.of(contestant)?;
     let ratio = line.ratio.map_or_else(String::new, |ratio| format!(" ({:.2} ×)", ratio.median));

@@ -1,9 +1,9 @@
 //! The limit: what the sockets alone cost.
 //!
-//! A TCP server over mio that answers each frame's worth of bytes without looking at them. It reads no header, takes no mask
-//! off, and copies nothing; what it sends are zeros. What it does do is what any server on this kind of loop must:
+//! A TCP server over mio that answers each frame's worth of bytes without inspecting them. It reads no header, removes no
+//! mask, copies nothing, and sends zeros. It does only what any server on this kind of loop must do:
 //!
-//! - wait for events, read once per wake-up into one shared buffer (again only if the read filled it, or the peer is gone),
+//! - wait for events, read once per wake-up into one shared buffer (again only if the read filled it, or the peer has left),
 //! - write once per read batch, and keep count of what the socket did not take,
 //! - accept, and answer the opening request with a prepared 101.
 
@@ -44,7 +44,7 @@ pub(super) fn run(service: Service, bytes_in: usize, bytes_out: usize) -> Result
     };
     loop {
         match poll.poll(&mut events, None) {
-            // A process that was stopped and goes on.
+            // The process was stopped and continued.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             result => result?,
         }
@@ -99,7 +99,7 @@ impl Server {
         let outcome = self.flush_if(index, event.is_writable()).and_then(|()| {
             if event.is_readable() { self.read(index, event.is_read_closed()) } else { Ok(()) }
         });
-        // Dropping the stream closes it. A peer that goes away is no reason to stop.
+        // Dropping the stream closes it. A peer that leaves is no reason to stop.
         if outcome.is_err() && self.peers[index].take().is_some() {
             self.free.push(index);
         }

@@ -25,7 +25,7 @@ pub(super) fn run(service: Service) -> Result<()> {
         loop {
             let (stream, _) = listener.accept().await?;
             tokio::spawn(tokio::task::unconstrained(async {
-                // A peer that goes away ends its task with an error that nobody needs.
+                // A peer that leaves ends its task with an error, which is ignored.
                 let _ = echo(stream).await;
             }));
         }

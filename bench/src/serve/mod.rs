@@ -1,7 +1,7 @@
 //! The contestants that are compiled in: each a single-threaded server that prints its address and runs until killed.
 //!
-//! Each does one of two things with a message: give it back to its sender, or pass it to everyone who is connected,
-//! the sender included. They know nothing of what is measured but the lengths of the messages: the bare one counts with
+//! Each does one of two things with a message: return it to its sender, or send it to all connections,
+//! the sender's included. They know nothing of the measurement but the lengths of the messages: the bare one counts with
 //! them, and tokio-tungstenite gets a buffer that fits.
 
 mod bare;
@@ -53,10 +53,10 @@ pub(crate) fn main(arguments: impl Iterator<Item = String>) -> Result<()> {
     }
 }
 
-/// A non-blocking listener on a free port of the loopback interface.
+/// Returns a non-blocking listener on a free port of the loopback interface.
 ///
-/// Linux hands `TCP_NODELAY` down from a listener to what it accepts, which saves every server that starts from this one
-/// a system call per connection.
+/// On Linux an accepted socket inherits `TCP_NODELAY` from its listener, which saves every server that starts from this
+/// one a system call per connection.
 fn listener() -> Result<TcpListener> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;
@@ -65,7 +65,7 @@ fn listener() -> Result<TcpListener> {
     Ok(TcpListener::from(OwnedFd::from(as_stream)))
 }
 
-/// Tells whoever started this process where it listens.
+/// Prints the address for the process that started this one.
 fn announce(address: SocketAddr) -> Result<()> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "ws://{address}")?;

@@ -20,7 +20,7 @@ use crate::Result;
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// Messages that a slow receiver may lag behind in a fan-out. The load waits for every receiver, so a few would do.
+/// How many messages a slow receiver of a fan-out may be late. The load waits for every receiver, so a few suffice.
 const FAN_OUT_QUEUE: usize = 1024;
 
 pub(super) fn run(service: Service, bytes_in: usize) -> Result<()> {
@@ -34,7 +34,7 @@ pub(super) fn run(service: Service, bytes_in: usize) -> Result<()> {
         let (everyone, _) = broadcast::channel(FAN_OUT_QUEUE);
         loop {
             let (stream, _) = listener.accept().await?;
-            // A peer that goes away ends its task with an error that nobody needs.
+            // A peer that leaves ends its task with an error, which is ignored.
             match service {
                 Service::Echo => drop(tokio::spawn(echo(stream, config))),
                 Service::FanOut => drop(tokio::spawn(fan_out(stream, config, everyone.clone()))),
@@ -43,7 +43,7 @@ pub(super) fn run(service: Service, bytes_in: usize) -> Result<()> {
     })
 }
 
-/// Room for a few messages, up to what its default is.
+/// Returns room for a few messages, at most its default.
 fn fitting_buffer(bytes_in: usize) -> usize {
     (4 * bytes_in).clamp(1024, 128 * 1024)
 }
@@ -56,7 +56,7 @@ async fn echo(stream: TcpStream, config: WebSocketConfig) -> std::result::Result
     Ok(())
 }
 
-/// The next message; while there is none, what was fed goes out.
+/// Returns the next message; while there is none, flushes what was fed.
 async fn next_or_flush(socket: &mut Socket) -> Option<std::result::Result<Message, Error>> {
     poll_fn(|context| {
         if let Poll::Ready(message) = socket.poll_next_unpin(context) {
@@ -70,7 +70,7 @@ async fn next_or_flush(socket: &mut Socket) -> Option<std::result::Result<Messag
     .await
 }
 
-/// Each connection listens to its peer and to everyone else's messages; the payload is shared, not copied.
+/// Each connection waits for its peer and for the messages of all others; the payload is shared, not copied.
 async fn fan_out(
     stream: TcpStream,
     config: WebSocketConfig,
@@ -91,13 +91,13 @@ async fn fan_out(
             Event::FromPeer(Some(message)) => {
                 let message = message?;
                 if message.is_text() || message.is_binary() {
-                    // It fails only if nobody listens, and this connection does.
+                    // It fails only without a receiver, and this connection is one.
                     let _ = everyone.send(message);
                 }
             }
             Event::Published(Ok(message)) => {
                 socket.feed(message).await?;
-                // What else is there already goes out with it.
+                // Messages that are already there leave with it.
                 while let Ok(message) = published.try_recv() {
                     socket.feed(message).await?;
                 }
