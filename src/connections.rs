@@ -9,7 +9,6 @@ use crate::{
     outgoing::Outgoing,
     protocol::{CloseCode, SendError},
     stats::Stats,
-    websocket::send,
 };
 
 /// All connections of a server; what a timer gets, and [`WebSocket::all`](crate::WebSocket::all). In the
@@ -66,7 +65,7 @@ impl<'a, S> Connections<'a, S> {
     /// It is dropped if more than [`max_backpressure`](crate::Config::max_backpressure) would wait there,
     /// unless the connection is the one whose hook runs.
     pub fn send<'m>(&mut self, id: ConnId, message: impl Into<Outgoing<'m>>) -> SendStatus {
-        send(self.hub, id, message.into())
+        message.into().send(self.hub, id)
     }
 
     /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::protocol::{Message, OwnedMessage};
+use crate::{
+    hub::{ConnId, Hub, SendStatus},
+    protocol::{Message, OwnedMessage},
+};
 
 /// A message to send: text or bytes, borrowed or owned.
 ///
@@ -36,6 +39,16 @@ impl Outgoing<'_> {
         match self {
             Self::Borrowed(message) => *message,
             Self::Owned(message) => message.as_message(),
+        }
+    }
+
+    /// Sends the message to a connection, and keeps its bytes if they are given away.
+    // In line with the hook: for a borrowed message the other branch is gone.
+    #[inline(always)]
+    pub(crate) fn send<S>(self, hub: &mut Hub<S>, id: ConnId) -> SendStatus {
+        match self {
+            Self::Borrowed(message) => hub.send(id, message),
+            Self::Owned(message) => hub.send_owned(id, message),
         }
     }
 }

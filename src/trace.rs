@@ -1,6 +1,6 @@
 //! What a log at `trace` shows of each frame, received and sent: its kind, its length, the start of its payload.
 //!
-//! This file knows how a payload is shown so that nobody can steer a terminal with it. It refuses to know when.
+//! This file knows how a payload is shown so that it can't steer a terminal. It refuses to know when.
 //! It costs one comparison when it is off.
 
 use std::fmt::{self, Display};
@@ -12,7 +12,7 @@ use crate::protocol::{CloseFrame, Event, Message, OpCode, Prepared};
 /// How many bytes of a payload are shown.
 const SHOWN: usize = 64;
 
-/// Text that a peer or a hook chose, as it stands in a log: in quotes, escaped, and of a long one the beginning.
+/// Text that a peer or a hook chose, as a log shows it: in quotes, escaped, and cut if it is long.
 pub(crate) struct Cut<'a>(pub(crate) &'a str);
 
 /// How many characters of a [`Cut`] text are shown.

@@ -36,16 +36,6 @@ fn fail_panicked<S>(id: ConnId, hub: &mut Hub<S>) {
     hub.fail_panicked(id);
 }
 
-/// Sends a message, and keeps its bytes if they are given away.
-// In line with the hook: for a borrowed message the other branch is gone.
-#[inline(always)]
-pub(crate) fn send<S>(hub: &mut Hub<S>, id: ConnId, message: Outgoing<'_>) -> SendStatus {
-    match message {
-        Outgoing::Borrowed(message) => hub.send(id, message),
-        Outgoing::Owned(message) => hub.send_owned(id, message),
-    }
-}
-
 /// Why a hook always finds its own connection: the loop removes connections between turns, never inside one.
 const STAYS: &str = "a connection stays in the table until its last hook has returned";
 
@@ -174,7 +164,7 @@ impl<'a, S> WebSocket<'a, S> {
     /// ```
     #[inline]
     pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> SendStatus {
-        send(self.hub, self.id, message.into())
+        message.into().send(self.hub, self.id)
     }
 
     /// Sends a ping (§5.5.2) with up to 125 bytes, which the pong will repeat.

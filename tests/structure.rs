@@ -235,6 +235,44 @@ fn parts_named(source: &str) -> Vec<String> {
     parts
 }
 
+/// The files with methods of the hub, from the bottom. A method may call those of its own file and of the files
+/// before it.
+const HUB_LAYERS: [&str; 9] =
+    ["table", "stages", "writing", "closing", "opening", "sending", "broadcasting", "keepalive", "budget"];
+
+#[test]
+fn calls_in_the_hub_go_down_only() {
+    let methods = HUB_LAYERS.map(|layer| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/hub/{layer}.rs"));
+        let code = code_of(&fs::read_to_string(path).unwrap());
+        let (_, methods) = code.split_once("impl<S> Hub<S> {").unwrap();
+        methods.to_owned()
+    });
+    let layer_of = |name: &str| methods.iter().position(|it| has_words(it, &format!("fn {name}")));
+    for (layer, code) in methods.iter().enumerate() {
+        for (at, _) in code.match_indices("self.") {
+            let called: String = code[at + 5..].chars().take_while(|it| is_word(*it)).collect();
+            let is_call = code[at + 5 + called.len()..].starts_with('(');
+            if let Some(other) = layer_of(&called).filter(|other| is_call && *other > layer) {
+                panic!(
+                    "{}.rs calls {called} of {}.rs, which is above it",
+                    HUB_LAYERS[layer], HUB_LAYERS[other]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_layer_of_the_hub_is_listed() {
+    let with_methods =
+        sources("src/hub").into_iter().filter(|(_, source)| source.contains("impl<S> Hub<S> {"));
+    let found: Vec<String> = with_methods.map(|(path, _)| path).collect();
+    let mut listed = HUB_LAYERS.map(|layer| format!("src/hub/{layer}.rs"));
+    listed.sort();
+    assert_eq!(found, listed);
+}
+
 #[test]
 fn imports_of_every_form_are_found() {
     let source = "use crate::{\n    a::{self, b},\n    c,\n    d::e,\n};\nuse crate::f::g;\n\

@@ -17,7 +17,7 @@ use super::{
     accept, decode,
     explain::Form,
     names, replay,
-    units::{self, Limit, Positive, Seconds, Size},
+    units::{self, Limit, Positive, Seconds, Size, of_option},
 };
 
 pub(super) const HELP: &str = "\
@@ -236,17 +236,6 @@ fn parse_form(parser: &mut Parser) -> Result<Form, lexopt::Error> {
         _ => Err("expected text or json"),
     });
     of_option("explain", form)
-}
-
-/// Adds the name of the option to an error about its value.
-pub(super) fn of_option<T>(name: &str, parsed: Result<T, lexopt::Error>) -> Result<T, lexopt::Error> {
-    parsed.map_err(|error| match error {
-        lexopt::Error::ParsingFailed { value, error } => {
-            format!("--{name} '{}': {error}", value.escape_debug()).into()
-        }
-        lexopt::Error::NonUnicodeValue(value) => format!("--{name} {value:?}: that is not UTF-8").into(),
-        error => error,
-    })
 }
 
 /// Sets the field of the configuration that an option names.

@@ -15,13 +15,12 @@ use wirehook::{
 
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
-    args::of_option,
     capture::{self, Beginning},
     complain, decode_capture,
     decode_input::Input,
     explain::{self, Form},
     stdout::Stdout,
-    units::Size,
+    units::{Size, of_option},
 };
 
 pub(super) const HELP: &str = "\

@@ -1,8 +1,19 @@
-//! The spelling of sizes, times and limits on the command line.
+//! The spelling of sizes, times and limits on the command line, and of errors about them.
 //!
 //! This file knows spellings. It does not know which option uses which.
 
 use std::{str::FromStr, time::Duration};
+
+/// Adds the name of the option to an error about its value.
+pub(super) fn of_option<T>(name: &str, parsed: Result<T, lexopt::Error>) -> Result<T, lexopt::Error> {
+    parsed.map_err(|error| match error {
+        lexopt::Error::ParsingFailed { value, error } => {
+            format!("--{name} '{}': {error}", value.escape_debug()).into()
+        }
+        lexopt::Error::NonUnicodeValue(value) => format!("--{name} {value:?}: that is not UTF-8").into(),
+        error => error,
+    })
+}
 
 /// A number of bytes: `1000`, `64K`, `16M`, `1G`; the letters stand for powers of 1024.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The bytes that wait to be written to one peer: its own, and those that it shares with others.
+//! The bytes that wait to be written to one peer: its own, and bytes that it shares with other peers.
 //!
 //! This file knows order and amounts. It refuses to know frames and sockets: it offers its bytes as slices,
 //! and the caller says how many were written. Bytes are never moved to close the gap that written ones leave.

@@ -24,10 +24,10 @@ use crate::{
 /// use wirehook::{BroadcastStatus, Server};
 ///
 /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
-///     let BroadcastStatus { sent, queued, dropped } = ws.broadcast("somebody is here");
-///     assert_eq!((sent, queued, dropped), (1, 0, 0)); // to itself: nobody else is here
+///     let BroadcastStatus { sent, queued, dropped } = ws.broadcast("one more is here");
+///     assert_eq!((sent, queued, dropped), (1, 0, 0)); // to itself: it is the only one
 /// });
-/// assert_eq!(talk(server, b"")?, b"\x81\x10somebody is here\x88\x00");
+/// assert_eq!(talk(server, b"")?, b"\x81\x10one more is here\x88\x00");
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

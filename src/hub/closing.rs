@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cause::Cause,
-    protocol::{CloseCode, CloseFrame, Event, ProtocolError, Response, Sender},
+    protocol::{CloseCode, CloseFrame, Event, ProtocolError, Sender},
     trace,
 };
 
@@ -62,17 +62,6 @@ impl<S> Hub<S> {
         debug!("connection {id} failed: {error}");
         self.is_short_of_memory |= error == ProtocolError::NoMemory;
         self.fail(id, error.into());
-    }
-
-    /// Fails a connection whose hook has panicked.
-    pub(crate) fn fail_panicked(&mut self, id: ConnId) {
-        match self.get(id).map(|outbound| outbound.stage()) {
-            Some(Stage::Connecting) => {
-                self.respond(id, &Response::rejection(500, "The server's application has failed."));
-            }
-            Some(Stage::Open | Stage::Closing) => self.fail(id, Cause::Panic),
-            Some(Stage::Finishing | Stage::Lingering | Stage::Dead) | None => {}
-        }
     }
 
     /// _Fail the WebSocket Connection_ (§7.1.7): sends the Close of the cause, awaits no answer, and ends.

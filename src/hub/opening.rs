@@ -8,6 +8,7 @@ use super::{
     table::Hub,
 };
 use crate::{
+    cause::Cause,
     protocol::{HandshakeError, Response, Sender},
     transport::Token,
 };
@@ -50,6 +51,17 @@ impl<S> Hub<S> {
     pub(crate) fn respond(&mut self, id: ConnId, response: &Response) {
         self.push_response(id, response);
         self.finish(id);
+    }
+
+    /// Fails a connection whose hook has panicked.
+    pub(crate) fn fail_panicked(&mut self, id: ConnId) {
+        match self.get(id).map(|outbound| outbound.stage()) {
+            Some(Stage::Connecting) => {
+                self.respond(id, &Response::rejection(500, "The server's application has failed."));
+            }
+            Some(Stage::Open | Stage::Closing) => self.fail(id, Cause::Panic),
+            Some(Stage::Finishing | Stage::Lingering | Stage::Dead) | None => {}
+        }
     }
 
     fn push_response(&mut self, id: ConnId, response: &Response) {

@@ -24,7 +24,7 @@ const COSTLY: u64 = 64 * 1024;
 
 /// Counts the bytes queued for other connections, and the steps until the next read of the clock.
 pub(crate) struct Quota {
-    /// What is left until the next read of the clock, in bytes: a step costs a part of the batch's quota.
+    /// How many bytes may be queued until the next read of the clock; a step costs a part of the batch's quota.
     left: i64,
     /// Bytes queued in this turn, and when this batch began.
     queued: u64,
@@ -141,7 +141,7 @@ mod tests {
         let limit = PER_BATCH as usize;
         assert_eq!(steps(&mut quota, limit), 1);
         assert_eq!(steps(&mut quota, limit / 2), 2);
-        // The clock is looked at in between, and the rest of the quota is not lost by it.
+        // The clock is read in between, which does not shorten the quota.
         let small = 1000 + PER_MESSAGE as usize;
         assert!((limit / small..=limit / small + STEPS as usize).contains(&steps(&mut quota, 1000)));
     }

@@ -2,12 +2,15 @@
 //!
 //! This file knows the tables that depend on a stage. It refuses to know sockets, and why a stage changes.
 
+use std::mem;
+
 use super::{
     deadlines::LoopTime,
     outbound::{Ending, Stage},
     registry::ConnId,
     table::Hub,
 };
+use crate::panics;
 
 impl<S> Hub<S> {
     /// Goes to another stage, and keeps everything right that depends on it.
@@ -43,6 +46,22 @@ impl<S> Hub<S> {
         let table = &self.table;
         let is_in = |id: ConnId, stage| table.get(id).is_some_and(|outbound| outbound.stage() == stage);
         self.leaving.change(id, address, (before, stage), is_in);
+    }
+
+    /// Removes the connections in the stage `Dead`, closes their sockets, and returns their ids.
+    pub(crate) fn remove_dead(&mut self) -> Vec<ConnId> {
+        let dead = mem::take(&mut self.dead);
+        for &id in &dead {
+            let Some(mut outbound) = self.table.remove(id) else { continue };
+            outbound.hold_input(0, &self.meter);
+            // The socket closes here.
+            panics::discard(outbound);
+            if !self.metrics.remove(id) {
+                self.observer.tell(|observer| observer.disconnected(id));
+            }
+        }
+        self.compact_deadlines();
+        dead
     }
 
     /// Sets the time at which a closing peer is given up although it still takes what waits.

@@ -3,10 +3,7 @@
 //! This file knows which connections there are and what the loop collects at the end of a turn. It refuses to know
 //! what is sent and how a connection ends: the files above it do.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    mem,
-};
+use std::collections::{HashMap, VecDeque};
 
 use super::{
     admission::Admission,
@@ -21,7 +18,7 @@ use super::{
     registry::{ConnId, Registry},
     timers::{TimerId, Timers},
 };
-use crate::{config::Config, panics, stats::Stats, transport::PollRegistry};
+use crate::{config::Config, stats::Stats, transport::PollRegistry};
 
 /// How many connections the tables have room for from the start. It is address space only until it is used.
 ///
@@ -256,21 +253,5 @@ impl<S> Hub<S> {
     /// Returns whether an `on_close` must be called, or a connection must be removed.
     pub(crate) fn has_ended(&self) -> bool {
         !self.endings.is_empty() || !self.dead.is_empty()
-    }
-
-    /// Removes the connections in the stage `Dead`, closes their sockets, and returns their ids.
-    pub(crate) fn remove_dead(&mut self) -> Vec<ConnId> {
-        let dead = mem::take(&mut self.dead);
-        for &id in &dead {
-            self.hold(id, 0);
-            let Some(outbound) = self.table.remove(id) else { continue };
-            // The socket closes here.
-            panics::discard(outbound);
-            if !self.metrics.remove(id) {
-                self.observer.tell(|observer| observer.disconnected(id));
-            }
-        }
-        self.compact_deadlines();
-        dead
     }
 }

@@ -83,12 +83,12 @@ pub enum ConnectionState {
 }
 
 impl Connection {
-    /// A connection whose opening handshake has just succeeded.
+    /// Creates a connection whose opening handshake has just succeeded.
     pub fn new(limits: &Limits) -> Self {
         Self { recv: Receiver::new(limits), send: Sender::default() }
     }
 
-    /// Where the connection stands.
+    /// Returns the state, as both halves give it.
     pub fn state(&self) -> ConnectionState {
         match (self.recv.is_close_received(), self.recv.is_discarding(), self.send.is_close_sent()) {
             (_, true, _) => ConnectionState::Closed { clean: false },

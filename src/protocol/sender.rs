@@ -32,7 +32,7 @@ pub enum SendError {
     CloseSent,
     /// §5.5: the payload of a ping or pong is over 125 bytes.
     ControlTooLong,
-    /// §7.4: this code must not stand in a Close frame.
+    /// §7.4: a Close frame must not have this code.
     ForbiddenCloseCode,
 }
 
@@ -112,7 +112,7 @@ impl Sender {
         }
     }
 
-    /// Whether our Close was sent.
+    /// Returns whether our Close was sent.
     pub const fn is_close_sent(&self) -> bool {
         matches!(self.state, State::CloseSent)
     }
@@ -128,7 +128,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last of what is left; at least one byte
+    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last one of the rest; at least one byte
     /// each, whatever is asked for. Nothing may be appended between them but control frames (§5.5).
     ///
     /// A text may be cut inside a character: §8.1 judges the message, not its fragments.

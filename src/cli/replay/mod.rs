@@ -38,12 +38,11 @@ use lexopt::{
 
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
-    args::of_option,
     capture::{self, Recording},
     complain,
     record::private_file,
     stdout::{Stdout, print, print_then},
-    units::Seconds,
+    units::{Seconds, of_option},
 };
 use line::Line;
 use player::Pace;
