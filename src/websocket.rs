@@ -15,8 +15,8 @@ use crate::{
 
 /// Calls a hook of connection `id`; `None` if it panicked, and then the connection has failed.
 ///
-/// The hub is left whole: no call of a hook into it can stop half-way. What the handler holds stays as the panic left
-/// it; [`Handler`](crate::Handler) says what that means.
+/// The hub is left whole: no call of a hook into it can stop half-way. What the handler holds stays as the
+/// panic left it; [`Handler`](crate::Handler) says what that means.
 #[inline]
 pub(crate) fn call_hook<S, T>(
     id: ConnId,
@@ -225,6 +225,42 @@ impl<'a, S> WebSocket<'a, S> {
     /// ```
     pub fn terminate(&mut self) {
         self.hub.terminate(self.id);
+    }
+
+    /// Stops reading from this connection, until [`resume`](Self::resume): the peer is slowed down by TCP,
+    /// and no message is lost. The messages that were read with the current one wait too.
+    ///
+    /// Sending goes on, and so do the deadlines of the closing handshake: a connection that closes is read
+    /// again. Pings are still sent. A pong can't be received meanwhile, so none is missed; a peer that has
+    /// vanished is noticed when a ping can't be sent, or after the connection is resumed.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use std::thread;
+    /// # use wirehook::Server;
+    /// let server = Server::bind("127.0.0.1:0")?.state::<()>();
+    /// let handle = server.handle();
+    /// let server = server.on_message(move |ws, message| {
+    ///     let (id, handle, message) = (ws.id(), handle.clone(), message.as_bytes().to_vec());
+    ///     ws.pause(); // one message at a time goes to the other thread
+    ///     thread::spawn(move || {
+    ///         handle.call(move |all| {
+    ///             all.send(id, message);
+    ///             all.resume(id);
+    ///         })
+    ///     });
+    /// });
+    /// let heard = talk(server, b"\x82\x82\0\0\0\0hi\x82\x82\0\0\0\0ho")?;
+    /// assert_eq!(heard, b"\x82\x02hi\x82\x02ho\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn pause(&mut self) {
+        self.hub.pause_reads(self.id);
+    }
+
+    /// Reads from this connection again. Example: [`pause`](Self::pause).
+    pub fn resume(&mut self) {
+        self.hub.resume_reads(self.id);
     }
 
     // --- To other connections --------------------------------------------------------------------------

@@ -21,6 +21,8 @@ pub(super) struct Cork {
     fast_path: Option<Framing>,
     /// The current event is the last of the batch.
     is_at_end: bool,
+    /// A hook has paused the owner: the batch ends before its next event.
+    is_paused: bool,
     bytes: Vec<u8>,
     /// A message of the batch that a backlog can share instead of copying it.
     retained: Option<Rc<SharedMessage>>,
@@ -30,7 +32,8 @@ impl Cork {
     /// Hands the cork to a connection.
     #[inline]
     pub(super) const fn begin(&mut self, id: ConnId, fast_path: Option<Framing>) {
-        (self.owner, self.fast_path, self.is_at_end) = (Some(id), fast_path, false);
+        (self.owner, self.fast_path) = (Some(id), fast_path);
+        (self.is_at_end, self.is_paused) = (false, false);
     }
 
     /// Takes the cork away from its owner.
@@ -64,8 +67,21 @@ impl Cork {
     #[inline]
     pub(super) fn note_fast_path(&mut self, id: ConnId, fast_path: Option<Framing>) {
         if self.is_owned_by(id) {
-            self.fast_path = fast_path;
+            self.fast_path = fast_path.filter(|_| !self.is_paused);
         }
+    }
+
+    /// Closes the fast path until the batch ends, if `id` has the cork: the loop looks at the pause before it takes
+    /// the next event.
+    pub(super) fn pause(&mut self, id: ConnId) {
+        if self.is_owned_by(id) {
+            (self.fast_path, self.is_paused) = (None, true);
+        }
+    }
+
+    /// Returns whether a hook has paused the owner in this batch.
+    pub(super) const fn is_paused(&self) -> bool {
+        self.is_paused
     }
 
     /// Notes whether the current event is the last of the batch.

@@ -67,6 +67,11 @@ impl<S> Hub<S> {
     pub(crate) fn check_alive(&mut self, id: ConnId) {
         let now = self.now;
         let Some(outbound) = self.table.get_mut(id) else { return };
+        if outbound.is_pinged() && outbound.is_paused_by_application() {
+            // A pong could not be received. The next ping finds out whether the socket still takes one.
+            outbound.note_activity(now);
+            return self.schedule(id);
+        }
         if outbound.is_pinged() {
             debug!("connection {id}: no sign of life after a ping");
             return self.fail(id, Cause::Timeout);

@@ -91,6 +91,17 @@ impl Ending {
     }
 }
 
+/// Why the server doesn't read from a peer, as bits; 0 if it does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pauses(u8);
+
+impl Pauses {
+    /// The peer does not take what its input causes.
+    const BY_BACKLOG: u8 = 1;
+    /// The application has asked for it.
+    const BY_APPLICATION: u8 = 2;
+}
+
 /// One connection's sending side. Every open connection has one, so every byte here counts.
 #[derive(Debug)]
 pub(crate) struct Outbound<S> {
@@ -104,7 +115,7 @@ pub(crate) struct Outbound<S> {
     pub(super) write_interest: bool,
     /// The server doesn't read from the peer, because the peer doesn't take what its input causes. Only the
     /// loop lifts this, after it has handled the input that was put aside: input must not overtake input.
-    paused: bool,
+    pauses: Pauses,
     /// A ping was sent, and nothing was received since.
     pinged: bool,
     /// The peer has closed its side of TCP.
@@ -188,7 +199,7 @@ impl<S: Default> Outbound<S> {
             sender: None,
             stage: Stage::Connecting,
             output: Output::Idle,
-            paused: false,
+            pauses: Pauses::default(),
             write_interest: false,
             pinged: false,
             read_closed: false,
@@ -321,20 +332,41 @@ impl<S> Outbound<S> {
 
     // --- Limits ----------------------------------------------------------------------------------------
 
-    /// Stops the reads from the peer.
+    /// Stops the reads from the peer, because it does not take what its input causes.
     pub(super) const fn pause(&mut self) {
-        self.paused = true;
+        self.pauses.0 |= Pauses::BY_BACKLOG;
     }
 
-    /// Allows the reads again. Returns whether they were stopped.
+    /// Ends that pause. Returns whether it was the only one.
     pub(super) const fn unpause(&mut self) -> bool {
-        mem::replace(&mut self.paused, false)
+        let is_only_one = self.pauses.0 == Pauses::BY_BACKLOG;
+        self.pauses.0 &= !Pauses::BY_BACKLOG;
+        is_only_one
+    }
+
+    /// Stops the reads from the peer, because the application has asked for it.
+    pub(super) const fn pause_by_application(&mut self) {
+        self.pauses.0 |= Pauses::BY_APPLICATION;
+    }
+
+    /// Turns the application's pause into one that ends when little enough waits. Returns whether there was one.
+    pub(super) const fn unpause_by_application(&mut self) -> bool {
+        let is_paused = self.is_paused_by_application();
+        if is_paused {
+            self.pauses.0 = Pauses::BY_BACKLOG;
+        }
+        is_paused
+    }
+
+    /// Returns whether the application has stopped the reads.
+    pub(super) const fn is_paused_by_application(&self) -> bool {
+        self.pauses.0 & Pauses::BY_APPLICATION != 0
     }
 
     /// Returns whether the reads from the peer are stopped.
     #[inline]
     pub(crate) const fn is_paused(&self) -> bool {
-        self.paused
+        self.pauses.0 != 0
     }
 
     /// Notes that the connection is counted among those of its address.

@@ -103,7 +103,11 @@ impl<S> Hub<S> {
     pub(crate) fn has_fast_path(&self) -> bool {
         debug_assert_eq!(
             self.cork.fast_path(),
-            self.cork.owner().and_then(|id| self.get(id)).and_then(Outbound::fast_path),
+            self.cork
+                .owner()
+                .and_then(|id| self.get(id))
+                .and_then(Outbound::fast_path)
+                .filter(|_| !self.cork.is_paused()),
             "the setters of stage, sender and output keep the fast path right"
         );
         self.cork.fast_path().is_some()

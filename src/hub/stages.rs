@@ -18,6 +18,10 @@ impl<S> Hub<S> {
         let now = self.now;
         let Some(outbound) = self.table.get_mut(id) else { return };
         let before = outbound.set_stage(id, stage, now, &mut self.cork);
+        // The peer's Close, or its end, must be received.
+        if !matches!(stage, Stage::Open | Stage::Dead) && outbound.is_paused_by_application() {
+            self.resume_reads(id);
+        }
         if stage == Stage::Dead {
             self.dead.push(id);
         }
@@ -96,6 +100,35 @@ impl<S> Hub<S> {
     pub(super) fn tell_unproven(&mut self, id: ConnId, is_clean: bool) {
         if let Some(ending) = self.unproven.remove(&id) {
             self.endings.push_back((id, Ending { clean: is_clean, ..ending }));
+        }
+    }
+
+    // --- Pauses ----------------------------------------------------------------------------------------
+
+    /// Stops the reads from a peer until [`resume_reads`](Self::resume_reads). One that is closing is read on.
+    pub(crate) fn pause_reads(&mut self, id: ConnId) {
+        if let Some(outbound) = self.table.get_mut(id)
+            && matches!(outbound.stage(), Stage::Connecting | Stage::Open)
+        {
+            outbound.pause_by_application();
+            self.cork.pause(id);
+        }
+    }
+
+    /// Ends that pause: the loop reads from the peer again, at once or when little enough waits for it.
+    pub(crate) fn resume_reads(&mut self, id: ConnId) {
+        let most = self.config.max_backpressure / 2;
+        let now = self.now;
+        if let Some(outbound) = self.table.get_mut(id)
+            && outbound.unpause_by_application()
+        {
+            if outbound.stage() == Stage::Open {
+                // The time to answer a ping begins now: until now no answer could be received.
+                outbound.note_activity(now);
+            }
+            if outbound.buffered() <= most {
+                self.resumable.push_back(id);
+            }
         }
     }
 

@@ -6,6 +6,7 @@
 //! - `io.rs`: writes, reads and registrations that fail or do half of what they should.
 //! - `accepting.rs`: accepts that fail, storms of clients, caps.
 //! - `time.rs`: every deadline, one millisecond before and at it.
+//! - `pausing.rs`: connections that the application does not read from for a while.
 //! - `pressure.rs`: slow peers, and what is held for them.
 //! - `turns.rs`: what one turn does at most.
 //! - `memory.rs`: how much memory peers can make the server hold.
@@ -27,6 +28,7 @@ mod io;
 mod logs;
 mod memory;
 mod observing;
+mod pausing;
 mod pressure;
 mod random;
 mod several;
