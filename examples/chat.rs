@@ -1,4 +1,4 @@
-//! A chat with rooms: what one client says, everybody in the same room hears.
+//! A chat with rooms: what one client sends, all clients in the same room receive.
 //!
 //! `cargo run --example chat`, then connect clients to ws://127.0.0.1:9501/ROOM?name=NAME, such as
 //! ws://127.0.0.1:9501/kitchen?name=ann. It shows the trait, a refusal before the upgrade, typed state per connection,
@@ -10,44 +10,44 @@ use wirehook::{Closed, Handler, Message, PeerAddr, Server, Upgrade, WebSocket, p
 
 struct Chat;
 
-/// Who a connection is, and where.
+/// The name and the room of a connection.
 #[derive(Default)]
-struct Guest {
+struct Member {
     name: String,
     room: String,
 }
 
 impl Handler for Chat {
-    type State = Guest;
+    type State = Member;
 
-    fn on_upgrade(&mut self, request: &Request<'_>, _: PeerAddr) -> Upgrade<Guest> {
+    fn on_upgrade(&mut self, request: &Request<'_>, _: PeerAddr) -> Upgrade<Member> {
         let room = request.segments().next().unwrap_or_default().into_owned();
         let name = request.query("name").unwrap_or_default().into_owned();
         if room.is_empty() || name.is_empty() {
             return Upgrade::reject(404, "Connect to /ROOM?name=NAME.");
         }
-        Upgrade::accept_with(Guest { name, room })
+        Upgrade::accept_with(Member { name, room })
     }
 
-    fn on_open(&mut self, ws: &mut WebSocket<'_, Guest>, _: &Request<'_>) {
+    fn on_open(&mut self, ws: &mut WebSocket<'_, Member>, _: &Request<'_>) {
         tell_room(ws, "has come in");
     }
 
-    fn on_message(&mut self, ws: &mut WebSocket<'_, Guest>, message: Message<'_>) {
+    fn on_message(&mut self, ws: &mut WebSocket<'_, Member>, message: Message<'_>) {
         if let Some(text) = message.as_text() {
             tell_room(ws, &format!("says: {text}"));
         }
     }
 
-    fn on_close(&mut self, ws: &mut WebSocket<'_, Guest>, _: &Closed<'_>) {
+    fn on_close(&mut self, ws: &mut WebSocket<'_, Member>, _: &Closed<'_>) {
         tell_room(ws, "has left");
     }
 }
 
-/// Says something about a guest to everybody in its room.
-fn tell_room(ws: &mut WebSocket<'_, Guest>, what: &str) {
+/// Sends a line about a member to all members of its room.
+fn tell_room(ws: &mut WebSocket<'_, Member>, what: &str) {
     let line = format!("{} {what}", ws.state().name);
-    ws.broadcast_if(&line, |own, _, guest| guest.room == own.room);
+    ws.broadcast_if(&line, |own, _, member| member.room == own.room);
 }
 
 fn main() -> std::io::Result<()> {

@@ -211,7 +211,7 @@ fn what_was_said_is_there_whatever_ends_the_server() {
         let mut client = Client::open(address);
         client.send_text("Hello");
         client.expect_text("Hello");
-        // A recorder is told what the socket has taken, a moment after the client may have it: it is a turn behind.
+        // A recorder gets bytes after the socket has accepted them, and the client may have them before: up to a turn.
         client.send(PING, b"");
         assert_eq!(client.frame(), Frame { first: PONG, payload: vec![] });
         process.signal(signal);
@@ -278,8 +278,8 @@ fn a_full_disk_ends_the_recording_and_not_the_server() {
     assert!(text(&run(&["decode", "--json", second]).stdout).contains("\"text\":\"other\""));
 }
 
-/// Has 70 clients speak, so that the recording of the first is closed, puts something in its place by `replace`, and
-/// has the first client speak again. Returns what the log says of its recording then.
+/// Lets 70 clients send, so that the recording of the first is closed, replaces it by `replace`, and lets the first
+/// client send again. Returns what the log says of its recording then.
 fn swapped(directory: &Directory, replace: impl FnOnce(&str)) -> String {
     let (process, address) = recorder("echo", directory);
     let mut clients: Vec<_> = (0..70).map(|_| Client::open(address)).collect();
@@ -343,7 +343,7 @@ fn every_client_is_recorded_while_descriptors_are_short() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", script, BINARY_PATH, directory.path()]).env_remove("RUST_LOG");
     let (process, address) = Process::spawn(&mut shell);
-    // They connect before any speaks, so that they take all descriptors that recordings don't keep.
+    // They connect before any sends, so that they take all descriptors that recordings don't keep.
     let mut clients: Vec<_> = (0..40).map(|_| Client::connect(address)).collect();
     process.expect_logged("accepting no clients for now");
     clients.iter_mut().for_each(|client| client.write(REQUEST.as_bytes()));
@@ -675,7 +675,7 @@ fn decode_explains_a_capture_connection_by_connection() {
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" decode - < \"$1\"", BINARY_PATH, &file]);
     assert_eq!(text(&shell.output().unwrap().stdout), told);
-    // A SYN tells which side is the client, whatever the arguments say.
+    // A SYN shows which side is the client, whatever the arguments say.
     for side in ["--client", "--server"] {
         let output = run(&["decode", side, &file]);
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), told.clone()));
@@ -745,7 +745,7 @@ fn a_capture_from_mid_session_is_not_turned_round() {
     assert!(told.contains("server, byte 0: text, 2 bytes") && told.contains("client, byte 0: text, 2 bytes"));
     let (told, _) = decode_packets("mid-session-json", &["--json"], &packets);
     assert!(told.contains(r#""kind":"ongoing","peer":"10.0.0.1:1000","server":"10.0.0.2:80""#), "{told}");
-    // Nothing tells: both seem to be servers. Then the one that spoke first is the client, or what is asked for.
+    // Nothing shows it: both seem to be servers. Then the side that sent first is the client, or the given one.
     let packets = [packet(false, 500, ACK, b"\x81\x02Hi"), packet(true, 900, ACK, b"\x81\x02Ho")];
     let begins_with = |args: &[&str], address: &str| {
         let (told, status) = decode_packets("mid-session-unclear", args, &packets);

@@ -591,7 +591,7 @@ fn explain_as_json_has_time_and_connection() {
     let mut client = Client::open(address);
     client.send_text("a word");
     client.expect_text("a word");
-    // The line before, which tells where the server listens, is JSON too: `Process` has read it.
+    // The line before, with the server's address, is JSON too: `Process` has read it.
     let lines: Vec<String> = (0..5).map(|_| process.line()).collect();
     for (line, (kind, from)) in lines.iter().zip([
         ("connected", ""),
@@ -639,7 +639,7 @@ fn with_json_all_of_standard_output_is_json() {
     }
 }
 
-/// Each place where a server tells something, with the arguments that make it tell much: whether it is standard error.
+/// Each output of a server, with the arguments that make it long: whether it is standard error.
 const TOLD: [(&[&str], bool); 3] = [(&["-vv"], true), (&["greet"], false), (&["--explain"], false)];
 
 /// A server with one of its outputs a pipe that nothing reads, which is returned.
@@ -674,7 +674,7 @@ fn unread_output_holds_up_neither_clients_nor_the_end() {
         let (process, address, mut unread) = unread(args, is_stderr);
         let mut client = Client::open(address);
         chat(&mut client, 3000, 200);
-        // The log tells of newcomers at every level.
+        // The log has new clients at every level.
         for _ in 0..100 {
             Client::open(address);
         }
@@ -873,7 +873,7 @@ fn the_other_options_are_taken() {
     client.expect_text("served");
 }
 
-// --- What is told ----------------------------------------------------------------------------------------
+// --- Output ----------------------------------------------------------------------------------------
 
 /// What is logged while a client connects, says a word and leaves.
 fn logged(args: &[&str], rust_log: Option<&str>) -> Vec<String> {

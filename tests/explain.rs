@@ -1,4 +1,4 @@
-//! What `wirehook::explain` makes of literal bytes, held to what the codec makes of them.
+//! What `wirehook::explain` says of literal bytes, compared with the codec's verdict.
 //!
 //! Each case is delivered whole, byte by byte, and cut in two in many places, and every way must end in the same
 //! steps. The words for people are compared literally only where they are the point.

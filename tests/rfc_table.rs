@@ -1,4 +1,4 @@
-//! `docs/rfc6455.md` held to the RFC's sentences, to the source and to the tests: what the table names must exist.
+//! `docs/rfc6455.md` checked against the RFC's sentences, the source and the tests: what the table names must exist.
 //!
 //! This file knows how the table, the list of sentences and a Rust file that rustfmt has laid out are read. It
 //! refuses to know the RFC: `rfc6455-sentences.txt` lists its sentences. Whether a row is true is for its reader

@@ -129,7 +129,7 @@ fn check_only_in(allowed: &[&str], names: &[&str]) {
     assert!(places.is_empty(), "one of {names:?} outside of {allowed:?}:\n{}", places.join("\n"));
 }
 
-/// What does I/O, tells the time or logs; `use std::{io, mem}` has to be found too, hence the bare words.
+/// The modules and macros that do I/O, read the time or log; `use std::{io, mem}` has to be found too, hence the bare words.
 const OUTSIDE_WORLD: [&str; 12] =
     ["io", "net", "time", "fs", "thread", "process", "env", "mio", "log", "println!", "eprintln!", "dbg!"];
 
@@ -345,7 +345,7 @@ fn items_without_example(source: &str) -> Vec<&str> {
     let (mut documentation, mut attributes) = (String::new(), String::new());
     let mut missing = Vec::new();
     for line in source.lines().map(str::trim_start) {
-        // What may stand between an item and its documentation is kept with it.
+        // Attributes and comments between an item and its documentation belong to it.
         if line.starts_with("#[") || line.starts_with("//") {
             let kept = if line.starts_with("///") { &mut documentation } else { &mut attributes };
             kept.extend([line, "\n"]);
@@ -423,7 +423,7 @@ const VAGUE_WORDS: [&str; 7] =
 /// How many lines of comments in a folder have one of [`VAGUE_WORDS`], without the folders below it that are
 /// listed too. These numbers may only fall.
 const VAGUE_LINES: [(&str, usize); 12] = [
-    ("bench", 6),
+    ("bench", 0),
     ("examples", 0),
     ("fuzz", 0),
     ("src/cli", 34),
@@ -434,7 +434,7 @@ const VAGUE_LINES: [(&str, usize); 12] = [
     ("src/transport", 2),
     ("src", 5),
     ("tests", 0),
-    ("tests/soak", 5),
+    ("tests/soak", 0),
 ];
 
 #[test]

@@ -89,14 +89,14 @@ struct Trace {
 }
 
 impl Trace {
-    /// The next thing that the page is told.
+    /// Returns the next message to the page.
     fn receive(&mut self) -> String {
         let frame = self.client.frame();
         assert_eq!(frame.first, TEXT);
         String::from_utf8(frame.payload).unwrap()
     }
 
-    /// What it is told until a session's step holds this, that one included.
+    /// Returns the messages to the page up to the first step that contains this text.
     fn hear_until(&mut self, text: &str) -> Vec<String> {
         let mut received = vec![self.receive()];
         while !received[received.len() - 1].contains(text) {
@@ -214,7 +214,7 @@ fn a_page_sees_nothing_of_other_pages_sessions() {
     session.expect_close(1000, "");
     drop(session);
     ours.hear_until("\"gone\"");
-    // Whatever they were told of it would come before what is their own, which has the first numbers of all.
+    // Steps of other sessions would come before their own, whose numbers begin at the first.
     let mut session = study.open_session(&theirs.token);
     session.send_text("ours");
     session.expect_text("ours");

@@ -32,7 +32,7 @@ const REQUEST: &str = "GET /chat HTTP/1.1\r\nHost: localhost:9501\r\nConnection:
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==\r\n\
     Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
 
-/// A client's frames, and after each how many the server answers before the client goes on.
+/// A client's frames, and after each how many the server answers before the client continues.
 const CONVERSATION: [(&[u8], usize); 5] = [
     // §5.7: "Hello"
     (&[0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58], 1),

@@ -1,4 +1,4 @@
-//! Invariant: however the bytes of both sides are cut, the explanation is the same, tells each byte once, is held in
+//! Invariant: however the bytes of both sides are cut, the explanation is the same, has each byte once, is held in
 //! bounds, and steers no terminal.
 
 #![no_main]

@@ -1,6 +1,6 @@
 //! §5.2 as a client writes it and reads it, without a line of the server's code.
 //!
-//! This file knows bytes of frames, right and wrong ones. It refuses to know rules: its users break them. All other
+//! This file knows bytes of frames, right and wrong ones. It knows no rules: its users break them. All other
 //! tests share `src/server/simulator/frames.rs`; this is the second place where frames are written by hand, so that a
 //! mistake in one of the two shows.
 

@@ -1,6 +1,6 @@
 //! How a stream of bytes is cut into what arrives at once.
 //!
-//! This file knows lengths. It refuses to know what the bytes are.
+//! This file knows lengths. It does not know what the bytes are.
 
 use super::plan::Plan;
 

@@ -42,7 +42,7 @@ fn receive(receiver: &mut Receiver, mut input: &mut [u8], limit: usize, mut has_
     has_ended
 }
 
-/// §10.4: what is held is within the limit, and what is taken for it grows with what has arrived.
+/// §10.4: what is held is within the limit, and what is reserved grows with what has arrived.
 fn check_held(receiver: &Receiver, limit: usize) {
     assert!(receiver.buffered() <= limit);
     assert!(receiver.memory() <= limit.min(4 * receiver.buffered()));

@@ -1,5 +1,5 @@
 //! Invariant: whatever a client does, rightly or wrongly, and whatever the server's application does meanwhile,
-//! events, replies, close code and state are those that the model of §5 and §7 predicts.
+//! events, replies, close code and state are as the model of §5 and §7 predicts.
 
 mod model;
 
@@ -98,7 +98,7 @@ impl Session {
             Act::Close(None) => {
                 (sender.close(CloseCode::NO_STATUS_RECEIVED, "", &mut out), self.model.close(None))
             }
-            // 1005 stands for no code at all.
+            // 1005 means that there is no code.
             Act::Close(Some(1005)) => (sender.close(CloseCode(1005), "", &mut out), self.model.close(None)),
             // 1010 is a client's code (§7.4.1).
             Act::Close(Some(code)) if *code == 1010 || !model::may_be_sent(*code) => {

@@ -56,7 +56,7 @@ fn in_two_pieces(text: &[u8], cut: usize, good_len: usize, is_complete: bool) {
     }
 }
 
-/// A text that lies whole in the input takes another way.
+/// A text that is whole in the input takes another way.
 fn in_one_frame(text: &[u8]) {
     let mut bytes = client::frame(0x81, client::KEY, text);
     let mut input = &mut bytes[..];

@@ -17,7 +17,7 @@ import os
 import sys
 
 AGENT = "wirehook"
-# Those that the tally line always names; others are added when they occur.
+# The verdicts that the tally line always names; others are added when they occur.
 USUAL = ("OK", "NON-STRICT", "INFORMATIONAL", "FAILED")
 
 

@@ -253,7 +253,7 @@ async function sendMessages(page) {
   const answer = await detail(page, 9);
   same("the echo of it", answer.facts.header, hex([0x81, 0x7f, 0, 0, 0, 0, 0, 0x01, 0x11, 0x70]).join(" "));
 
-  // U+202E turns round what stands behind it.
+  // U+202E reverses the text after it.
   const markup = "<img src=x onerror=alert(1)> grüße 𝄞 \u202eturned";
   await page.fill("#text", markup);
   await send(page, "#text-form");
@@ -395,7 +395,7 @@ async function refuseASubprotocol(page) {
   complaints.splice(before);
 }
 
-// --- For everybody ---------------------------------------------------------------------------------------------------
+// --- For every test ---------------------------------------------------------------------------------------------------
 
 async function checkNames(page) {
   const session = await page.context().newCDPSession(page);

@@ -1,4 +1,4 @@
-//! A client that says exactly the bytes it is told to, for the tests of the server and of the binary.
+//! A client that sends exactly the given bytes, for the tests of the server and of the binary.
 //!
 //! This file knows sockets with a time limit, frames and response heads. It refuses to know the rules
 //! that a client has to keep: tests break them with it. Every wait ends within [`PATIENCE`], so that a server that
@@ -153,12 +153,12 @@ impl Client {
         self.send(CLOSE, &close_body(code, reason));
     }
 
-    /// Closes the client's side of TCP and goes on listening.
+    /// Closes the client's side of TCP and continues to read.
     pub(crate) fn half_close(&self) {
         self.socket().shutdown(Shutdown::Write).unwrap();
     }
 
-    /// Sees to it that something lies unread here, so that closing the socket resets the connection.
+    /// Waits until input is unread here, so that closing the socket resets the connection.
     pub(crate) fn leave_unread(&mut self) {
         assert!(self.stream.buffer().is_empty(), "nothing else is on its way");
         self.send(PING, b"");

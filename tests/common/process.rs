@@ -1,6 +1,6 @@
 //! The binary as a process: what it prints, its signals, its end.
 //!
-//! This file knows how to start it and how to wait for it within [`PATIENCE`]. It refuses to know what it does.
+//! This file starts it, and waits for it within [`PATIENCE`]. It does not know what the process does.
 
 use std::{
     io::{BufRead, BufReader, Read},

@@ -115,7 +115,7 @@ fn check_refused(head: impl AsRef<[u8]>, error: HandshakeError) {
     check_refusal(error, &response);
 }
 
-/// Takes a response apart as strictly as a client could, and holds it against what is owed to every refusal.
+/// Parses a response as strictly as a client could, and compares it with what every refusal must have.
 #[track_caller]
 fn check_refusal(error: HandshakeError, response: &str) -> Vec<(String, String)> {
     let (head, body) = response.split_once("\r\n\r\n").unwrap();
@@ -625,7 +625,7 @@ fn key_must_be_16_bytes_in_base64() {
 
 #[test]
 fn accept_key_is_made_of_the_key_as_it_was_written() {
-    // §4.2.2: not of the 16 bytes it stands for. Both values were computed by another program.
+    // §4.2.2: not of the 16 bytes that it encodes. Both values were computed by another program.
     for (key, accept) in [
         ("AAAAAAAAAAAAAAAAAAAAAA==", "ICX+Yqv66kxgM0FcWaLWlFLwTAI="),
         ("x3JJHMbDL1EzLkh9GBhXDw==", "HSmrc0sMlYUkAGmm5OPpG2HaGWk="),
@@ -1128,7 +1128,7 @@ fn application_may_redirect_the_client() {
 
 #[test]
 fn status_goes_out_with_its_reason_phrase() {
-    // RFC 9110 §15; RFC 9112 §4: the space stands there also if the phrase is empty.
+    // RFC 9110 §15; RFC 9112 §4: the space is there even if the phrase is empty.
     for (status, line) in [
         (200, "HTTP/1.1 200 OK"),
         (204, "HTTP/1.1 204 No Content"),
@@ -1233,7 +1233,7 @@ fn answer_to_head_is_that_to_get_without_the_body() {
 
 #[test]
 fn page_may_be_asked_for_with_get_and_head() {
-    // §4.2.1 wants a GET for a handshake; RFC 9110 §9.3.2 speaks of pages.
+    // §4.2.1 requires a GET for a handshake; RFC 9110 §9.3.2 is about pages.
     use HandshakeError as E;
     let verdict = |head: &str| read(&[head.as_bytes()], &Limits::default(), |request| request.check_page()).0;
     for method in ["GET", "HEAD"] {

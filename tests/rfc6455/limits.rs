@@ -250,7 +250,7 @@ fn memory_is_at_most_four_times_what_has_arrived() {
     }
 }
 
-/// Delivers 6,999 bytes of a payload in steps, and looks at what is held before and after each.
+/// Delivers 6,999 bytes of a payload in steps, and checks what is held before and after each.
 #[track_caller]
 fn check_held(mut client: Client, mut arrived: usize, step: usize) {
     let payload: Vec<u8> = KEY.iter().map(|key| b'x' ^ key).cycle().take(6_999).collect();
@@ -364,7 +364,7 @@ fn a_first_fragment_takes_no_more_memory_than_its_length() {
 
 #[test]
 fn memory_for_a_fragment_counts_the_input_that_is_there_already() {
-    // §10.4, §5.4: most of it will be of the same message; a header of six bytes stands before each payload.
+    // §10.4, §5.4: most of it will be of the same message; a header of six bytes is before each payload.
     for first in [0x01, 0x02] {
         check_memory(
             &Limits::default(),
@@ -416,7 +416,7 @@ fn what_was_put_together_can_be_given_back_before_more_arrives() {
 
 #[test]
 fn only_a_message_that_was_put_together_can_be_taken() {
-    // §5.6: cut at every byte. What lies whole in the input is not the receiver's to give.
+    // §5.6: cut at every byte. A message that is whole in the input is borrowed, so the receiver can't give it away.
     let fragments = |first, start, rest| [frame(first, start), frame(0x89, b"?"), frame(0x80, rest)].concat();
     let before = fragments(0x01, b"H\xc3", b"\xa9llo");
     let whole = frame(0x82, b"whole");

@@ -1,4 +1,4 @@
-//! The protocol core held to RFC 6455, one file per section, from literal bytes.
+//! The protocol core checked against RFC 6455, one file per section, from literal bytes.
 //!
 //! This file knows how a case is delivered: whole, byte by byte, cut in two everywhere, and with a tail after
 //! it. Each way must end in the same events, the same replies and the same error. It refuses to know any rule:

@@ -172,7 +172,7 @@ fn long_reason_is_cut_to_what_a_close_frame_holds() {
 
 #[test]
 fn long_reason_is_cut_between_characters() {
-    // §5.5.1: what is left must be UTF-8.
+    // §5.5.1: the rest must be UTF-8.
     for (character, sent) in [("ü", 61), ("€", 41), ("\u{1F600}", 30)] {
         for shift in ["", "a", "ab", "abc"] {
             let reason = format!("{shift}{}", character.repeat(100));

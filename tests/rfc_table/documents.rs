@@ -63,6 +63,38 @@ fn every_target_of_tests_is_in_the_map_of_testing_md() {
     assert!(missing.is_empty(), "docs/testing.md has no row for {missing:?}");
 }
 
+/// Words whose sentence has no thing of the program for its subject.
+const VAGUE_WORDS: [&str; 8] =
+    ["whoever", "somebody", "nobody", "anybody", "everybody", "held against", "is heard", "so many bytes"];
+
+#[test]
+fn documents_name_the_things_that_act() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (document, _) in CHECKED {
+        let text = fs::read_to_string(root.join(document)).unwrap();
+        assert_eq!(vague_lines(&text), [0; 0], "lines of {document} have one of {VAGUE_WORDS:?}");
+    }
+}
+
+/// The numbers of the lines of prose that have one of [`VAGUE_WORDS`].
+fn vague_lines(text: &str) -> Vec<usize> {
+    let is_vague = |line: &str| {
+        let line = line.to_lowercase();
+        VAGUE_WORDS.iter().any(|word| line.contains(word))
+    };
+    prose(text).filter(|(_, line)| is_vague(line)).map(|(number, _)| number).collect()
+}
+
+/// The numbered lines of a document outside of blocks of code.
+fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let mut is_block = false;
+    (1..).zip(text.lines()).filter(move |(_, line)| {
+        let is_fence = line.trim_start().starts_with("```");
+        is_block ^= is_fence;
+        !is_fence && !is_block && !line.starts_with("    ")
+    })
+}
+
 /// All files and folders below `root` that a build did not make, folders with a slash at their end.
 fn all_paths(root: &Path) -> Vec<String> {
     let mut paths = Vec::new();
@@ -85,7 +117,7 @@ fn all_paths(root: &Path) -> Vec<String> {
     paths
 }
 
-/// The names in code marks that stand for something of this project and don't exist.
+/// The names in code marks that mean something of this project and don't exist.
 fn missing(text: &str, files: &Files, paths: &[String]) -> Vec<String> {
     code_marks(text)
         .into_iter()
@@ -125,16 +157,7 @@ fn misplaced(text: &str, files: &Files) -> Vec<String> {
 
 /// The texts between single backticks, outside of blocks of code.
 fn code_marks(text: &str) -> Vec<&str> {
-    let mut is_block = false;
-    let mut marks = Vec::new();
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            is_block = !is_block;
-        } else if !is_block && !line.starts_with("    ") {
-            marks.extend(line.split('`').skip(1).step_by(2));
-        }
-    }
-    marks
+    prose(text).flat_map(|(_, line)| line.split('`').skip(1).step_by(2)).collect()
 }
 
 /// Whether something of this name exists; `None` if it is no name of a file, a function or a test.
@@ -202,4 +225,10 @@ fn a_function_in_another_file_is_found() {
     ] {
         assert_eq!(misplaced(bad, &files).len(), 1, "{bad}");
     }
+}
+
+#[test]
+fn vague_words_in_prose_are_found() {
+    let text = "Whoever asks.\n```text\nnobody\n```\n    nobody\nA word.\nIt is held against it.\n";
+    assert_eq!(vague_lines(text), [1, 7]);
 }

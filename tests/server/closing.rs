@@ -46,7 +46,7 @@ fn what_is_sent_after_a_close_is_gone() {
                 let id = ws.id();
                 let sent = [ws.send(message), ws.push(id, "after"), ws.push(id, "after")];
                 log.note(format!("{sent:?} {:?} {}", ws.broadcast("after"), ws.ping(b"").is_err()));
-                // The first Close stands.
+                // The first Close counts.
                 ws.close(CloseCode::GOING_AWAY, "again");
             })
             .on_close(move |ws, close| {

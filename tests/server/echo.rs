@@ -1,4 +1,4 @@
-//! Messages and control frames in their ordinary course, spoken by an independent client.
+//! Messages and control frames in their ordinary course, from an independent client.
 
 use std::{
     io::{self, Read, Write},

@@ -1,4 +1,4 @@
-//! §7 How connections end: for each way, what the client sees, and the one `on_close` that tells of it.
+//! §7 How connections end: for each way, what the client sees, and its one `on_close`.
 
 use std::{
     cell::Cell,
@@ -522,7 +522,7 @@ thread_local! {
     static PANICS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// A state whose first default panics, and that panics in its drop where a hook has told it to.
+/// A state whose first default panics, and that panics in its drop if a hook has set it to.
 struct Fragile(bool);
 
 impl Default for Fragile {

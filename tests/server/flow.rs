@@ -47,7 +47,7 @@ fn filler(len: usize) -> Vec<u8> {
 /// Writes numbered messages of one length while `more` is true of the next number, and returns how many. Reports
 /// the bytes so far while the other side takes none.
 ///
-/// Nothing here has to happen by a time, except that the other side goes on at all: a slow machine is no failure.
+/// Nothing here has a time limit, except that the other side makes progress: a slow machine is no failure.
 fn write_messages(
     mut stream: &TcpStream,
     len: usize,
@@ -72,7 +72,7 @@ fn write_messages(
                     (written, last) = (written + taken, Instant::now());
                     rest = &rest[taken..];
                 }
-                // A process that was stopped and goes on has its waits interrupted.
+                // A process that was stopped and continued has its waits interrupted.
                 Err(error) if is_timeout(&error) || error.kind() == ErrorKind::Interrupted => {
                     if last.elapsed() >= STALL {
                         let _ = stalled.send(written);
@@ -295,7 +295,7 @@ fn what_others_send_is_dropped_exactly_at_the_limit() {
                 for len in fill(ws, other, LIMIT) {
                     log.note(len);
                 }
-                // A broadcast is held to the same limit. Again, the socket may have taken something.
+                // A broadcast has the same limit. Again, the socket may have accepted something.
                 loop {
                     let status = ws.broadcast(&[0; 9]);
                     assert_eq!((status.sent, status.queued + status.dropped), (1, 1));
@@ -392,7 +392,7 @@ fn a_large_broadcast_arrives_whole_at_every_client() {
     }
 }
 
-// --- The moment to go on ---------------------------------------------------------------------------------
+// --- The moment to continue ---------------------------------------------------------------------------------
 
 #[test]
 fn on_drain_comes_once_the_client_reads() {

@@ -15,7 +15,7 @@ use wirehook::{Cause, Closed, ConnId, Handle, Handler, Hooks, Server, WebSocket}
 
 use crate::common::PATIENCE;
 
-/// What `on_close` was told.
+/// The arguments of `on_close`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) code: u16,

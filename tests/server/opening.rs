@@ -265,14 +265,14 @@ fn every_refusal_can_be_read_to_its_end() {
     let server = serve(|server, _| {
         server.configure(|config| config.origins = vec!["https://good.example".to_owned()])
     });
-    // More than the buffers of both ends hold: it has to be taken, or a reset would eat the answer.
+    // More than the buffers of both ends can hold: it must be read, or a reset would discard the answer.
     let tail = vec![b'x'; 16 * 1024 * 1024];
     for (request, status) in refused_requests() {
         for tail in [&[][..], &tail] {
             let mut client = Client::connect(server.address);
             client.write(request.as_bytes());
             client.write(tail);
-            // RFC 9110 §9.3.2: an answer to HEAD tells the length of a body that it doesn't have.
+            // RFC 9110 §9.3.2: an answer to HEAD has the length of a body that it leaves out.
             if request.starts_with("HEAD") {
                 let head = client.head().unwrap();
                 assert!(head.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{head}");
@@ -289,7 +289,7 @@ fn every_refusal_can_be_read_to_its_end() {
                 405 => assert_eq!(refusal.header("Allow"), Some("GET")),
                 426 => {
                     assert_eq!(refusal.header("Upgrade"), Some("websocket"));
-                    // §4.4: told to a request for a WebSocket of a version that is not spoken.
+                    // §4.4: the answer to a request for a version that is not supported.
                     let asks = request.contains("Upgrade: websocket");
                     assert_eq!(refusal.header("Sec-WebSocket-Version"), asks.then_some("13"), "{request}");
                 }
@@ -478,7 +478,7 @@ fn a_page_is_served_only_to_a_request_for_no_websocket() {
         // Only what is well-formed and a GET is asked about.
         (get("/").replace("GET", "POST"), 405),
         (get("/").replace("Host: a", "Host: a\r\nHost: b"), 400),
-        // §4.4: a WebSocket is wanted here, in a version that is not spoken.
+        // §4.4: this asks for a WebSocket, in a version that is not supported.
         (REQUEST.replace("Version: 13", "Version: 8"), 426),
     ] {
         let mut client = Client::connect(server.address);

@@ -1,4 +1,4 @@
-//! §5.5.2 The pings that tell whether a silent client is still there.
+//! §5.5.2 The pings that show whether a silent client is still there.
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ fn a_silent_client_is_pinged_once_and_any_traffic_postpones_it() {
     let mut speak = |client: &mut Client| {
         let speaks = Instant::now();
         client.send_text("I'm here");
-        // However long this thread is held up: a ping comes only after that much silence.
+        // However late this thread runs: a ping comes only after that much silence.
         loop {
             let frame = client.frame();
             if frame == echo {

@@ -37,7 +37,7 @@ impl Frame {
     }
 }
 
-/// What a server tells its application.
+/// The events that a server reports to its application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Event {
     Text(String),
@@ -59,7 +59,7 @@ pub(super) enum Reply {
     Close(Option<u16>),
 }
 
-/// §7.1: where a connection stands.
+/// §7.1: the state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Open,
