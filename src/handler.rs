@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::{
     cause::Cause,
-    protocol::{CloseCode, Message, Request, Response},
+    protocol::{CloseCode, Limits, Message, Request, Response},
     transport::PeerAddr,
     websocket::WebSocket,
 };
@@ -184,6 +184,8 @@ pub struct Upgrade<S = ()> {
     pub(crate) decision: Decision<S>,
     pub(crate) subprotocol: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// Limits of this connection, where its route has its own.
+    pub(crate) limits: Option<Limits>,
 }
 
 #[derive(Clone, Debug)]
@@ -194,7 +196,13 @@ pub(crate) enum Decision<S> {
 
 impl<S> Upgrade<S> {
     const fn new(decision: Decision<S>) -> Self {
-        Self { decision, subprotocol: None, headers: Vec::new() }
+        Self { decision, subprotocol: None, headers: Vec::new(), limits: None }
+    }
+
+    /// Sets the limits of the connection, if there are any and it has none of its own yet.
+    pub(crate) fn or_limits(mut self, limits: Option<Limits>) -> Self {
+        self.limits = self.limits.or(limits);
+        self
     }
 
     /// Opens the connection; its state is the type's default.

@@ -183,6 +183,7 @@ const IMPORTS: [(&str, &[&str]); 3] = [
             "outgoing",
             "panics",
             "protocol",
+            "router",
             "stats",
             "trace",
             "transport",

@@ -31,6 +31,7 @@ use crate::{
     handler::Handler,
     hooks::{HookSet, Hooks, NoHooks},
     hub::{ObserverSlot, Task, Timers},
+    router::{Route, Router},
     transport::{self, Poll, StopPipe, TcpListener, Waker},
 };
 use event_loop::{EventLoop, LISTENER, WAKER};
@@ -222,6 +223,35 @@ impl Server {
         self.handler_with(|_| handler)
     }
 
+    /// Adds a route: requests for a path that fits the pattern go to this handler. A server with routes
+    /// answers every other path with 404.
+    ///
+    /// A segment of the pattern that begins with `:` fits every segment that is not empty;
+    /// [`Request::param`](crate::protocol::Request::param) gives it. The handler is a [`Handler`], such as
+    /// [`Hooks`], or a [`Route`] with limits of its own. All routes have the type of state of the first.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{Hooks, Route, Server, Upgrade};
+    /// let chat = Hooks::<String>::new()
+    ///     .on_upgrade(|request, _| Upgrade::accept_with(request.param("room").unwrap_or_default().to_owned()))
+    ///     .on_message(|ws, message| {
+    ///         ws.broadcast_if(message, |room, _, other| room == other);
+    ///     });
+    /// let news = Hooks::new().on_open(|ws, _| {
+    ///     ws.send("nothing new");
+    /// });
+    /// let server = Server::bind("127.0.0.1:0")?
+    ///     .route("/chat/:room", Route::new(chat).limits(|limits| limits.max_message_size = 64 * 1024))
+    ///     .route("/news", news);
+    /// assert_eq!(talk(server, b"")?, b"There is nothing at this path.\n"); // the client asks for /ann
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn route<S: Default + 'static>(self, pattern: &str, route: impl Into<Route<S>>) -> Server<Router<S>> {
+        self.handler(Router::new().route(pattern, route))
+    }
+
     /// Sets all hooks at once, as a type that keeps the server's [`Handle`].
     ///
     /// ```
@@ -260,6 +290,16 @@ impl Server {
             hooks: make(&handle),
             handle,
         })
+    }
+}
+
+impl<S: Default + 'static> Server<Router<S>> {
+    /// Adds one more route. Example: [`Server::route`](Server::<crate::NoHooks>::route).
+    #[must_use]
+    pub fn route(self, pattern: &str, route: impl Into<Route<S>>) -> Self {
+        let mut parts = self.into_parts();
+        parts.hooks = parts.hooks.route(pattern, route);
+        Self::of(parts)
     }
 }
 

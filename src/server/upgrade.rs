@@ -37,7 +37,7 @@ pub(super) fn answer<H: Handler>(
         return None;
     }
     let verdict = call_hook(id, hub, |_| handler.on_upgrade(request, address));
-    let Upgrade { decision, subprotocol, headers } = verdict?;
+    let Upgrade { decision, subprotocol, headers, limits } = verdict?;
     let state = match decision {
         Decision::Accept(state) => state,
         Decision::Reject { status, body } => {
@@ -57,7 +57,7 @@ pub(super) fn answer<H: Handler>(
         panics::discard(state);
         return None;
     }
-    let Connection { recv, send } = Connection::new(&hub.config.limits);
+    let Connection { recv, send } = Connection::new(&limits.unwrap_or(hub.config.limits));
     hub.accept_upgrade(id, &response, send);
     if let Some(outbound) = hub.get_mut(id) {
         outbound.subprotocol = subprotocol.map(String::into_boxed_str);

@@ -7,7 +7,7 @@ use std::{borrow::Cow, str};
 use super::grammar::{elements, is_token};
 
 /// The offers of one request.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Offers<'a> {
     /// In the client's order of preference, as they were sent.
     pub(super) subprotocols: Vec<&'a [u8]>,

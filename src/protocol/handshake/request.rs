@@ -2,7 +2,7 @@
 //!
 //! This file takes a head apart, with `httparse`. It refuses to judge the parts: `check.rs` does that.
 
-use std::str;
+use std::{borrow::Cow, str};
 
 use super::{
     grammar::elements,
@@ -40,13 +40,15 @@ use crate::protocol::error::HandshakeError;
 /// assert!(out.starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
 /// # Ok::<(), HandshakeError>(())
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Request<'a> {
     method: &'a str,
     target: &'a str,
     minor_version: u8,
     headers: Vec<httparse::Header<'a>>,
     offers: Offers<'a>,
+    /// The parameters of its route, if it has one.
+    params: Vec<(Box<str>, Cow<'a, str>)>,
 }
 
 impl<'a> Request<'a> {
@@ -69,7 +71,18 @@ impl<'a> Request<'a> {
             values(&headers, "Sec-WebSocket-Protocol"),
             values(&headers, "Sec-WebSocket-Extensions"),
         );
-        Ok(Self { method, target, minor_version, headers, offers })
+        Ok(Self { method, target, minor_version, headers, offers, params: Vec::new() })
+    }
+
+    /// Returns the same request with the parameters of its route.
+    pub(crate) fn with_params(&self, params: Vec<(Box<str>, Cow<'a, str>)>) -> Self {
+        Self { params, ..self.clone() }
+    }
+
+    /// Returns a parameter of the request's route, percent-decoded: the segment of the path at `:name` in the
+    /// route's pattern. Without routes there is none. Example: [`Router`](crate::Router).
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.iter().find(|(it, _)| **it == *name).map(|(_, value)| &**value)
     }
 
     /// Returns the number after `HTTP/1.`.
