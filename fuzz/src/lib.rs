@@ -11,6 +11,7 @@
 pub mod chunks;
 mod client;
 pub mod client_handshake;
+pub mod client_session;
 mod cut;
 pub mod differential;
 pub mod explain;
@@ -31,12 +32,13 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets but those that need the inside of wirehook: the body of `server` is in
 /// `src/server/simulator/fuzz.rs`, those of `arguments`, `capture` and `replay_peer` are in `src/cli/`.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("frame_header", frame_header::body),
     ("receiver", receiver::body),
     ("chunks", chunks::body),
     ("handshake", handshake::body),
     ("client_handshake", client_handshake::body),
+    ("client_session", client_session::body),
     ("round_trip", round_trip::body),
     ("mask", mask::body),
     ("utf8", utf8::body),

@@ -101,7 +101,7 @@ fn owned(event: Event<'_>) -> Said {
 
 /// What the server sends, a client reads.
 fn check_way_back(said: &[Said]) {
-    let sender = Sender::default();
+    let mut sender = Sender::default();
     let mut out = Vec::new();
     for it in said {
         let result = match it {

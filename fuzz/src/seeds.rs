@@ -31,6 +31,10 @@ pub fn seeds() -> Vec<Seed> {
         // In pieces of ten bytes and of one.
         add("handshake", name, &[&[2, 10, 1], &head[..]].concat());
     }
+    for (name, frames) in answers::frames() {
+        // In pieces of one and three bytes.
+        add("client_session", name, &[&[2, 1, 3], &frames[..]].concat());
+    }
     for (name, answer) in answers::answers() {
         // In pieces of ten bytes and of one.
         add("client_handshake", name, &[&[2, 10, 1], &answer[..]].concat());

@@ -217,7 +217,7 @@ fn check_server_frame(frame: &Frame, in_message: bool, extension: Extension) -> 
     let Some((header, _)) = FrameHeader::decode(&frame.header)? else { return Ok(Seen::default()) };
     // §5.1: "A server MUST NOT mask any frames that it sends to the client."
     if header.masking_key.is_some() {
-        return Err(Rule::masked_by_server());
+        return Err(ProtocolError::MaskedFrame.into());
     }
     // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated".
     if !extension.allows(header.rsv, frame.opcode()) {

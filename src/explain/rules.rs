@@ -83,19 +83,6 @@ impl Rule {
         }
     }
 
-    /// §5.1: for a server; the client must enforce it.
-    pub(super) fn masked_by_server() -> Self {
-        Self {
-            section: "§5.1",
-            says: "a server must not mask its frames".to_owned(),
-            why: "A mask protects against a page that chooses the bytes of its browser. A server needs none, and a \
-                  client that receives a masked frame has to close the connection.",
-            row: Some("s5.1-4"),
-            code: CloseCode::PROTOCOL_ERROR,
-            answer: Vec::new(),
-        }
-    }
-
     /// §5.5.1: for a server.
     pub(super) fn after_close() -> Self {
         Self {
@@ -136,6 +123,10 @@ const fn why(error: ProtocolError) -> &'static str {
             "The MASK bit is 0, so no key follows, and the payload stands as it is. A client has to mask every \
              frame with a new key that nobody can guess. Otherwise a page could choose the bytes that its browser \
              puts on the wire, and talk to a proxy in the middle as if it were something else (§10.3)."
+        }
+        ProtocolError::MaskedFrame => {
+            "A mask protects against a page that chooses the bytes of its browser. A server needs none, and a \
+             client that receives a masked frame has to close the connection."
         }
         ProtocolError::ReservedBits => {
             "RSV1 to RSV3 belong to extensions, such as RSV1 to permessage-deflate (RFC 7692). Unless the handshake \
@@ -197,6 +188,7 @@ const fn why(error: ProtocolError) -> &'static str {
 const fn row(error: ProtocolError) -> Option<&'static str> {
     Some(match error {
         ProtocolError::UnmaskedFrame => "s5.1-2",
+        ProtocolError::MaskedFrame => "s5.1-4",
         ProtocolError::ReservedBits => "s5.2-3",
         ProtocolError::ReservedOpCode(_) => "s5.2-4",
         ProtocolError::NonMinimalLength => "s5.2-6",

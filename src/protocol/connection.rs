@@ -4,9 +4,14 @@
 //! twice can contradict itself. The halves are two public fields so that a message borrowed from `recv` can be
 //! answered through `send`.
 
-use super::{config::Limits, receiver::Receiver, sender::Sender};
+use super::{
+    config::Limits,
+    receiver::Receiver,
+    role::{Client, MaskKeys, SendingRole, Server},
+    sender::Sender,
+};
 
-/// An open connection, seen by a server: what it receives and what it sends.
+/// An open connection, seen by a server unless its role says otherwise: what it receives and what it sends.
 ///
 /// **Drain `recv` until it returns `None`, answer each event through `send`, and write what that appends.**
 ///
@@ -39,11 +44,11 @@ use super::{config::Limits, receiver::Receiver, sender::Sender};
 /// assert_eq!(connection.state(), ConnectionState::Closed { clean: true });
 /// ```
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<R = Server> {
     /// What the peer sends.
-    pub recv: Receiver,
+    pub recv: Receiver<R>,
     /// What the peer is sent.
-    pub send: Sender,
+    pub send: Sender<R>,
 }
 
 /// The state of an open connection (§7.1), which [`Connection::state`] derives from its halves:
@@ -83,11 +88,33 @@ pub enum ConnectionState {
 }
 
 impl Connection {
-    /// Creates a connection whose opening handshake has just succeeded.
+    /// Creates a server's connection whose opening handshake has just succeeded. Example: [`Connection`].
     pub fn new(limits: &Limits) -> Self {
         Self { recv: Receiver::new(limits), send: Sender::default() }
     }
+}
 
+impl<K: MaskKeys> Connection<Client<K>> {
+    /// Creates a client's connection whose opening handshake has just succeeded.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Connection, Event, Limits, Message, ProtocolError};
+    ///
+    /// let mut connection = Connection::client(&Limits::default(), || [0x37, 0xfa, 0x21, 0x3d]);
+    /// let mut out = Vec::new();
+    /// let mut ping = *b"\x89\x05Hello";
+    /// if let Some(event) = connection.recv.next_event(&mut &mut ping[..])? {
+    ///     connection.send.answer(&event, &mut out);
+    /// }
+    /// assert_eq!(out, [0x8a, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]); // §5.7
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
+    pub fn client(limits: &Limits, keys: K) -> Self {
+        Self { recv: Receiver::of_role(limits), send: Sender::client(keys) }
+    }
+}
+
+impl<R: SendingRole> Connection<R> {
     /// Returns the state, as both halves give it.
     pub fn state(&self) -> ConnectionState {
         match (self.recv.is_close_received(), self.recv.is_discarding(), self.send.is_close_sent()) {

@@ -26,6 +26,8 @@ use super::close_code::CloseCode;
 pub enum ProtocolError {
     /// §5.1: "a client MUST mask all frames that it sends to the server".
     UnmaskedFrame,
+    /// §5.1: "A server MUST NOT mask any frames that it sends to the client."
+    MaskedFrame,
     /// §5.2: RSV1 to RSV3 "MUST be 0 unless an extension is negotiated".
     ReservedBits,
     /// §5.2: opcodes 0x3 to 0x7 and 0xB to 0xF are reserved; carries the opcode.
@@ -70,7 +72,7 @@ impl ProtocolError {
     /// The section of RFC 6455 that holds the broken rule, such as `"§5.4"`.
     pub const fn section(self) -> &'static str {
         match self {
-            Self::UnmaskedFrame => "§5.1",
+            Self::UnmaskedFrame | Self::MaskedFrame => "§5.1",
             Self::ReservedBits
             | Self::ReservedOpCode(_)
             | Self::NonMinimalLength
@@ -91,6 +93,7 @@ impl fmt::Display for ProtocolError {
         write!(f, "{}: ", self.section())?;
         match self {
             Self::UnmaskedFrame => f.write_str("a client must mask its frames"),
+            Self::MaskedFrame => f.write_str("a server must not mask its frames"),
             Self::ReservedBits => f.write_str("reserved bit set and no extension negotiated"),
             Self::ReservedOpCode(opcode) => write!(f, "opcode {opcode:#x} is reserved"),
             Self::NonMinimalLength => f.write_str("payload length not in its shortest form"),

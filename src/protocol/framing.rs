@@ -1,16 +1,19 @@
 //! §5.2 From messages to frames: the one encoder of everything that is sent.
 //!
-//! This file knows what a frame of ours looks like: unmasked (§5.1), without reserved bits, a message whole or in
-//! fragments (§5.4). It refuses to know when one may be sent: the sender hands out a framing only until Close.
+//! This file knows what a frame of ours looks like: masked if a client sends it (§5.1), without reserved bits, a message
+//! whole or in fragments (§5.4). It refuses to know when one may be sent: the sender hands out a framing only until
+//! Close.
 
 use super::{
     close::CloseFrame,
     copy::append,
     frame::{FrameHeader, OpCode},
+    mask::apply_mask,
     message::Message,
+    role::{SendingRole, Server},
 };
 
-/// How frames to one peer are encoded. [`Sender::framing`](super::Sender::framing) gives it until Close was sent.
+/// How a server's frames to one peer are encoded. [`Sender::framing`](super::Sender::framing) gives it until Close was sent.
 ///
 /// ```
 /// use wirehook::protocol::{Framing, Message};
@@ -69,33 +72,55 @@ impl Framing {
     /// assert_eq!(out, *b"\x01\x03Hel\x80\x02lo"); // §5.7
     /// ```
     pub fn fragments(self, message: Message<'_>, fragment_len: usize, out: &mut Vec<u8>) {
-        let mut opcode = message.opcode();
-        let mut rest = message.as_bytes();
-        loop {
-            let (fragment, after) = rest.split_at(fragment_len.max(1).min(rest.len()));
-            // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
-            let fin = after.is_empty();
-            FrameHeader { fin, ..FrameHeader::server(opcode, fragment.len() as u64) }.encode(out);
-            append(out, fragment);
-            if fin {
-                return;
-            }
-            (opcode, rest) = (OpCode::Continuation, after);
-        }
+        fragments(&mut Server, message, fragment_len, out);
     }
+}
 
-    /// Appends a control frame (§5.5), whose payload has at most 125 bytes.
-    pub(super) fn control(self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) {
-        FrameHeader::server(opcode, payload.len() as u64).encode(out);
-        out.extend_from_slice(payload);
-    }
-
-    /// Appends a Close (§5.5.1); without a body if there is none.
-    pub(super) fn close(self, body: Option<CloseFrame<'_>>, out: &mut Vec<u8>) {
-        let len = body.map_or(0, |body| 2 + body.fitting_reason().len());
-        FrameHeader::server(OpCode::Close, len as u64).encode(out);
-        if let Some(body) = body {
-            body.encode(out);
+/// Appends a message in fragments of one byte or more. See [`Framing::fragments`].
+pub(super) fn fragments<R: SendingRole>(
+    role: &mut R,
+    message: Message<'_>,
+    fragment_len: usize,
+    out: &mut Vec<u8>,
+) {
+    let mut opcode = message.opcode();
+    let mut rest = message.as_bytes();
+    loop {
+        let (fragment, after) = rest.split_at(fragment_len.max(1).min(rest.len()));
+        // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
+        let fin = after.is_empty();
+        frame(role, fin, opcode, fragment, out);
+        if fin {
+            return;
         }
+        (opcode, rest) = (OpCode::Continuation, after);
+    }
+}
+
+/// Appends a Close (§5.5.1); without a body if there is none.
+pub(super) fn close<R: SendingRole>(role: &mut R, body: Option<CloseFrame<'_>>, out: &mut Vec<u8>) {
+    let mut payload = Vec::new();
+    if let Some(body) = body {
+        body.encode(&mut payload);
+    }
+    frame(role, true, OpCode::Close, &payload, out);
+}
+
+/// Appends a frame, masked if the role masks (§5.3).
+#[inline]
+pub(super) fn frame<R: SendingRole>(
+    role: &mut R,
+    fin: bool,
+    opcode: OpCode,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let masking_key = role.next_key();
+    let header = FrameHeader { fin, masking_key, ..FrameHeader::server(opcode, payload.len() as u64) };
+    header.encode(out);
+    let begin = out.len();
+    append(out, payload);
+    if let Some(key) = masking_key {
+        apply_mask(&mut out[begin..], key);
     }
 }

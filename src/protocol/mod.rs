@@ -54,13 +54,14 @@
 //!    [`Prepared`].
 //! 5. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
 //!    [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
-//! 6. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`]; and for a
+//! 6. `role.rs`: the few rules in which the two sides differ (§5.1). [`Server`], [`Client`], [`MaskKeys`].
+//! 7. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`]; and for a
 //!    client (`handshake/client.rs`) [`Uri`], [`ClientRequest`], [`ClientHandshake`], [`Answer`].
 //!
 //! # In scope, out of scope
 //!
-//! The server's side of RFC 6455. Out of scope so far: extensions such as permessage-deflate (offers are
-//! ignored, §9.1), a client's frames, and receiving a message before it is complete.
+//! RFC 6455 for a server and, where a type says so, for a [`Client`]. Out of scope so far: extensions such as permessage-deflate (offers are
+//! ignored, §9.1), and receiving a message before it is complete.
 
 mod assembly;
 mod close;
@@ -76,6 +77,7 @@ mod mask;
 mod message;
 mod prepared;
 mod receiver;
+mod role;
 mod sender;
 mod utf8;
 
@@ -96,5 +98,6 @@ pub use mask::{apply_mask, turn_key};
 pub use message::{Event, Message, OwnedMessage};
 pub use prepared::Prepared;
 pub use receiver::Receiver;
+pub use role::{Client, MaskKeys, Role, SendingRole, Server};
 pub use sender::{SendError, Sender};
 pub use utf8::{InvalidUtf8, TextBuffer, check_prefix};

@@ -8,7 +8,7 @@
 //! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived, and takes
 //! at most four times as many: the length that a header declares only makes it smaller.
 
-use std::mem;
+use std::{marker::PhantomData, mem};
 
 use super::{
     assembly::{Body, ControlPayload, Remaining},
@@ -18,6 +18,7 @@ use super::{
     frame::{FrameHeader, OpCode, SHORT_HEADER_LEN, is_unfragmented, short_message},
     mask::{MaskedPiece, apply_mask, turn_key},
     message::{Event, Message, OwnedMessage},
+    role::{Client, Role, Server},
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
@@ -46,13 +47,14 @@ use super::{
 /// # Ok::<(), wirehook::protocol::ProtocolError>(())
 /// ```
 #[derive(Debug)]
-pub struct Receiver {
+pub struct Receiver<R = Server> {
     state: State,
     /// The message under way, if it did not lie whole in the input.
     message: Option<Box<Body>>,
     /// The control frame under way, if it did not lie whole in the input.
     control: Option<Box<ControlPayload>>,
     max_message_size: usize,
+    role: PhantomData<R>,
 }
 
 /// What the next byte of input is.
@@ -97,13 +99,39 @@ enum Kind {
 }
 
 impl Receiver {
-    /// A receiver that awaits the first frame.
+    /// A server's receiver, which awaits the first frame of a client. Example: [`Receiver`].
     pub fn new(limits: &Limits) -> Self {
+        Self::of_role(limits)
+    }
+}
+
+impl Receiver<Client> {
+    /// A client's receiver, which awaits the first frame of a server.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Event, Limits, Message, ProtocolError, Receiver};
+    ///
+    /// let mut receiver = Receiver::client(&Limits::default());
+    /// let mut bytes = *b"\x81\x05Hello\x81\x85\0\0\0\0Hello"; // §5.7, and a frame with a mask
+    /// let mut input = &mut bytes[..];
+    /// assert_eq!(receiver.next_event(&mut input)?, Some(Event::Message(Message::Text("Hello"))));
+    /// assert_eq!(receiver.next_event(&mut input), Err(ProtocolError::MaskedFrame));
+    /// # Ok::<(), ProtocolError>(())
+    /// ```
+    pub fn client(limits: &Limits) -> Self {
+        Self::of_role(limits)
+    }
+}
+
+impl<R: Role> Receiver<R> {
+    /// A receiver that awaits the first frame of the other side.
+    pub(super) fn of_role(limits: &Limits) -> Self {
         Self {
             state: State::Header(PartialHeader::default()),
             message: None,
             control: None,
             max_message_size: limits.max_message_size,
+            role: PhantomData,
         }
     }
 
@@ -243,7 +271,8 @@ impl Receiver {
             return Ok(None);
         }
         // Nearly all small messages look like this: of the rules only those on earlier frames and on size are left.
-        if let Some((opcode, key, len)) = short_message(input)
+        if R::PEER_MASKS
+            && let Some((opcode, key, len)) = short_message(input)
             && self.message.is_none()
             && len <= self.max_message_size
             && len <= input.len() - SHORT_HEADER_LEN
@@ -272,7 +301,9 @@ impl Receiver {
         key: [u8; 4],
         payload: &'a mut [u8],
     ) -> Result<Event<'a>, ProtocolError> {
-        apply_mask(payload, key);
+        if R::PEER_MASKS {
+            apply_mask(payload, key);
+        }
         let payload = &*payload;
         Ok(match opcode {
             OpCode::Text => Event::Message(Message::Text(text(payload)?)),
@@ -345,9 +376,10 @@ impl Receiver {
         if header.rsv != 0 {
             return Err(ProtocolError::ReservedBits);
         }
-        // §5.1: "The server MUST close the connection upon receiving a frame that is not masked."
-        if header.masking_key.is_none() {
-            return Err(ProtocolError::UnmaskedFrame);
+        // §5.1: "The server MUST close the connection upon receiving a frame that is not masked", and "A
+        // client MUST close a connection if it detects a masked frame."
+        if header.masking_key.is_some() != R::PEER_MASKS {
+            return Err(R::MASK_BROKEN);
         }
         // §5.4: "The fragments of one message MUST NOT be interleaved between the fragments of
         // another message"; §5.5 allows control frames there.
@@ -480,7 +512,7 @@ impl Payload {
     }
 }
 
-/// The key of a header that was judged, and so has one.
+/// The key of a header that was judged: a server's peer has one, and that of a client needs none.
 #[inline]
 fn masking_key(header: &FrameHeader) -> [u8; 4] {
     header.masking_key.unwrap_or_default()

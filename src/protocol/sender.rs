@@ -1,4 +1,4 @@
-//! §5 and §7 What may be sent when: the sending half of a connection, as a server has it.
+//! §5 and §7 What may be sent when: the sending half of a connection.
 //!
 //! This file knows that everything may be sent until Close and nothing after it (§5.5.1). It refuses to know what a
 //! frame looks like, which is `framing.rs`'s matter, and where the bytes go: they are appended to a buffer of the
@@ -11,8 +11,9 @@ use super::{
     close_code::CloseCode,
     error::ProtocolError,
     frame::{MAX_CONTROL_PAYLOAD, OpCode},
-    framing::Framing,
+    framing::{self, Framing},
     message::{Event, Message},
+    role::{Client, MaskKeys, SendingRole, Server},
 };
 
 /// Why a frame was not sent. Nothing was appended then.
@@ -48,7 +49,7 @@ impl fmt::Display for SendError {
 
 impl std::error::Error for SendError {}
 
-/// The sending half of a server's connection. Every frame is unmasked (§5.1).
+/// The sending half of a connection. A server's frames are unmasked, a client's are masked (§5.1).
 ///
 /// ```text
 ///       close, fail, the answer to a Close
@@ -68,27 +69,21 @@ impl std::error::Error for SendError {}
 /// assert_eq!(sender.message(Message::Text("?"), &mut out), Err(SendError::CloseSent));
 /// # Ok::<(), SendError>(())
 /// ```
-#[derive(Debug, Default)]
-pub struct Sender {
-    state: State,
-}
-
 #[derive(Debug)]
-enum State {
-    Open(Framing),
-    CloseSent,
+pub struct Sender<R = Server> {
+    is_close_sent: bool,
+    role: R,
 }
 
-impl Default for State {
+impl Default for Sender {
+    /// Returns a server's sender, before its Close.
     fn default() -> Self {
-        Self::Open(Framing::SERVER)
+        Self { is_close_sent: false, role: Server }
     }
 }
 
 impl Sender {
     /// Returns how frames are encoded; `None` once our Close was sent.
-    ///
-    /// Every call here that sends something asks this first.
     ///
     /// ```
     /// use wirehook::protocol::{CloseCode, Message, Sender};
@@ -106,15 +101,32 @@ impl Sender {
     #[inline]
     pub const fn framing(&self) -> Option<Framing> {
         // §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-        match self.state {
-            State::Open(framing) => Some(framing),
-            State::CloseSent => None,
-        }
+        if self.is_close_sent { None } else { Some(Framing::SERVER) }
     }
+}
 
+impl<K: MaskKeys> Sender<Client<K>> {
+    /// Creates a client's sender, which masks each frame with a key of its own (§5.3).
+    ///
+    /// ```
+    /// use wirehook::protocol::{CloseCode, Sender};
+    ///
+    /// let mut out = Vec::new();
+    /// let mut sender = Sender::client(|| [1, 2, 3, 4]);
+    /// sender.ping(b"", &mut out)?;
+    /// sender.close(CloseCode::MANDATORY_EXTENSION, "", &mut out)?; // 1010 is a client's code (§7.4.1)
+    /// assert_eq!(out, [0x89, 0x80, 1, 2, 3, 4, 0x88, 0x82, 1, 2, 3, 4, 0x03 ^ 1, 0xf2 ^ 2]);
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    pub fn client(keys: K) -> Self {
+        Self { is_close_sent: false, role: Client::new(keys) }
+    }
+}
+
+impl<R: SendingRole> Sender<R> {
     /// Returns whether our Close was sent.
     pub const fn is_close_sent(&self) -> bool {
-        matches!(self.state, State::CloseSent)
+        self.is_close_sent
     }
 
     /// Appends a message as one frame.
@@ -123,8 +135,8 @@ impl Sender {
     ///
     /// Close was sent.
     #[inline]
-    pub fn message(&self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
-        self.framing().ok_or(SendError::CloseSent)?.message(message, out);
+    pub fn message(&mut self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
+        framing::frame(self.open()?, true, message.opcode(), message.as_bytes(), out);
         Ok(())
     }
 
@@ -146,19 +158,19 @@ impl Sender {
     ///
     /// Close was sent.
     pub fn fragments(
-        &self,
+        &mut self,
         message: Message<'_>,
         fragment_len: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        self.framing().ok_or(SendError::CloseSent)?.fragments(message, fragment_len, out);
+        framing::fragments(self.open()?, message, fragment_len, out);
         Ok(())
     }
 
     /// Appends a ping (§5.5.2) with up to 125 bytes of payload, which the peer's pong will repeat.
     ///
     /// ```
-    /// # let (sender, mut out) = (wirehook::protocol::Sender::default(), Vec::new());
+    /// # let (mut sender, mut out) = (wirehook::protocol::Sender::default(), Vec::new());
     /// sender.ping(b"Hello", &mut out)?;
     /// assert_eq!(out, b"\x89\x05Hello"); // §5.7
     /// # Ok::<(), wirehook::protocol::SendError>(())
@@ -167,14 +179,14 @@ impl Sender {
     /// # Errors
     ///
     /// Close was sent, or the payload is too long.
-    pub fn ping(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn ping(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
         self.control(OpCode::Ping, payload, out)
     }
 
     /// Appends a pong (§5.5.3) with up to 125 bytes of payload: those of the ping that it answers.
     ///
     /// ```
-    /// # let (sender, mut out) = (wirehook::protocol::Sender::default(), Vec::new());
+    /// # let (mut sender, mut out) = (wirehook::protocol::Sender::default(), Vec::new());
     /// sender.pong(b"", &mut out)?; // unsolicited: "a unidirectional heartbeat" (§5.5.3)
     /// assert_eq!(out, b"\x8a\x00");
     /// # Ok::<(), wirehook::protocol::SendError>(())
@@ -183,7 +195,7 @@ impl Sender {
     /// # Errors
     ///
     /// Close was sent, or the payload is too long.
-    pub fn pong(&self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+    pub fn pong(&mut self, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
         self.control(OpCode::Pong, payload, out)
     }
 
@@ -209,7 +221,7 @@ impl Sender {
         }
         // §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control frame", and 1010 "is
         // not used by the server".
-        if !code.may_be_sent_by_server() {
+        if !R::may_close_with(code) {
             return Err(SendError::ForbiddenCloseCode);
         }
         self.close_frame(Some(CloseFrame { code, reason }), out)
@@ -261,19 +273,24 @@ impl Sender {
         let _ = self.close(error.close_code(), &error.to_string(), out);
     }
 
-    fn control(&self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
-        let framing = self.framing().ok_or(SendError::CloseSent)?;
+    fn control(&mut self, opcode: OpCode, payload: &[u8], out: &mut Vec<u8>) -> Result<(), SendError> {
+        let role = self.open()?;
         // §5.5: "All control frames MUST have a payload length of 125 bytes or less".
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(SendError::ControlTooLong);
         }
-        framing.control(opcode, payload, out);
+        framing::frame(role, true, opcode, payload, out);
         Ok(())
     }
 
     fn close_frame(&mut self, frame: Option<CloseFrame<'_>>, out: &mut Vec<u8>) -> Result<(), SendError> {
-        self.framing().ok_or(SendError::CloseSent)?.close(frame, out);
-        self.state = State::CloseSent;
+        framing::close(self.open()?, frame, out);
+        self.is_close_sent = true;
         Ok(())
+    }
+
+    /// Returns the role while frames may be sent: until our Close.
+    fn open(&mut self) -> Result<&mut R, SendError> {
+        if self.is_close_sent { Err(SendError::CloseSent) } else { Ok(&mut self.role) }
     }
 }

@@ -199,6 +199,20 @@ fn a_request_has_one_origin_and_the_callers_headers() {
     assert!(text.ends_with("\r\nOrigin: http://a\r\nAuthorization: Basic YTpi\r\n\r\n"), "{text}");
 }
 
+#[test]
+fn a_subprotocol_is_offered_once_and_is_a_token() {
+    let mut request = ClientRequest::new(&uri("ws://a/"));
+    for name in ["", "a b", "a,b", "a/b", "\u{e9}", "a\r\n"] {
+        assert_eq!(request.subprotocol(name), Err(InvalidHeader), "{name:?}");
+    }
+    assert_eq!(request.subprotocol("a"), Ok(()));
+    assert_eq!(request.subprotocol("a"), Err(InvalidHeader));
+    assert_eq!(request.subprotocol("A"), Ok(()));
+    let mut out = Vec::new();
+    request.start(NONCE, &mut out);
+    assert!(out.ends_with(b"\r\nSec-WebSocket-Protocol: a, A\r\n\r\n"));
+}
+
 // --- §4.1: the answer --------------------------------------------------------------------------------------
 
 #[test]

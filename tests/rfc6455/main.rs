@@ -4,6 +4,7 @@
 //! it. Each way must end in the same events, the same replies and the same error. It refuses to know any rule:
 //! those are in the other files, and `grep -rn '§5.4' tests` finds the tests of a section.
 
+mod client;
 mod client_handshake;
 mod close_codes;
 mod closing;

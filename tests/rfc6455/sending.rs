@@ -47,7 +47,7 @@ fn longest_length_has_63_bits() {
 #[test]
 fn each_kind_of_message_has_its_opcode() {
     // §5.6
-    let sender = Sender::default();
+    let mut sender = Sender::default();
     let mut out = Vec::new();
     sender.message(Message::Text("ü"), &mut out).unwrap();
     sender.message(Message::Binary(b"\xff"), &mut out).unwrap();
@@ -147,7 +147,7 @@ fn ping_and_pong_take_125_bytes_and_no_more() {
     // §5.5
     assert_eq!(MAX_CONTROL_PAYLOAD, 125);
     let payload = [b'x'; 126];
-    let sender = Sender::default();
+    let mut sender = Sender::default();
     let mut out = Vec::new();
     sender.ping(&payload[..125], &mut out).unwrap();
     sender.pong(&payload[..125], &mut out).unwrap();
@@ -213,7 +213,7 @@ fn errors_name_their_sections() {
 fn fragments_of_a_message_are_encoded_as_one_message() {
     // §5.4: "an unfragmented message consists of a single frame with the FIN bit set"; a fragmented one begins
     // with FIN clear and an opcode, and ends with FIN set and an opcode of 0.
-    let sender = Sender::default();
+    let mut sender = Sender::default();
     for (fragment_len, frames) in [
         (2, &b"\x01\x02He\x00\x02ll\x80\x01o"[..]),
         (3, b"\x01\x03Hel\x80\x02lo"),

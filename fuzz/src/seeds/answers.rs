@@ -1,4 +1,4 @@
-//! Answers to a client's handshake (§4.1): one that opens the connection, one for each rule broken, refusals.
+//! What a server sends: answers to a client's handshake (§4.1), and frames (§5).
 
 /// The answer of §1.3, with the lines that the case is about before the empty one.
 fn answer(more: &str) -> Vec<u8> {
@@ -41,5 +41,30 @@ pub(super) fn answers() -> Vec<(&'static str, Vec<u8>)> {
         ("body_in_chunks", refusal("500 \r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n0\r\n\r\n")),
         ("chunk_broken", refusal("500 \r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd")),
         ("no_body", refusal("304 \r\nContent-Length: 9\r\n\r\n")),
+    ]
+}
+
+/// Frames of a server.
+pub(super) fn frames() -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        // §5.7, the examples without a mask.
+        ("single_hello", b"\x81\x05Hello".to_vec()),
+        ("fragmented_hello", b"\x01\x03Hel\x80\x02lo".to_vec()),
+        ("ping_hello", b"\x89\x05Hello".to_vec()),
+        ("binary_256", [b"\x82\x7e\x01\x00".to_vec(), vec![7; 256]].concat()),
+        // §5.1
+        ("masked_hello", b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58".to_vec()),
+        ("masked_second_frame", b"\x81\x02hi\x89\x80\0\0\0\0".to_vec()),
+        ("rsv1", b"\xc1\x05Hello".to_vec()),
+        ("reserved_opcode", b"\x83\x00".to_vec()),
+        ("nothing_to_continue", b"\x80\x00".to_vec()),
+        ("new_message_too_early", b"\x01\x01a\x81\x01b".to_vec()),
+        ("ping_between_fragments", b"\x01\x01a\x89\x01?\x80\x01b".to_vec()),
+        ("length_in_16_bits", b"\x82\x7e\x00\x05Hello".to_vec()),
+        ("over_the_limit", b"\x82\x7f\0\0\0\0\0\x10\0\0".to_vec()),
+        ("text_not_utf8", b"\x81\x02\xc3\x28".to_vec()),
+        ("close_1000", b"\x88\x05\x03\xe8bye\x81\x01x".to_vec()),
+        ("close_1006", b"\x88\x02\x03\xee".to_vec()),
+        ("close_in_a_message", b"\x01\x01a\x88\x00".to_vec()),
     ]
 }
