@@ -13,7 +13,7 @@
 //! - `stages.rs`: what depends on a connection's stage: counts, deadlines, endings.
 //! - `table.rs`: [`Hub`], the table of all connections, and what the loop collects.
 //! - The parts: `outbound.rs` (one connection), `cork.rs`, `backlog.rs`, `meter.rs`, `registry.rs`, `deadlines.rs`,
-//!   `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`, `observer.rs`, `metrics.rs`.
+//!   `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`, `observer.rs`.
 
 mod admission;
 mod backlog;
@@ -25,7 +25,6 @@ mod deadlines;
 mod keepalive;
 mod leaving;
 mod meter;
-mod metrics;
 mod observer;
 mod opening;
 mod outbound;

@@ -10,7 +10,6 @@ use super::{
 use crate::{
     cause::Cause,
     protocol::{HandshakeError, Response, Sender},
-    transport::Token,
 };
 
 impl<S> Hub<S> {
@@ -19,7 +18,7 @@ impl<S> Hub<S> {
         if self.table.is_full() {
             return Err(io::Error::other("no id is left for one more connection"));
         }
-        outbound.stream.register(&self.poll_registry, Token(self.table.next_id().index as usize))?;
+        outbound.stream.register(&self.poll_registry, self.token(self.table.next_id().index))?;
         let id = self.table.insert(outbound);
         self.live += 1;
         self.schedule(id);
@@ -65,9 +64,7 @@ impl<S> Hub<S> {
     }
 
     fn push_response(&mut self, id: ConnId, response: &Response) {
-        if !self.metrics.contains(id) {
-            self.stats.count_handshake(response.status());
-        }
+        self.stats.count_handshake(response.status());
         self.push_with(id, |_, out| response.encode(out));
     }
 }

@@ -25,9 +25,7 @@ impl<S> Hub<S> {
         if stage == Stage::Dead {
             self.dead.push(id);
         }
-        if !self.metrics.contains(id) {
-            self.count_change(id, before, stage);
-        }
+        self.count_change(id, before, stage);
         if stage == Stage::Dead {
             self.tell_unproven(id, false);
         }
@@ -60,9 +58,7 @@ impl<S> Hub<S> {
             outbound.hold_input(0, &self.meter);
             // The socket closes here.
             panics::discard(outbound);
-            if !self.metrics.remove(id) {
-                self.observer.tell(|observer| observer.disconnected(id));
-            }
+            self.observer.tell(|observer| observer.disconnected(id));
         }
         self.compact_deadlines();
         dead

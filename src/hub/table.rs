@@ -3,7 +3,10 @@
 //! This file knows which connections there are and what the loop collects at the end of a turn. It refuses to know
 //! what is sent and how a connection ends: the files above it do.
 
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+};
 
 use super::{
     admission::Admission,
@@ -11,14 +14,17 @@ use super::{
     deadlines::{Deadlines, LoopTime},
     leaving::Leaving,
     meter::Meter,
-    metrics::MetricsConnections,
     observer::ObserverSlot,
     outbound::{Ending, Outbound, OutboxPool, Stage},
     quota::Quota,
     registry::{ConnId, Registry},
     timers::{TimerId, Timers},
 };
-use crate::{config::Config, stats::Stats, transport::PollRegistry};
+use crate::{
+    config::Config,
+    stats::Stats,
+    transport::{PollRegistry, Token},
+};
 
 /// How many connections the tables have room for from the start. It is address space only until it is used.
 ///
@@ -71,7 +77,10 @@ pub(crate) struct Hub<S> {
     pub(crate) running_timer: Option<TimerId>,
     /// The server is going down.
     pub(crate) is_shutting_down: bool,
-    pub(super) metrics: MetricsConnections,
+    /// Sockets that are no clients' and have another table.
+    sockets_beside: usize,
+    /// The token of the first place.
+    first_token: usize,
     pub(super) poll_registry: PollRegistry,
 }
 
@@ -81,9 +90,18 @@ impl<S> Hub<S> {
     pub(crate) const PLACE_LEN: usize = Registry::<Outbound<S>>::PLACE_LEN;
 
     pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll_registry: PollRegistry) -> Self {
+        Self::with_room(config, timers, poll_registry, ROOM)
+    }
+
+    /// Creates a small table for connections that are no clients, whose tokens begin at `first_token`.
+    pub(crate) fn beside(config: Config, poll_registry: PollRegistry, first_token: usize) -> Self {
+        Self { first_token, ..Self::with_room(config, Timers::default(), poll_registry, 0) }
+    }
+
+    fn with_room(config: Config, timers: Timers<Task<S>>, poll_registry: PollRegistry, room: usize) -> Self {
         let meter = Meter::default();
         Self {
-            table: Registry::with_capacity(ROOM),
+            table: Registry::with_capacity(room),
             live: 0,
             config,
             stats: Stats::default(),
@@ -103,11 +121,12 @@ impl<S> Hub<S> {
             resumable: VecDeque::new(),
             unflushed: 0,
             dead: Vec::new(),
-            deadlines: Deadlines::with_capacity(ROOM),
+            deadlines: Deadlines::with_capacity(room),
             timers,
             running_timer: None,
             is_shutting_down: false,
-            metrics: MetricsConnections::default(),
+            sockets_beside: 0,
+            first_token: 0,
             poll_registry,
         }
     }
@@ -170,31 +189,10 @@ impl<S> Hub<S> {
         self.table.iter().filter(|(_, outbound)| outbound.stage() == Stage::Open)
     }
 
-    /// Returns the connections that ask for metrics, with their stages, the oldest first.
-    pub(crate) fn metrics_connections(&self) -> Vec<(ConnId, Stage)> {
-        let stage_of = |id: ConnId| self.get(id).map(|outbound| (id, outbound.stage()));
-        self.metrics.iter().filter_map(stage_of).filter(|(_, stage)| *stage != Stage::Dead).collect()
-    }
-
-    /// Counts a new connection as one that asks for metrics, and no longer as a client.
-    pub(crate) fn set_metrics(&mut self, id: ConnId) {
-        self.metrics.insert(id);
-        self.live -= 1;
-    }
-
-    /// Passes received bytes to the observer, if they are from a client.
+    /// Passes received bytes to the observer.
     #[inline]
     pub(crate) fn observe_received(&mut self, id: ConnId, bytes: &[u8]) {
-        if self.observer.is_on() {
-            self.tell_received(id, bytes);
-        }
-    }
-
-    #[cold]
-    fn tell_received(&mut self, id: ConnId, bytes: &[u8]) {
-        if !self.metrics.contains(id) {
-            self.observer.tell(|observer| observer.received(id, bytes));
-        }
+        self.observer.tell(|observer| observer.received(id, bytes));
     }
 
     /// Returns how many deadlines there are, dead entries included.
@@ -207,9 +205,21 @@ impl<S> Hub<S> {
     pub(crate) fn current_stats(&self) -> Stats {
         let mut stats = self.stats;
         stats.connections = self.live as u64;
-        stats.sockets = self.table.len() as u64;
+        stats.sockets = (self.table.len() + self.sockets_beside) as u64;
         stats.buffered_bytes = self.meter.held() as u64;
         stats
+    }
+
+    /// Has the figures contain the sockets of another table, and its bytes, which are taken from there.
+    pub(crate) fn count_beside(&mut self, sockets: usize, stats: &mut Stats) {
+        self.sockets_beside = sockets;
+        self.stats.received_bytes += mem::take(&mut stats.received_bytes);
+        self.stats.sent_bytes += mem::take(&mut stats.sent_bytes);
+    }
+
+    /// Returns the token of a place.
+    pub(super) fn token(&self, index: u32) -> Token {
+        Token(self.first_token + index as usize)
     }
 
     // --- What the loop collects ------------------------------------------------------------------------

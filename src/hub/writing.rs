@@ -22,7 +22,7 @@ use super::{
     registry::ConnId,
     table::Hub,
 };
-use crate::{protocol::Event, trace, transport::Token};
+use crate::{protocol::Event, trace};
 
 /// What became of bytes for a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<S> Hub<S> {
     #[inline]
     pub(super) fn note_sent(&mut self, id: ConnId, rest: &[u8], written: usize) {
         self.stats.sent_bytes += written as u64;
-        if self.observer.is_on() && !self.metrics.contains(id) {
+        if self.observer.is_on() {
             self.observer.tell_sent(id, [self.cork.bytes(), rest], written);
         }
     }
@@ -185,7 +185,7 @@ impl<S> Hub<S> {
                 // A stream that takes nothing and doesn't say why would be tried for ever.
                 Ok(0) => return failed(id, &ErrorKind::WriteZero.into()),
                 Ok(written) => {
-                    if self.observer.is_on() && !self.metrics.contains(id) {
+                    if self.observer.is_on() {
                         self.observer.tell_sent(id, outbox.backlog.parts(), written);
                     }
                     self.taken(id, written);
@@ -247,12 +247,12 @@ impl<S> Hub<S> {
 
     /// Notes that the socket is full, and asks the poll to report room.
     fn block(&mut self, id: ConnId) -> Flow {
+        let token = self.token(id.index);
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         outbound.set_output(id, Output::Blocked, &mut self.dirty, &mut self.cork);
         if !outbound.write_interest {
             outbound.write_interest = true;
-            if let Err(error) = outbound.stream.register_writes(&self.poll_registry, Token(id.index as usize))
-            {
+            if let Err(error) = outbound.stream.register_writes(&self.poll_registry, token) {
                 return failed(id, &error);
             }
         }

@@ -31,6 +31,7 @@ use std::{
 use crate::{
     handler::Handler,
     hub::LoopTime,
+    server::metrics_server::FIRST_TOKEN,
     transport::{Events, Listener, Ready, Token},
 };
 pub(super) use state::{EventLoop, LISTENER, METRICS, STOP, WAKER};
@@ -99,7 +100,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Handles one event of a connection's socket: writes what waits, then reads.
     #[inline]
     fn react(&mut self, index: usize, ready: Ready) {
-        let Some(id) = self.hub.id_at(index) else { return };
+        let Some(id) = self.hub.id_at(index) else { return self.react_metrics(index, ready) };
         let Some(inbound) = self.inbounds.get_mut(id) else { return };
         inbound.hang_up |= ready.hang_up;
         let (has_more, is_costly) = (inbound.has_more, inbound.is_costly);
@@ -114,6 +115,16 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             return self.inbounds.read_later(id, false);
         }
         self.inbounds.read(id, &mut self.handler, &mut self.hub);
+    }
+
+    /// Handles one event of a socket that is no client's.
+    #[cold]
+    fn react_metrics(&mut self, token: usize, ready: Ready) {
+        if let Some(metrics) = &mut self.metrics
+            && let Some(index) = token.checked_sub(FIRST_TOKEN)
+        {
+            metrics.react(index, ready, &mut self.hub, &mut self.inbounds.buffer);
+        }
     }
 
     /// Finishes what this turn began: writes, sheds, calls `on_drain` and `on_close`.
@@ -142,8 +153,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             return LoopTime::AT_ONCE;
         }
         let mut at = self.hub.next_deadline().min(self.hub.timers.next_due()).min(self.heap.wake_at());
-        for acceptor in self.acceptors() {
+        if let Some(acceptor) = &self.acceptor {
             at = at.min(acceptor.wake_at());
+        }
+        if let Some(metrics) = &self.metrics {
+            at = at.min(metrics.wake_at());
         }
         if let Some(shutdown) = &self.shutdown {
             at = at.min(shutdown.wake_at());

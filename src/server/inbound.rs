@@ -14,13 +14,13 @@ use std::{
     rc::Rc,
 };
 
-use log::{debug, info, warn};
+use log::{debug, warn};
 
-use super::{metrics, upgrade};
+use super::upgrade;
 use crate::{
     handler::Handler,
     hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage},
-    protocol::{Event, ProtocolError, Receiver, RequestReader, Response, append},
+    protocol::{Event, ProtocolError, Receiver, RequestReader, append},
     trace,
     transport::{Read, ReadBuffer},
     websocket::call_hook,
@@ -29,7 +29,7 @@ use crate::{
 /// The receiving sides of all connections, and the buffer that they share.
 pub(super) struct Inbounds {
     table: Vec<Inbound>,
-    buffer: ReadBuffer,
+    pub(super) buffer: ReadBuffer,
     /// Connections with little more to read: the next turn reads from each of them.
     pub(super) more: Vec<ConnId>,
     /// Connections that have filled the read buffer, in the order in which they are read from again.
@@ -59,8 +59,6 @@ pub(super) struct Inbound {
 enum Phase {
     /// A request for a WebSocket.
     Request(RequestReader),
-    /// A request for a page with figures.
-    Metrics(RequestReader),
     Frames(Receiver),
     /// Of no interest.
     Nothing,
@@ -84,8 +82,8 @@ impl Inbounds {
     }
 
     /// Adds the receiving side of a connection that the hub has just added.
-    pub(super) fn insert(&mut self, id: ConnId, inbound: Inbound) {
-        let inbound = Inbound { serial: id.serial, ..inbound };
+    pub(super) fn insert(&mut self, id: ConnId) {
+        let inbound = Inbound { serial: id.serial, ..Inbound::default() };
         match self.table.get_mut(id.index as usize) {
             Some(place) => *place = inbound,
             None => self.table.push(inbound),
@@ -212,11 +210,6 @@ impl Inbounds {
 }
 
 impl Inbound {
-    /// Creates the receiving side of a connection that asks for metrics instead of a WebSocket.
-    pub(super) fn for_metrics() -> Self {
-        Self { phase: Phase::Metrics(RequestReader::default()), ..Self::default() }
-    }
-
     /// Returns whether input that was read waits to be worked through.
     #[inline]
     pub(super) const fn has_stash(&self) -> bool {
@@ -237,7 +230,7 @@ impl Inbound {
         let stashed = self.stash.as_deref().map_or(0, <[u8]>::len);
         stashed
             + match &self.phase {
-                Phase::Request(reader) | Phase::Metrics(reader) => reader.buffered(),
+                Phase::Request(reader) => reader.buffered(),
                 Phase::Frames(receiver) => receiver.memory(),
                 Phase::Nothing => 0,
             }
@@ -320,30 +313,16 @@ impl Inbound {
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) {
-        let limits = hub.config.limits;
-        if let Phase::Request(reader) = &mut self.phase {
-            let receiver = match reader.next_request(input, &limits) {
-                Ok(None) => return,
-                Ok(Some(request)) => upgrade::answer(id, &request, handler, hub),
-                Err(error) => {
-                    upgrade::refuse(id, error, hub);
-                    None
-                }
-            };
-            self.phase = receiver.map_or(Phase::Nothing, Phase::Frames);
-        }
-        if let Phase::Metrics(reader) = &mut self.phase {
-            let response = match reader.next_request(input, &limits) {
-                Ok(None) => return,
-                Ok(Some(request)) => metrics::page(&request, &hub.current_stats(), hub.is_shutting_down),
-                Err(error) => {
-                    info!("connection {id} at the figures refused: {} {error}", error.status());
-                    Response::refusal(error)
-                }
-            };
-            hub.respond(id, &response);
-            self.phase = Phase::Nothing;
-        }
+        let Phase::Request(reader) = &mut self.phase else { return };
+        let receiver = match reader.next_request(input, &hub.config.limits) {
+            Ok(None) => return,
+            Ok(Some(request)) => upgrade::answer(id, &request, handler, hub),
+            Err(error) => {
+                upgrade::refuse(id, error, hub);
+                None
+            }
+        };
+        self.phase = receiver.map_or(Phase::Nothing, Phase::Frames);
     }
 }
 

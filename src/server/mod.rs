@@ -10,6 +10,7 @@ mod handle;
 mod heap;
 mod inbound;
 mod metrics;
+mod metrics_server;
 mod reading;
 mod setup;
 #[cfg(any(test, fuzzing))]

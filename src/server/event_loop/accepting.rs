@@ -1,5 +1,4 @@
-//! New connections: how the loop admits clients and metrics connections, and which sockets it closes for
-//! them.
+//! New connections: how the loop admits clients, and which sockets it closes for them.
 
 use std::io;
 
@@ -7,26 +6,18 @@ use log::{debug, warn};
 
 use super::state::EventLoop;
 use crate::{
-    cause::Cause,
     handler::Handler,
-    hub::{ConnId, LoopTime, Outbound, Stage},
+    hub::{ConnId, LoopTime, Outbound},
     panics,
-    server::{acceptor::Acceptor, inbound::Inbound, upgrade},
+    server::upgrade,
     transport::{Listener, PeerAddr, Stream},
 };
 
 /// How many sockets may be ending, beyond `max_connections`. For one more, the oldest of the address that has
 /// most of them is evicted.
 const MAX_ENDING: usize = 256;
-/// How many metrics connections there may be at once.
-const MAX_METRICS_CONNECTIONS: usize = 16;
 
 impl<H: Handler, L: Listener> EventLoop<H, L> {
-    /// The acceptors that are open.
-    pub(super) fn acceptors(&self) -> impl Iterator<Item = &Acceptor<L>> {
-        self.acceptor.iter().chain(&self.metrics_acceptor)
-    }
-
     /// Accepts the connections that wait at both listeners; at most as many as one turn may.
     #[inline(never)]
     pub(super) fn accept_pending(&mut self, clock: impl Fn() -> LoopTime) {
@@ -38,19 +29,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                 self.admit(stream, address);
             }
         }
-        self.accept_metrics();
-    }
-
-    /// Accepts the connections that wait at the metrics listener.
-    fn accept_metrics(&mut self) {
-        let Some(mut acceptor) = self.metrics_acceptor.take() else { return };
-        for (stream, address) in
-            acceptor.accept_pending(self.hub.now, || self.evict_metrics() || self.hub.evict())
-        {
-            self.admit_metrics(stream, address);
+        if let Some(metrics) = &mut self.metrics {
+            metrics.accept_pending(&mut self.hub, &mut self.inbounds.buffer);
         }
-        acceptor.refill();
-        self.metrics_acceptor = Some(acceptor);
     }
 
     /// Admits a new client, or answers it that there is no room.
@@ -59,7 +40,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if !self.clients_inherit_nodelay {
             stream.set_nodelay(self.hub.config.nodelay);
         }
-        let Some(id) = self.insert(stream, address, Inbound::default()) else {
+        let Some(id) = self.insert(stream, address) else {
             self.hub.stats.dropped_clients += 1;
             return;
         };
@@ -86,42 +67,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             || config.max_connections_per_address.is_some() && self.hub.leaving_of(address) >= MAX_ENDING
     }
 
-    /// Admits a connection to the metrics listener. It doesn't count as a client.
-    fn admit_metrics(&mut self, stream: Stream, address: PeerAddr) {
-        if self.hub.metrics_connections().len() >= MAX_METRICS_CONNECTIONS {
-            self.evict_metrics();
-        }
-        if let Some(id) = self.insert(stream, address, Inbound::for_metrics()) {
-            self.hub.set_metrics(id);
-        }
-    }
-
-    /// Closes a metrics connection to make room for another: the oldest without a request, or else the
-    /// oldest. Returns whether there was one.
-    fn evict_metrics(&mut self) -> bool {
-        let connections = self.hub.metrics_connections();
-        for &(id, _) in connections.iter().filter(|(_, stage)| *stage == Stage::Connecting) {
-            // A request that has arrived and was not read yet is answered first.
-            self.inbounds.read(id, &mut self.handler, &mut self.hub);
-            match self.hub.get(id).map(|outbound| outbound.stage()) {
-                Some(Stage::Connecting) => {
-                    self.hub.abort(id, Cause::Local);
-                    return true;
-                }
-                Some(Stage::Dead) | None => return true,
-                Some(_) => {}
-            }
-        }
-        connections.first().map(|&(id, _)| self.hub.abort(id, Cause::Local)).is_some()
-    }
-
-    fn insert(&mut self, stream: Stream, address: PeerAddr, inbound: Inbound) -> Option<ConnId> {
+    fn insert(&mut self, stream: Stream, address: PeerAddr) -> Option<ConnId> {
         let now = self.hub.now;
         // The connection's state starts as the type's default, which is code of the user.
         let inserted = panics::catch(|| self.hub.insert(Outbound::new(stream, address, now)));
         match inserted.unwrap_or_else(|| Err(io::Error::other("the state of a connection has panicked"))) {
             Ok(id) => {
-                self.inbounds.insert(id, inbound);
+                self.inbounds.insert(id);
                 Some(id)
             }
             Err(error) => {

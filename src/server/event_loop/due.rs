@@ -7,7 +7,7 @@ use crate::{
     handler::Handler,
     hub::{ConnId, Hub, LoopTime, Stage},
     protocol::HandshakeError,
-    server::{acceptor::Acceptor, upgrade::refuse},
+    server::{acceptor::Acceptor, metrics_server::MetricsServer, upgrade::refuse},
     transport::{Listener, Token},
 };
 
@@ -19,12 +19,16 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     // Most turns don't need it: not inlined, so that the code for messages stays small.
     #[inline(never)]
     pub(super) fn run_due(&mut self, clock: impl Fn() -> LoopTime) {
-        if !self.acceptors().all(Acceptor::is_idle) {
+        let is_metrics_idle = self.metrics.as_ref().is_none_or(MetricsServer::is_idle);
+        if !is_metrics_idle || !self.acceptor.as_ref().is_none_or(Acceptor::is_idle) {
             self.accept_pending(&clock);
         }
         for _ in 0..DEADLINES_PER_TURN {
             let Some(id) = self.hub.expire() else { break };
             self.judge(id);
+        }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.expire(&mut self.hub, &mut self.inbounds.buffer);
         }
         self.run_timers();
         if self.has_commands {
@@ -54,7 +58,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn handle_token(&mut self, token: Token) {
         match token {
             LISTENER => self.acceptor.iter_mut().for_each(Acceptor::on_readable),
-            METRICS => self.metrics_acceptor.iter_mut().for_each(Acceptor::on_readable),
+            METRICS => self.metrics.iter_mut().for_each(MetricsServer::on_readable),
             WAKER => self.run_commands(),
             _ => self.check_stop(),
         }

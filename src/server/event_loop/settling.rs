@@ -6,7 +6,7 @@ use super::state::EventLoop;
 use crate::{
     handler::{Closed, Handler},
     hub::{ConnId, ROOM},
-    server::acceptor::Acceptor,
+    server::metrics_server::MetricsServer,
     transport::Listener,
     websocket::call_hook,
 };
@@ -56,7 +56,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             // Frees the input that it held now, not when its slot is used again.
             self.inbounds.remove(id);
         }
-        self.metrics_acceptor.iter_mut().for_each(Acceptor::refill);
+        self.metrics.iter_mut().for_each(MetricsServer::refill);
         let places = self.hub.places();
         if self.inbounds.places() > 4 * places.max(ROOM) {
             self.inbounds.shrink(places);

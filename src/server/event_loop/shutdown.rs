@@ -11,7 +11,7 @@ use crate::{
     handler::Handler,
     hub::{LoopTime, Stage},
     protocol::{CloseCode, Response},
-    server::handle::ShutdownRequest,
+    server::{handle::ShutdownRequest, metrics_server::MetricsServer},
     transport::{Listener, StopPipe},
 };
 
@@ -26,9 +26,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         }
     }
 
-    /// Returns whether the shutdown is complete: no connection is left.
+    /// Returns whether the shutdown is complete: no client is left, and no answer of the metrics.
     pub(in crate::server) fn is_over(&self) -> bool {
-        self.shutdown.is_some() && self.hub.len() == 0
+        self.shutdown.is_some() && self.hub.len() == 0 && !self.is_answering_metrics()
+    }
+
+    fn is_answering_metrics(&self) -> bool {
+        self.metrics.as_ref().is_some_and(MetricsServer::is_answering)
     }
 
     /// Stops accepting and plans when each connection is closed.
@@ -66,6 +70,9 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
                     self.inbounds.read_once_more(id, &mut self.handler, &mut self.hub);
                 }
                 self.hub.abort(id, Cause::Local);
+            }
+            if let Some(metrics) = &mut self.metrics {
+                metrics.abort_all(&mut self.hub);
             }
         }
     }

@@ -7,7 +7,9 @@ use crate::{
     config::Config,
     handler::Handler,
     hub::{Hub, LoopTime, ObserverSlot, Task, Timers},
-    server::{acceptor::Acceptor, handle::Handle, heap::Heap, inbound::Inbounds},
+    server::{
+        acceptor::Acceptor, handle::Handle, heap::Heap, inbound::Inbounds, metrics_server::MetricsServer,
+    },
     transport::{Listener, Poll, StopPipe, TcpListener, Token},
 };
 
@@ -23,8 +25,8 @@ pub(in crate::server) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     pub(super) acceptor: Option<Acceptor<L>>,
     /// Whether clients inherit TCP_NODELAY from the listener, so that no call per client is needed.
     pub(super) clients_inherit_nodelay: bool,
-    /// Accepts metrics connections, until the loop ends.
-    pub(super) metrics_acceptor: Option<Acceptor<L>>,
+    /// Serves the metrics, until the loop ends.
+    pub(super) metrics: Option<MetricsServer<L>>,
     pub(super) stop: Option<StopPipe>,
     pub(super) handle: Handle<H::State>,
     pub(super) handler: H,
@@ -44,19 +46,21 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(in crate::server) fn new(
         poll: Poll,
         listener: L,
-        metrics_acceptor: Option<L>,
+        metrics_listener: Option<L>,
         handle: Handle<H::State>,
         config: Config,
         handler: H,
         timers: Timers<Task<H::State>>,
     ) -> io::Result<Self> {
+        let registry = poll.registry()?;
+        let metrics = metrics_listener.map(|listener| MetricsServer::new(listener, config.clone(), registry));
         let hub = Hub::new(config, timers, poll.registry()?);
         let clients_inherit_nodelay = listener.set_nodelay(hub.config.nodelay);
         Ok(Self {
             poll,
             clients_inherit_nodelay,
             acceptor: Some(Acceptor::new(listener)),
-            metrics_acceptor: metrics_acceptor.map(Acceptor::with_spare),
+            metrics,
             stop: None,
             handle,
             handler,

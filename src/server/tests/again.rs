@@ -345,3 +345,39 @@ fn pages_are_known_by_their_whole_path_and_in_its_case() {
     client.script.take_written();
     world.finish();
 }
+
+#[test]
+fn a_page_that_has_begun_is_written_before_the_server_stops() {
+    let mut world = World::new(|config| config.close_timeout = Duration::from_secs(60));
+    let script = Script::default();
+    script.will_take(20);
+    script.set_full(true);
+    world.metrics_queue.push(&script, ADDRESS);
+    world.turn(&[readable(METRICS)]);
+    let scraper = world.client(script);
+    world.send(&scraper, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.handle.shutdown_within(Duration::from_secs(5));
+    world.wake();
+    assert!(!world.event_loop.is_over(), "most of the page waits");
+    assert!(world.read_all(&scraper).ends_with(b"ok\n"));
+    assert!(world.event_loop.is_over());
+    world.finish();
+}
+
+#[test]
+fn a_scraper_that_does_not_read_is_dropped_at_the_deadline() {
+    let mut world = World::new(|config| config.close_timeout = Duration::from_secs(60));
+    let script = Script::default();
+    script.set_full(true);
+    world.metrics_queue.push(&script, ADDRESS);
+    world.turn(&[readable(METRICS)]);
+    let scraper = world.client(script);
+    world.send(&scraper, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+    world.handle.shutdown_within(Duration::from_secs(5));
+    world.wake();
+    world.advance(4_999);
+    assert!(!world.event_loop.is_over() && !scraper.script.is_dropped());
+    world.advance(1);
+    assert!(world.event_loop.is_over() && scraper.script.is_dropped());
+    world.finish();
+}
