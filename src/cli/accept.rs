@@ -20,7 +20,7 @@ Usage: wirehook accept KEY
 Exits with 1 if KEY is not 16 bytes in base64: a server would refuse it (§4.2.1).
 ";
 
-/// /// Reads the arguments; `None` asks for the help.
+/// Reads the arguments; `None` asks for the help.
 pub(super) fn parse(parser: &mut Parser) -> Result<Option<String>, lexopt::Error> {
     let mut key = None;
     while let Some(arg) = parser.next()? {

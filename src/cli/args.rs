@@ -210,11 +210,11 @@ fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
 }
 
 /// Returns an error as one line without control characters: an argument can come from any source.
-pub(super) fn told(error: &lexopt::Error) -> String {
-    harmless(&error.to_string())
+pub(super) fn error_line(error: &lexopt::Error) -> String {
+    escape_line(&error.to_string())
 }
 
-fn harmless(text: &str) -> String {
+fn escape_line(text: &str) -> String {
     let is_harmful = |it: char| it.is_control() || it.escape_debug().len() > 2;
     text.chars().map(|it| if is_harmful(it) { it.escape_debug().to_string() } else { it.into() }).collect()
 }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn dumps_are_read_without_what_the_bytes_look_like() {
+    fn dumps_are_read_without_their_text_column() {
         let hello = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58abcdefg";
         for dump in [
             "00000000: 8185 37fa 213d 7f9f 4d51 5861 6263 6465  ..7.!=..MQXabcde\n00000010: 6667                                     fg\n",

@@ -16,9 +16,10 @@ use wirehook::{
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
     capture::{self, Beginning},
-    complain, decode_capture,
+    decode_capture,
     decode_input::Input,
     explain::{self, Form},
+    report_error,
     stdout::Stdout,
     units::{Size, of_option},
 };
@@ -90,17 +91,20 @@ fn set_once<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result
 
 pub(super) fn run(options: &DecodeOptions) -> ExitCode {
     match options.input.bytes() {
-        Ok(bytes) if bytes.is_empty() => complain(&"nothing to decode (try decode --help)", EXIT_USAGE),
+        Ok(bytes) if bytes.is_empty() => report_error(&"nothing to decode (try decode --help)", EXIT_USAGE),
         Ok(bytes) if capture::is_capture(&bytes) => options.show_capture(&bytes),
         Ok(bytes) => show(options, &bytes),
-        Err(error) => complain(&error, EXIT_USAGE),
+        Err(error) => report_error(&error, EXIT_USAGE),
     }
 }
 
 impl DecodeOptions {
     fn show_capture(&self, bytes: &[u8]) -> ExitCode {
         if self.is_handshake {
-            return complain(&"--handshake is not for captures: they show where a handshake is", EXIT_USAGE);
+            return report_error(
+                &"--handshake is not for captures: they show where a handshake is",
+                EXIT_USAGE,
+            );
         }
         let form = if self.is_json { Form::Json } else { Form::Text };
         decode_capture::run(bytes, form, &self.limits, self.side)

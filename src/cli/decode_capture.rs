@@ -13,8 +13,8 @@ use wirehook::{
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
     capture::{self, Recording},
-    complain,
     explain::{Form, object, wants_colour},
+    report_error,
     stdout::Stdout,
 };
 
@@ -23,17 +23,20 @@ use super::{
 pub(super) fn run(bytes: &[u8], form: Form, limits: &Limits, first: Option<Side>) -> ExitCode {
     let capture = match capture::read_with(bytes, first) {
         Ok(capture) => capture,
-        Err(problem) => return complain(&problem, EXIT_USAGE),
+        Err(problem) => return report_error(&problem, EXIT_USAGE),
     };
     // Notes about the file are no part of the explanation: they go to standard error.
     for note in &capture.notes {
-        complain(note, EXIT_USAGE);
+        report_error(note, EXIT_USAGE);
     }
     if capture.connections.is_empty() {
-        return complain(&"no TCP connection in this capture has any bytes", EXIT_USAGE);
+        return report_error(&"no TCP connection in this capture has any bytes", EXIT_USAGE);
     }
     if first.is_some() && capture.connections.iter().all(|it| it.has_beginning) {
-        complain(&"--client and --server change nothing here: each connection begins with a SYN", EXIT_USAGE);
+        report_error(
+            &"--client and --server change nothing here: each connection begins with a SYN",
+            EXIT_USAGE,
+        );
     }
     let mut page = CapturePrinter { number: 0, form, in_colour: wants_colour(), out: Stdout::new() };
     let mut breaks_a_rule = false;

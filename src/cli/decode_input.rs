@@ -122,7 +122,7 @@ fn without_mark(mut content: Vec<u8>) -> Result<Vec<u8>, String> {
     text.map(String::into_bytes).map_err(|_| "this begins as UTF-16 does, and is none".to_owned())
 }
 
-/// Whether this text is prose: only printable characters, blanks and line ends.
+/// Returns whether this text is prose: only printable characters, blanks and line ends.
 fn is_prose(text: &str) -> bool {
     let is_blank = |it: char| matches!(it, ' ' | '\t' | '\r' | '\n');
     text.starts_with(|it: char| !it.is_control()) && text.chars().all(|it| is_blank(it) || !it.is_control())

@@ -38,7 +38,7 @@ pub(super) enum Form {
     Json,
 }
 
-/// Whether standard output is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).
+/// Returns whether standard output is a terminal and `NO_COLOR` is unset or empty (<https://no-color.org>).
 pub(super) fn wants_colour() -> bool {
     io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
@@ -49,7 +49,7 @@ pub(super) fn object(seconds: f64, connection: &dyn Display, json: &str) -> Stri
 }
 
 /// Returns the first line of standard output: the server's address. With `--explain=json` every line is JSON.
-pub(super) fn beginning(form: Option<Form>, mode: &str, url: &str) -> String {
+pub(super) fn first_line(form: Option<Form>, mode: &str, url: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     match form {
         Some(Form::Json) => format!(
@@ -60,7 +60,7 @@ pub(super) fn beginning(form: Option<Form>, mode: &str, url: &str) -> String {
 }
 
 /// Returns a line of text that a peer may have chosen, with its control characters escaped.
-pub(super) fn said(form: Option<Form>, text: &str) -> String {
+pub(super) fn text_line(form: Option<Form>, text: &str) -> String {
     let text = escape_controls(text);
     match form {
         Some(Form::Json) => {
@@ -96,10 +96,10 @@ struct Observation<Id> {
     id: Id,
     /// Since the start of the server.
     at: Duration,
-    what: What,
+    kind: ObservationKind,
 }
 
-enum What {
+enum ObservationKind {
     Connected(PeerAddr),
     Bytes {
         from: Side,
@@ -126,11 +126,11 @@ impl Explain {
         (explain, Printing(queue))
     }
 
-    fn tell(&self, id: ConnId, size: usize, what: impl FnOnce() -> What) -> bool {
-        self.queue.tell(size, || Observation { id, at: self.started.elapsed(), what: what() })
+    fn queue_observation(&self, id: ConnId, size: usize, kind: impl FnOnce() -> ObservationKind) -> bool {
+        self.queue.push(size, || Observation { id, at: self.started.elapsed(), kind: kind() })
     }
 
-    fn tell_bytes(&mut self, id: ConnId, from: Side, bytes: &[u8]) {
+    fn queue_bytes(&mut self, id: ConnId, from: Side, bytes: &[u8]) {
         // A connection whose first bytes were left out is not explained.
         let Some(connection) = self.connections.get_mut(&id) else { return self.queue.leave_out() };
         let follower = match from {
@@ -141,8 +141,8 @@ impl Explain {
             return self.queue.leave_out();
         };
         let started = self.started;
-        let what = || What::Bytes { from, skipped, bytes: from_here.into() };
-        if !self.queue.tell(from_here.len(), || Observation { id, at: started.elapsed(), what: what() }) {
+        let kind = || ObservationKind::Bytes { from, skipped, bytes: from_here.into() };
+        if !self.queue.push(from_here.len(), || Observation { id, at: started.elapsed(), kind: kind() }) {
             follower.skip(skipped + from_here.len() as u64);
         }
     }
@@ -150,23 +150,23 @@ impl Explain {
 
 impl Observer for Explain {
     fn connected(&mut self, id: ConnId, peer: PeerAddr) {
-        if self.tell(id, 0, || What::Connected(peer)) {
+        if self.queue_observation(id, 0, || ObservationKind::Connected(peer)) {
             let connection = Followers { client: Follower::new(), server: Follower::new() };
             self.connections.insert(id, connection);
         }
     }
 
     fn received(&mut self, id: ConnId, bytes: &[u8]) {
-        self.tell_bytes(id, Side::Client, bytes);
+        self.queue_bytes(id, Side::Client, bytes);
     }
 
     fn sent(&mut self, id: ConnId, bytes: &[u8]) {
-        self.tell_bytes(id, Side::Server, bytes);
+        self.queue_bytes(id, Side::Server, bytes);
     }
 
     fn disconnected(&mut self, id: ConnId) {
         if self.connections.remove(&id).is_some() {
-            self.tell(id, 0, || What::Disconnected);
+            self.queue_observation(id, 0, || ObservationKind::Disconnected);
         }
     }
 }
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn with_json_every_line_is_json() {
         assert_eq!(
-            said(Some(Form::Json), "say \"\\\u{202e}\"\n"),
+            text_line(Some(Form::Json), "say \"\\\u{202e}\"\n"),
             "{\"kind\":\"said\",\"text\":\"say \\\"\\\\\\\\\\\\u{202e}\\\"\\\\n\"}\n"
         );
-        assert!(beginning(Some(Form::Json), "echo", "ws://a").ends_with(
+        assert!(first_line(Some(Form::Json), "echo", "ws://a").ends_with(
             r#""url":"ws://a"}
 "#
         ));

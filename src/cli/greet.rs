@@ -21,12 +21,12 @@ pub(super) struct Greet {
 
 impl Greet {
     /// Prints on `out`, in the form of the explanations that share it, if there are any.
-    pub(super) const fn telling(out: Output, form: Option<Form>) -> Self {
+    pub(super) const fn new(out: Output, form: Option<Form>) -> Self {
         Self { out, form }
     }
 
-    fn say(&self, text: &str) {
-        self.out.tell(&explain::said(self.form, text));
+    fn print(&self, text: &str) {
+        self.out.queue_lines(&explain::text_line(self.form, text));
     }
 }
 
@@ -34,7 +34,7 @@ impl Handler for Greet {
     type State = ();
 
     fn on_open(&mut self, ws: &mut WebSocket<'_>, _: &Request<'_>) {
-        self.say(&format!("connection open: {}", ws.id()));
+        self.print(&format!("connection open: {}", ws.id()));
         ws.send("welcome to the websocket server!");
     }
 
@@ -43,12 +43,12 @@ impl Handler for Greet {
             Message::Text(text) => Cow::Borrowed(text),
             Message::Binary(bytes) => String::from_utf8_lossy(bytes),
         };
-        self.say(&format!("received message: {}", cut(&text)));
+        self.print(&format!("received message: {}", cut(&text)));
         ws.send(format!("hello, {text} !"));
     }
 
     fn on_close(&mut self, ws: &mut WebSocket<'_>, _: &Closed<'_>) {
-        self.say(&format!("connection close: {}", ws.id()));
+        self.print(&format!("connection close: {}", ws.id()));
     }
 }
 

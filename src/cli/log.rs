@@ -16,9 +16,9 @@ const VARIABLE: &str = "RUST_LOG";
 /// `RUST_LOG` sets the level, and its default is `info`.
 pub(super) fn init(verbosity: Option<i8>, out: &Output) {
     let spec = if verbosity.is_none() { env::var(VARIABLE).unwrap_or_default() } else { String::new() };
-    let (spec, wrong) = understood(&spec);
+    let (spec, wrong) = split_directives(&spec);
     for directive in wrong {
-        out.tell(&format!(
+        out.queue_lines(&format!(
             "wirehook: {VARIABLE}: {directive:?} is left out; expected a level (off, error, warn, info, debug, \
              trace) or MODULE=LEVEL\n"
         ));
@@ -47,7 +47,7 @@ fn log_panics() {
 
 /// Returns the valid directives of a `RUST_LOG`, and the invalid ones. The logger itself would complain at
 /// each parse, and directly on standard error.
-fn understood(spec: &str) -> (String, Vec<&str>) {
+fn split_directives(spec: &str) -> (String, Vec<&str>) {
     let (directives, text) = spec.split_once('/').map_or((spec, None), |(it, text)| (it, Some(text)));
     let (right, mut wrong): (Vec<_>, Vec<_>) =
         directives.split(',').map(str::trim).filter(|it| !it.is_empty()).partition(|it| is_directive(it));
@@ -99,14 +99,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_is_built_that_is_not_asked_for() {
+    fn no_unrequested_line_is_built() {
         for verbosity in -4..=3 {
             assert_eq!(builder(Some(verbosity), "").build().filter(), level(verbosity), "{verbosity}");
         }
     }
 
     #[test]
-    fn what_is_no_level_is_found_before_the_logger_finds_it() {
+    fn invalid_directives_are_found_before_the_logger_sees_them() {
         for (spec, right, wrong) in [
             ("", "", &[][..]),
             ("trace", "trace", &[]),
@@ -117,8 +117,8 @@ mod tests {
             ("info/a/b", "info", &["a/b"]),
             (",=,", "=", &[]),
         ] {
-            let (understood, complaints) = understood(spec);
-            assert_eq!((&*understood, &*complaints), (right, wrong), "{spec}");
+            let (split_directives, complaints) = split_directives(spec);
+            assert_eq!((&*split_directives, &*complaints), (right, wrong), "{spec}");
         }
     }
 }

@@ -17,7 +17,7 @@ use std::{
 /// How long the thread waits for another entry before it ends.
 const IDLE: Duration = Duration::from_millis(500);
 /// How long the end of the server waits until all entries are consumed.
-const LAST_WORDS: Duration = Duration::from_secs(1);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Counted per entry beside its own size, so that the number of empty entries is bounded too.
 const ENTRY_SIZE: usize = 64;
 
@@ -70,7 +70,7 @@ impl<T: Send + 'static> Lossy<T> {
 
     /// Queues an entry of `size` bytes. If there is no room, counts it as left out and returns `false`
     /// without calling `entry`.
-    pub(super) fn tell(&self, size: usize, entry: impl FnOnce() -> T) -> bool {
+    pub(super) fn push(&self, size: usize, entry: impl FnOnce() -> T) -> bool {
         let size = size + ENTRY_SIZE;
         let mut queue = self.0.queue();
         // After a gap all entries are left out until the thread has reported the gap at its place.
@@ -93,7 +93,7 @@ impl<T: Send + 'static> Lossy<T> {
 
     /// Waits until everything is consumed, but not for a reader that does not read.
     pub(super) fn finish(&self) {
-        let deadline = Instant::now() + LAST_WORDS;
+        let deadline = Instant::now() + FINISH_TIMEOUT;
         let mut queue = self.0.queue();
         while queue.is_busy || !queue.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -181,12 +181,12 @@ mod tests {
     use super::*;
 
     /// Hands each batch to the test, and waits for the test's signal.
-    struct Held {
+    struct BlockedConsumer {
         batches: Sender<Batch<u32>>,
         go_on: Receiver<()>,
     }
 
-    impl Consumer<u32> for Held {
+    impl Consumer<u32> for BlockedConsumer {
         fn consume(&mut self, batch: Batch<u32>) {
             // After the end of the test this must not block.
             let _ = self.batches.send(batch);
@@ -194,24 +194,24 @@ mod tests {
         }
     }
 
-    fn held(capacity: usize) -> (Lossy<u32>, Receiver<Batch<u32>>, Sender<()>) {
+    fn blocked_queue(capacity: usize) -> (Lossy<u32>, Receiver<Batch<u32>>, Sender<()>) {
         let (batches, taken) = mpsc::channel();
         let (going, go_on) = mpsc::channel();
-        (Lossy::new("test", capacity, Held { batches, go_on }), taken, going)
+        (Lossy::new("test", capacity, BlockedConsumer { batches, go_on }), taken, going)
     }
 
     #[test]
     fn entries_beyond_the_capacity_are_counted_in_their_place() -> Result<(), Box<dyn Error>> {
-        let (queue, taken, going) = held(3 * (ENTRY_SIZE + 10));
-        assert!(queue.tell(10, || 0));
+        let (queue, taken, going) = blocked_queue(3 * (ENTRY_SIZE + 10));
+        assert!(queue.push(10, || 0));
         assert_eq!(taken.recv()?.entries, [0], "and the thread is held up from here on");
-        let told: Vec<u32> = (1..=9).filter(|&it| queue.tell(10, || it)).collect();
-        assert_eq!(told, [1, 2, 3]);
+        let accepted: Vec<u32> = (1..=9).filter(|&it| queue.push(10, || it)).collect();
+        assert_eq!(accepted, [1, 2, 3]);
         going.send(())?;
         let batch = taken.recv()?;
         assert_eq!((batch.entries, batch.left_out), (vec![1, 2, 3], 6));
         // There is room again, even before the batch is consumed.
-        assert!(queue.tell(10, || 10));
+        assert!(queue.push(10, || 10));
         going.send(())?;
         let batch = taken.recv()?;
         assert_eq!((batch.entries, batch.left_out), (vec![10], 0));
@@ -220,10 +220,10 @@ mod tests {
 
     #[test]
     fn a_small_entry_does_not_slip_in_after_one_that_is_left_out() -> Result<(), Box<dyn Error>> {
-        let (queue, taken, going) = held(2 * ENTRY_SIZE + 100);
-        assert!(queue.tell(0, || 0));
+        let (queue, taken, going) = blocked_queue(2 * ENTRY_SIZE + 100);
+        assert!(queue.push(0, || 0));
         taken.recv()?;
-        assert!(!queue.tell(200, || 1) && !queue.tell(0, || 2));
+        assert!(!queue.push(200, || 1) && !queue.push(0, || 2));
         going.send(())?;
         let batch = taken.recv()?;
         assert_eq!((batch.entries, batch.left_out), (vec![], 2));
@@ -231,26 +231,26 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_for_a_consumer_but_not_for_ever() -> Result<(), Box<dyn Error>> {
-        let (queue, taken, going) = held(1 << 20);
-        queue.tell(0, || 1);
+    fn finish_waits_for_a_consumer_up_to_its_timeout() -> Result<(), Box<dyn Error>> {
+        let (queue, taken, going) = blocked_queue(1 << 20);
+        queue.push(0, || 1);
         taken.recv()?;
         let began = Instant::now();
         queue.finish();
-        assert!(began.elapsed() >= LAST_WORDS);
+        assert!(began.elapsed() >= FINISH_TIMEOUT);
         going.send(())?;
-        queue.tell(0, || 2);
+        queue.push(0, || 2);
         going.send(())?;
         queue.finish();
-        assert_eq!(taken.recv()?.entries, [2], "what was told before is consumed");
+        assert_eq!(taken.recv()?.entries, [2], "what was queued before is consumed");
         Ok(())
     }
 
     #[test]
-    fn the_thread_ends_when_there_is_nothing_to_tell() -> Result<(), Box<dyn Error>> {
-        let (queue, taken, going) = held(1 << 20);
+    fn an_idle_thread_ends() -> Result<(), Box<dyn Error>> {
+        let (queue, taken, going) = blocked_queue(1 << 20);
         for entry in 1..=2 {
-            queue.tell(0, || entry);
+            queue.push(0, || entry);
             assert_eq!(taken.recv()?.entries, [entry]);
             going.send(())?;
             let began = Instant::now();
@@ -276,7 +276,7 @@ mod tests {
         let (sender, consumed) = mpsc::channel();
         let queue = Lossy::new("test", 1 << 20, Picky(sender));
         for entry in 0..3 {
-            queue.tell(0, || entry);
+            queue.push(0, || entry);
             queue.finish();
         }
         assert_eq!(consumed.try_iter().collect::<Vec<_>>(), [0, 2]);

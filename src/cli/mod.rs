@@ -59,7 +59,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Command::ReplayHelp) => print(replay::HELP),
         Ok(Command::Replay(options)) => replay::run(*options),
         Ok(Command::Serve(options)) => serve(*options),
-        Err(error) => complain(&format!("{} (try --help)", args::told(&error)), EXIT_USAGE),
+        Err(error) => report_error(&format!("{} (try --help)", args::error_line(&error)), EXIT_USAGE),
     }
 }
 
@@ -68,19 +68,26 @@ fn serve(options: ServeOptions) -> ExitCode {
     let stdout = ServerStdout::default();
     let out = Output::stdout(stdout.clone(), explain::notice(options.explain));
     let log = Output::stderr(log::notice);
-    let mut code = serve_telling(options, &stdout, &out, &log);
+    let mut code = serve_with_output(options, &stdout, &out, &log);
     out.finish();
     if let Some(error) = stdout.take_error() {
-        log.tell(&stdout::report_of_loss(&error).map_or_else(String::new, |report| complaint(&report)));
+        log.queue_lines(
+            &stdout::report_of_loss(&error).map_or_else(String::new, |report| error_line(&report)),
+        );
         code = if code == ExitCode::SUCCESS { ExitCode::from(EXIT_USAGE) } else { code };
     }
     log.finish();
     code
 }
 
-fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output, log: &Output) -> ExitCode {
-    let complain = |error: &dyn Display, code| {
-        log.tell(&complaint(error));
+fn serve_with_output(
+    mut options: ServeOptions,
+    stdout: &ServerStdout,
+    out: &Output,
+    log: &Output,
+) -> ExitCode {
+    let report_error = |error: &dyn Display, code| {
+        log.queue_lines(&error_line(error));
         ExitCode::from(code)
     };
     log::init(options.verbosity, log);
@@ -91,11 +98,11 @@ fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output,
     let server = match Server::bind(options.listen.as_str()) {
         Ok(server) => server.tune_heap().configure(|config| *config = options.config.clone()),
         Err(error) => {
-            return complain(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
+            return report_error(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
         }
     };
     if options.mode == Mode::Study && !study::may_listen(&server, options.is_public) {
-        return complain(&study::NOT_PUBLIC, EXIT_USAGE);
+        return report_error(&study::NOT_PUBLIC, EXIT_USAGE);
     }
     let mut observers = Observers::default();
     let printing = options.explain.map(|form| {
@@ -110,7 +117,7 @@ fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output,
         match recorder {
             Ok(recorder) => observers.add(recorder),
             Err(error) => {
-                return complain(
+                return report_error(
                     &format!("cannot record into {}: {error}", directory.display()),
                     EXIT_FAILURE,
                 );
@@ -119,13 +126,13 @@ fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output,
     }
     let metrics = options.metrics.as_deref();
     let form = options.explain;
-    let begin = |mode: &str, url: &str| out.tell_first(&explain::beginning(form, mode, url));
+    let begin = |mode: &str, url: &str| out.write_first(&explain::first_line(form, mode, url));
     let outcome = match options.mode {
         Mode::Echo => run(observers.observe(server.handler(echo::Echo)), metrics, |at| {
             begin("echo", &format!("ws://{at}"))
         }),
         Mode::Greet => {
-            let greet = greet::Greet::telling(out.clone(), form);
+            let greet = greet::Greet::new(out.clone(), form);
             run(observers.observe(server.handler(greet)), metrics, |at| begin("greet", &format!("ws://{at}")))
         }
         Mode::Study => {
@@ -140,7 +147,7 @@ fn serve_telling(mut options: ServeOptions, stdout: &ServerStdout, out: &Output,
     if let Some(printing) = printing {
         printing.finish();
     }
-    outcome.map_or_else(|error| complain(&error, EXIT_FAILURE), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(|error| report_error(&error, EXIT_FAILURE), |()| ExitCode::SUCCESS)
 }
 
 /// Prints the server's address, and runs the server until a signal ends it.
@@ -165,11 +172,11 @@ fn run<H: Handler>(
 }
 
 /// Writes to standard error directly.
-fn complain(error: &dyn Display, code: u8) -> ExitCode {
-    let _ = io::stderr().write_all(complaint(error).as_bytes());
+fn report_error(error: &dyn Display, code: u8) -> ExitCode {
+    let _ = io::stderr().write_all(error_line(error).as_bytes());
     ExitCode::from(code)
 }
 
-fn complaint(error: &dyn Display) -> String {
+fn error_line(error: &dyn Display) -> String {
     format!("wirehook: {error}\n")
 }

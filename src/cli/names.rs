@@ -45,7 +45,7 @@ pub(super) fn origin(text: &str) -> Result<String, &'static str> {
     Ok(text.to_owned())
 }
 
-/// RFC 3986 §3.1: `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )`.
+/// RFC 3986 §3.1: checks `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." )`.
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|it: char| it.is_ascii_alphabetic())
         && text.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))

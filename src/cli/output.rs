@@ -37,16 +37,17 @@ impl Output {
     }
 
     /// Queues whole lines with their line ends, or counts them as one left-out line.
-    pub(super) fn tell(&self, lines: &str) {
-        self.tell_bytes(lines.as_bytes());
+    pub(super) fn queue_lines(&self, lines: &str) {
+        self.queue_bytes(lines.as_bytes());
     }
 
     /// Writes the first lines to standard output at once: no client is served yet.
     ///
-    /// The queue would start a thread for them, and a process that has had one pays more for every system call.
-    pub(super) fn tell_first(&self, lines: &str) {
+    /// The queue would start a thread for them, and a process that has had one pays more for every system
+    /// call.
+    pub(super) fn write_first(&self, lines: &str) {
         if write(&mut io::stdout(), lines.as_bytes()).is_err() {
-            self.tell(lines);
+            self.queue_lines(lines);
         }
     }
 
@@ -55,12 +56,13 @@ impl Output {
         self.0.finish();
     }
 
-    fn tell_bytes(&self, lines: &[u8]) {
-        self.0.tell(lines.len(), || lines.into());
+    fn queue_bytes(&self, lines: &[u8]) {
+        self.0.push(lines.len(), || lines.into());
     }
 }
 
-/// The standard output of a server. The server continues after a failed write; the first error is kept for its end.
+/// The standard output of a server. The server continues after a failed write; the first error is kept for
+/// its end.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ServerStdout(Arc<Mutex<Option<io::Error>>>);
 
@@ -96,7 +98,7 @@ impl Write for ServerStdout {
 /// The logger writes each line with one call.
 impl Write for Output {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.tell_bytes(line);
+        self.queue_bytes(line);
         Ok(line.len())
     }
 
@@ -116,18 +118,18 @@ struct Lines<W> {
 impl<W: Write + Send + 'static> Consumer<Box<[u8]>> for Lines<W> {
     fn consume(&mut self, batch: Batch<Box<[u8]>>) {
         for lines in batch.entries {
-            self.tell_left_out();
+            self.report_left_out();
             if write(&mut self.out, &lines).is_err() {
                 self.left_out += 1;
             }
         }
         self.left_out += batch.left_out;
-        self.tell_left_out();
+        self.report_left_out();
     }
 }
 
 impl<W: Write> Lines<W> {
-    fn tell_left_out(&mut self) {
+    fn report_left_out(&mut self) {
         let notice = self.notice;
         if self.left_out > 0 && write(&mut self.out, notice(self.left_out).as_bytes()).is_ok() {
             self.left_out = 0;
@@ -214,17 +216,17 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_whole_however_little_its_reader_takes() {
+    fn a_line_is_whole_however_little_each_write_takes() {
         let would_block = || Err(io::ErrorKind::WouldBlock.into());
         let sink = Scripted::of([Ok(2), would_block(), Err(io::ErrorKind::Interrupted.into()), Ok(1)]);
         let output = Output::to("test", sink.clone(), notice);
-        output.tell("a line\n");
+        output.queue_lines("a line\n");
         output.finish();
         assert_eq!(sink.text(), "a line\n");
     }
 
     #[test]
-    fn lines_that_can_not_be_written_are_told_when_one_can() {
+    fn lost_lines_are_reported_once_a_line_can_be_written() {
         let full = || Err(io::ErrorKind::StorageFull.into());
         // Both lines, each with the notice after it.
         let sink = Scripted::of([full(), full(), full(), full()]);
@@ -239,9 +241,9 @@ mod tests {
     fn more_than_the_capacity_is_left_out_and_counted_in_its_place() {
         let sink = Scripted::default();
         let output = Output::to("test", sink.clone(), notice);
-        output.tell(&"x".repeat(CAPACITY));
+        output.queue_lines(&"x".repeat(CAPACITY));
         output.finish();
-        output.tell("the next\n");
+        output.queue_lines("the next\n");
         output.finish();
         assert_eq!(sink.text(), "[1 left out]\nthe next\n");
     }

@@ -42,7 +42,7 @@ pub(super) fn shut_down_on_signal<H: Handler>(server: Server<H>) -> io::Result<S
     server.stopped_by(ours)
 }
 
-/// Whether the parent process made this one ignore a signal, where the system tells (Linux does).
+/// Returns whether the parent process made this one ignore a signal, where the system tells (Linux does).
 #[cfg(unix)]
 fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

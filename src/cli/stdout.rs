@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use super::{EXIT_USAGE, complain};
+use super::{EXIT_USAGE, report_error};
 
 /// Prints a text. Returns status 0, or 2 if the text is lost.
 pub(super) fn print(text: &str) -> ExitCode {
@@ -59,7 +59,8 @@ impl Stdout {
 
 /// Reports lost output, and returns its status.
 fn lost(error: &io::Error) -> ExitCode {
-    report_of_loss(error).map_or_else(|| ExitCode::from(EXIT_USAGE), |report| complain(&report, EXIT_USAGE))
+    report_of_loss(error)
+        .map_or_else(|| ExitCode::from(EXIT_USAGE), |report| report_error(&report, EXIT_USAGE))
 }
 
 /// Returns the report of lost output: none where the reader closed the pipe, as `head` does.

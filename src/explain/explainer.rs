@@ -34,17 +34,17 @@ use super::{
 #[derive(Debug)]
 pub struct Explainer {
     limits: Limits,
-    client: Stage,
-    server: Stage,
+    client: DirectionStage,
+    server: DirectionStage,
     /// The request, which the response is checked against.
     request: Option<RequestStep>,
     extension: Extension,
-    standing: Standing,
+    state_events: StateEvents,
 }
 
 /// The events that determine the connection's state.
 #[derive(Debug, Default)]
-struct Standing {
+struct StateEvents {
     is_open: bool,
     client_has_closed: bool,
     server_has_closed: bool,
@@ -54,7 +54,7 @@ struct Standing {
 
 /// The role of the next byte of a direction.
 #[derive(Debug)]
-enum Stage {
+enum DirectionStage {
     Request(RequestHead),
     Response(ResponseHead),
     Body(Body),
@@ -80,11 +80,11 @@ impl Explainer {
     pub fn new(limits: &Limits) -> Self {
         Self {
             limits: *limits,
-            client: Stage::Request(RequestHead::default()),
-            server: Stage::Response(ResponseHead::default()),
+            client: DirectionStage::Request(RequestHead::default()),
+            server: DirectionStage::Response(ResponseHead::default()),
             request: None,
             extension: Extension::None,
-            standing: Standing::default(),
+            state_events: StateEvents::default(),
         }
     }
 
@@ -92,11 +92,11 @@ impl Explainer {
     pub fn of_frames(limits: &Limits) -> Self {
         Self {
             limits: *limits,
-            client: Stage::frames(Side::Client, limits, 0, Extension::None),
-            server: Stage::frames(Side::Server, limits, 0, Extension::None),
+            client: DirectionStage::frames(Side::Client, limits, 0, Extension::None),
+            server: DirectionStage::frames(Side::Server, limits, 0, Extension::None),
             request: None,
             extension: Extension::None,
-            standing: Standing { is_open: true, ..Standing::default() },
+            state_events: StateEvents { is_open: true, ..StateEvents::default() },
         }
     }
 
@@ -120,7 +120,8 @@ impl Explainer {
 
     /// Returns the steps that `bytes` from `side` complete.
     ///
-    /// A step takes far more memory than a small frame. [`next_step`](Self::next_step) returns them one by one.
+    /// A step takes far more memory than a small frame. [`next_step`](Self::next_step) returns them one by
+    /// one.
     pub fn explain(&mut self, side: Side, mut bytes: &[u8]) -> Vec<Step> {
         let mut steps = Vec::new();
         while let Some(step) = self.next_step(side, &mut bytes) {
@@ -164,17 +165,17 @@ impl Explainer {
         let (limits, extension) = (self.limits, self.extension);
         let stage = self.stage_of(side);
         let offset = match stage {
-            Stage::Request(head) => head.len(),
-            Stage::Response(head) => head.len(),
-            Stage::Body(body) => body.offset(),
-            Stage::Frames(frames) => frames.offset(),
+            DirectionStage::Request(head) => head.len(),
+            DirectionStage::Response(head) => head.len(),
+            DirectionStage::Body(body) => body.offset(),
+            DirectionStage::Frames(frames) => frames.offset(),
             // No later byte is explained.
-            Stage::Over { ignored, .. } => {
+            DirectionStage::Over { ignored, .. } => {
                 *ignored += skipped;
                 return;
             }
         };
-        *stage = Stage::frames(side, &limits, offset + skipped, extension);
+        *stage = DirectionStage::frames(side, &limits, offset + skipped, extension);
     }
 
     /// Returns the bytes of memory held for an incomplete head or message.
@@ -209,7 +210,7 @@ impl Explainer {
 
     /// Returns the state of the connection. Example: [`State`].
     pub fn state(&self) -> State {
-        self.standing.state()
+        self.state_events.state()
     }
 
     /// Consumes bytes from the front of `bytes` up to the next step, if they reach it.
@@ -219,13 +220,13 @@ impl Explainer {
             Side::Server => &mut self.server,
         };
         match stage {
-            Stage::Request(head) => head.next(bytes, &self.limits).map(Step::Request),
-            Stage::Response(head) => {
+            DirectionStage::Request(head) => head.next(bytes, &self.limits).map(Step::Request),
+            DirectionStage::Response(head) => {
                 head.next(bytes, &self.limits, self.request.as_ref()).map(Step::Response)
             }
-            Stage::Body(body) => body.next(bytes).map(Step::Body),
-            Stage::Frames(frames) => frames.next(bytes),
-            Stage::Over { ignored, .. } => {
+            DirectionStage::Body(body) => body.next(bytes).map(Step::Body),
+            DirectionStage::Frames(frames) => frames.next(bytes),
+            DirectionStage::Over { ignored, .. } => {
                 *ignored += mem::take(bytes).len() as u64;
                 None
             }
@@ -237,7 +238,7 @@ impl Explainer {
         match &mut step {
             Step::Request(request) => self.settle_request(request),
             Step::Response(response) => self.settle_response(response),
-            Step::Body(body) => *self.stage_of(body.from) = Stage::over("§4.2.2"),
+            Step::Body(body) => *self.stage_of(body.from) = DirectionStage::over("§4.2.2"),
             Step::Frame(frame) => self.settle_frame(frame),
             Step::Broken(broken) => self.settle_broken(broken),
             Step::End(_) => {}
@@ -249,8 +250,8 @@ impl Explainer {
         let offers_compression = request.extensions.iter().any(|it| it == DEFLATE);
         let extension = if offers_compression { self.extension } else { Extension::None };
         self.client = match request.refused {
-            None => Stage::frames(Side::Client, &self.limits, request.length, extension),
-            Some(_) => Stage::body_or_over(Body::of_request(request)),
+            None => DirectionStage::frames(Side::Client, &self.limits, request.length, extension),
+            Some(_) => DirectionStage::body_or_over(Body::of_request(request)),
         };
         request.state = self.state();
         self.request = Some(request.clone());
@@ -259,17 +260,17 @@ impl Explainer {
     fn settle_response(&mut self, response: &mut ResponseStep) {
         let request = self.request.take();
         if response.status == Some(101) {
-            self.standing.is_open = true;
+            self.state_events.is_open = true;
             let extension = Extension::of(&response.extensions);
-            self.server = Stage::frames(Side::Server, &self.limits, response.length, extension);
+            self.server = DirectionStage::frames(Side::Server, &self.limits, response.length, extension);
             self.expect_frames_of_client(request.as_ref());
             self.use_extension(extension);
         } else {
-            self.standing.is_over = true;
-            self.server = Stage::body_or_over(Body::of_response(response, request.as_ref()));
-            if !matches!(self.client, Stage::Body(_)) {
+            self.state_events.is_over = true;
+            self.server = DirectionStage::body_or_over(Body::of_response(response, request.as_ref()));
+            if !matches!(self.client, DirectionStage::Body(_)) {
                 // The client's incomplete bytes belong to no step any more.
-                self.client = Stage::Over { ignored: self.client.unread(), section: "§4.2.2" };
+                self.client = DirectionStage::Over { ignored: self.client.unread(), section: "§4.2.2" };
             }
         }
         response.state = self.state();
@@ -278,23 +279,23 @@ impl Explainer {
     /// Expects a client's frames after a 101, even if its request was not seen or would be refused here.
     fn expect_frames_of_client(&mut self, request: Option<&RequestStep>) {
         let offset = match &self.client {
-            Stage::Request(head) if head.len() == 0 => 0,
-            Stage::Over { ignored: 0, .. } => request.map_or(0, |it| it.length),
+            DirectionStage::Request(head) if head.len() == 0 => 0,
+            DirectionStage::Over { ignored: 0, .. } => request.map_or(0, |it| it.length),
             _ => return,
         };
-        self.client = Stage::frames(Side::Client, &self.limits, offset, self.extension);
+        self.client = DirectionStage::frames(Side::Client, &self.limits, offset, self.extension);
     }
 
     fn use_extension(&mut self, extension: Extension) {
         self.extension = extension;
         for stage in [&mut self.client, &mut self.server] {
-            if let Stage::Frames(frames) = stage {
+            if let DirectionStage::Frames(frames) = stage {
                 frames.use_extension(extension);
             }
         }
     }
 
-    fn stage_of(&mut self, side: Side) -> &mut Stage {
+    fn stage_of(&mut self, side: Side) -> &mut DirectionStage {
         match side {
             Side::Client => &mut self.client,
             Side::Server => &mut self.server,
@@ -303,40 +304,40 @@ impl Explainer {
 
     fn settle_frame(&mut self, step: &mut FrameStep) {
         // A frame shows that there was a response, even if it was not seen.
-        self.standing.is_open = true;
-        if self.standing.server_has_closed {
+        self.state_events.is_open = true;
+        if self.state_events.server_has_closed {
             step.answer.clear();
         }
         if step.event == FrameEvent::Close {
-            if self.standing.is_over {
+            if self.state_events.is_over {
                 step.says = rules::CLOSE_OF_FAILURE.to_owned();
-            } else if self.standing.has_closed(step.from.peer()) {
+            } else if self.state_events.has_closed(step.from.peer()) {
                 step.says = rules::CLOSE_IN_RETURN.to_owned();
             }
-            self.standing.note_close(step.from);
+            self.state_events.note_close(step.from);
             // §5.5.1: after a client's Close a server ignores all bytes.
             if step.from == Side::Client {
-                self.client = Stage::over("§5.5.1");
+                self.client = DirectionStage::over("§5.5.1");
             }
         }
         step.state = self.state();
     }
 
     fn settle_broken(&mut self, step: &mut BrokenRule) {
-        if self.standing.server_has_closed {
+        if self.state_events.server_has_closed {
             step.answer.clear();
         }
-        self.standing.is_over = true;
+        self.state_events.is_over = true;
         // §7.1.7: the other side "MUST NOT continue to attempt to process data".
         match step.from {
-            Side::Client => self.client = Stage::over("§7.1.7"),
-            Side::Server => self.server = Stage::over("§7.1.7"),
+            Side::Client => self.client = DirectionStage::over("§7.1.7"),
+            Side::Server => self.server = DirectionStage::over("§7.1.7"),
         }
         step.state = self.state();
     }
 }
 
-impl Standing {
+impl StateEvents {
     fn state(&self) -> State {
         match (self.client_has_closed, self.server_has_closed) {
             _ if self.is_over => State::Closed,
@@ -362,7 +363,7 @@ impl Standing {
     }
 }
 
-impl Stage {
+impl DirectionStage {
     fn frames(side: Side, limits: &Limits, offset: u64, extension: Extension) -> Self {
         let mut frames = FrameReader::new(side, limits, offset);
         frames.use_extension(extension);

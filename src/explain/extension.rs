@@ -68,7 +68,7 @@ impl Extension {
     }
 
     /// Adds to a frame's explanation that its bits belong to an extension.
-    pub(super) fn adorn(self, shown: Shown, header: &FrameHeader, is_compressed: bool) -> Shown {
+    pub(super) fn explain_bits(self, shown: Shown, header: &FrameHeader, is_compressed: bool) -> Shown {
         let Shown { says, .. } = &shown;
         match self {
             Self::Deflate if is_compressed => Shown::of_deflate(format!("{says}, compressed by {DEFLATE}")),

@@ -137,7 +137,7 @@ impl FrameReader {
     fn complete(&mut self, header: &FrameHeader, seen: Seen) -> FrameStep {
         let frame = self.take_frame();
         let rule = rules::shown_by(header, self.message);
-        let rule = self.extension.adorn(rule, header, frame.is_compressed);
+        let rule = self.extension.explain_bits(rule, header, frame.is_compressed);
         let Seen { message, close, answer } = seen;
         let message = message.map(|message| WholeMessage {
             // A receiver takes a compressed text for binary.

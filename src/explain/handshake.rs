@@ -174,7 +174,7 @@ const REQUEST_RULES: [RequestRule; 10] = [
 
 impl RequestStep {
     fn of(request: &Request<'_>, head: &[u8]) -> Self {
-        let checks = REQUEST_RULES.iter().map(|rule| rule.hold_against(request)).collect();
+        let checks = REQUEST_RULES.iter().map(|rule| rule.check(request)).collect();
         let refused = request.check(&[], &[]).err();
         let key = request.header("Sec-WebSocket-Key").filter(|_| refused.is_none());
         Self {
@@ -216,7 +216,7 @@ impl RequestStep {
 }
 
 impl RequestRule {
-    fn hold_against(&self, request: &Request<'_>) -> Check {
+    fn check(&self, request: &Request<'_>) -> Check {
         match (self.check)(request) {
             Ok(()) => Check { section: self.section.to_owned(), says: self.says.to_owned(), ok: true },
             Err(error) => Check::broken(error),

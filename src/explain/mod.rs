@@ -23,7 +23,8 @@
 //! 2. `rules.rs`: the rule that each frame shows, and an explanation of each broken rule.
 //! 3. `handshake.rs`: both heads with all their rules, and the accept key step by step (§4.2); `body.rs`: the
 //!    bytes after a head that opens no connection.
-//! 4. `extension.rs`: the bit of permessage-deflate (RFC 7692). Compressed messages are framed, not decompressed.
+//! 4. `extension.rs`: the bit of permessage-deflate (RFC 7692). Compressed messages are framed, not
+//!    decompressed.
 //! 5. `text.rs`, `page.rs` and `json.rs`: the form of a step for people and for programs.
 
 mod body;

@@ -29,7 +29,7 @@ pub(super) enum Ink {
 }
 
 impl Ink {
-    /// ECMA-48, 8.3.117: the parameters of "select graphic rendition".
+    /// ECMA-48, 8.3.117: returns the parameters of "select graphic rendition".
     const fn code(self) -> &'static str {
         match self {
             Self::Plain => "0",

@@ -64,14 +64,15 @@ pub(super) fn shown_by(header: &FrameHeader, message: Option<OpCode>) -> Shown {
 }
 
 impl Shown {
-    /// RFC 7692 §6: for a frame of a compressed message.
+    /// RFC 7692 §6: returns the rule that a frame of a compressed message shows.
     pub(super) fn of_deflate(says: String) -> Self {
         Self { section: "RFC 7692 §6", says, row: None }
     }
 }
 
 impl Rule {
-    /// RFC 7692 §6: the bit belongs on the first frame, for the whole message, and never on control frames.
+    /// RFC 7692 §6: returns the rule that a later frame breaks. The bit belongs on the first frame, for the
+    /// whole message, and never on control frames.
     pub(super) fn compressed_later() -> Self {
         Self {
             section: "RFC 7692 §6",
@@ -83,7 +84,7 @@ impl Rule {
         }
     }
 
-    /// §5.5.1: for a server.
+    /// §5.5.1: returns the rule that a server breaks with bytes after its Close.
     pub(super) fn after_close() -> Self {
         Self {
             section: "§5.5.1",

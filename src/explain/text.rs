@@ -78,7 +78,7 @@ impl fmt::Display for AcceptKey {
     }
 }
 
-// --- The handshake -------------------------------------------------------------------------------------------
+// --- The handshake -----------------------------------------------------------------------------------------
 
 fn show_request(step: &RequestStep, page: &mut TextPage) {
     page.title(Ink::Title, &format!("client, byte 0: request of {} bytes", step.length));
@@ -138,7 +138,7 @@ fn show_accept(accept: &AcceptKey, page: &mut TextPage) {
     page.row("base64", Ink::Good, &accept.accept);
 }
 
-// --- Frames --------------------------------------------------------------------------------------------------
+// --- Frames ------------------------------------------------------------------------------------------------
 
 fn show_frame(step: &FrameStep, page: &mut TextPage) {
     let frame = &step.frame;
@@ -343,7 +343,7 @@ fn show_answer(answer: &[u8], page: &mut TextPage) {
     }
 }
 
-// --- The end -------------------------------------------------------------------------------------------------
+// --- The end -----------------------------------------------------------------------------------------------
 
 fn show_leftover(step: &Leftover, page: &mut TextPage) {
     let from = step.from.name();

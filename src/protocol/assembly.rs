@@ -50,7 +50,7 @@ impl Body {
         }
     }
 
-    /// Whether the message may end here: a text must not end inside a character (§8.1).
+    /// Returns whether the message may end here: a text must not end inside a character (§8.1).
     pub(super) fn is_complete(&self) -> bool {
         match self {
             Self::Text(text) => text.is_complete(),

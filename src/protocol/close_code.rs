@@ -52,7 +52,7 @@ impl CloseCode {
     /// 1015: describes a failed TLS handshake; never sent.
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
-    /// Whether the code may stand in a Close frame, ours or the peer's (§7.4.1, §7.4.2).
+    /// Returns whether the code may stand in a Close frame, ours or the peer's (§7.4.1, §7.4.2).
     pub const fn may_be_sent(self) -> bool {
         match self.0 {
             // §7.4.2: "Status codes in the range 0-999 are not used."

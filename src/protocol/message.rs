@@ -58,7 +58,7 @@ impl<'a> Message<'a> {
         self.as_bytes().len()
     }
 
-    /// Whether the payload is empty, which the RFC allows.
+    /// Returns whether the payload is empty, which the RFC allows.
     pub const fn is_empty(self) -> bool {
         self.as_bytes().is_empty()
     }

@@ -61,7 +61,7 @@ impl TextBuffer {
         Ok(())
     }
 
-    /// Whether the text ends between two characters, as a whole message must.
+    /// Returns whether the text ends between two characters, as a whole message must.
     pub fn is_complete(&self) -> bool {
         self.open_len == 0
     }
@@ -98,7 +98,7 @@ impl TextBuffer {
         self.text.try_reserve_exact(capacity - self.text.len())
     }
 
-    /// Whether nothing was pushed yet.
+    /// Returns whether nothing was pushed yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -137,7 +137,7 @@ pub(super) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
     str::from_utf8(bytes).map_err(|_| InvalidUtf8)
 }
 
-/// Whether more bytes could still make `bytes` valid: it holds no impossible byte, only perhaps an open end.
+/// Returns whether more bytes could still make `bytes` valid: it holds no impossible byte, only perhaps an open end.
 ///
 /// # Errors
 ///

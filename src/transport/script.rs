@@ -142,12 +142,12 @@ impl Script {
         self.inner.written_len.get()
     }
 
-    /// Whether a write has refused some of its bytes.
+    /// Returns whether a write has refused some of its bytes.
     pub(crate) fn has_refused(&self) -> bool {
         self.inner.has_refused.get()
     }
 
-    /// Whether there is input that was not read yet.
+    /// Returns whether there is input that was not read yet.
     pub(crate) fn is_unread(&self) -> bool {
         !self.inner.reads.borrow().is_empty()
     }
@@ -161,7 +161,7 @@ impl Script {
         self.inner.is_write_closed.get()
     }
 
-    /// Whether the server has dropped its end.
+    /// Returns whether the server has dropped its end.
     pub(crate) fn is_dropped(&self) -> bool {
         self.inner.is_dropped.get()
     }
@@ -179,7 +179,7 @@ impl Script {
         Ok(())
     }
 
-    /// Whether the next read brings nothing; if so it is done.
+    /// Returns whether the next read brings nothing; if so it is done.
     pub(super) fn reads_nothing(&self) -> bool {
         let mut reads = self.inner.reads.borrow_mut();
         let is_nothing = matches!(reads.front(), Some(Input::Nothing));
@@ -235,7 +235,7 @@ impl Script {
         Ok(len)
     }
 
-    /// Whether there are bytes that only a flush writes.
+    /// Returns whether there are bytes that only a flush writes.
     pub(super) fn wants_write(&self) -> bool {
         !self.inner.kept.borrow().is_empty()
     }

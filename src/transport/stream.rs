@@ -107,7 +107,7 @@ impl Stream {
         })
     }
 
-    /// Whether the stream holds bytes of its own that still have to be written. TLS has ciphertext: a record that the
+    /// Returns whether the stream holds bytes of its own that still have to be written. TLS has ciphertext: a record that the
     /// socket refused, or a part of its handshake. TCP has none.
     #[inline]
     pub(crate) fn wants_write(&self) -> bool {

@@ -5,17 +5,17 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
-use super::{Command, harmless, parse, told};
+use super::{Command, error_line, escape_line, parse};
 
 /// Arguments that can be missing, as the errors spell them.
 const MISSING: [&str; 4] = ["--to", "--extract", "FILE", "KEY"];
 
-/// The body: each line of the input is one argument.
+/// Runs the body of the target: each line of the input is one argument.
 pub(in super::super) fn body(input: &[u8]) {
     let arguments: Vec<OsString> = input.split(|&it| it == b'\n').map(argument).collect();
     match parse(Parser::from_args(&arguments)) {
         Ok(command) => check_command(&command),
-        Err(error) => check_error(&told(&error), &arguments),
+        Err(error) => check_error(&error_line(&error), &arguments),
     }
 }
 
@@ -36,11 +36,11 @@ fn check_command(command: &Command) {
     assert!(config.ping_interval.is_none_or(|it| !it.is_zero()));
 }
 
-fn check_error(told: &str, arguments: &[OsString]) {
-    assert!(!told.chars().any(|it| it.is_control() || it == '\u{202E}'), "{told:?}");
+fn check_error(line: &str, arguments: &[OsString]) {
+    assert!(!line.chars().any(|it| it.is_control() || it == '\u{202E}'), "{line:?}");
     let names = arguments.iter().flat_map(names_of);
     let mut names = names.chain(MISSING.map(str::to_owned));
-    assert!(names.any(|name| told.contains(&name)), "{told:?} names none of {arguments:?}");
+    assert!(names.any(|name| line.contains(&name)), "{line:?} names none of {arguments:?}");
 }
 
 /// Returns the names that an error can use for an argument: an option's name, or the word itself.
@@ -49,15 +49,15 @@ fn names_of(argument: &OsString) -> Vec<String> {
     let mut names = vec![format!("{argument:?}")];
     if let Some(long) = text.strip_prefix("--") {
         let name = long.split('=').next().unwrap_or_default();
-        names.extend([harmless(&format!("--{name}")), format!("--{}", name.escape_debug())]);
+        names.extend([escape_line(&format!("--{name}")), format!("--{}", name.escape_debug())]);
         return names;
     }
     names.extend(match text.strip_prefix('-') {
         Some(letters) if !letters.is_empty() => letters
             .chars()
-            .flat_map(|it| [harmless(&format!("-{it}")), format!("-{}", it.escape_debug())])
+            .flat_map(|it| [escape_line(&format!("-{it}")), format!("-{}", it.escape_debug())])
             .collect(),
-        _ => vec![text.escape_debug().to_string(), harmless(&text)],
+        _ => vec![text.escape_debug().to_string(), escape_line(&text)],
     });
     names
 }

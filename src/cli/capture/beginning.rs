@@ -37,7 +37,7 @@ impl Beginning {
         }
     }
 
-    /// Whether a head comes before the frames.
+    /// Returns whether a head comes before the frames.
     pub(in super::super) fn is_head(self) -> bool {
         matches!(self, Self::Request | Self::Response)
     }
@@ -52,7 +52,7 @@ impl Beginning {
     }
 }
 
-/// RFC 9112 §3: a method, a target and the version, with one space between.
+/// RFC 9112 §3: returns whether this is a method, a target and the version, with one space between.
 fn is_request_line(bytes: &[u8]) -> bool {
     let end = bytes.iter().position(|&it| it == b'\r' || it == b'\n').unwrap_or(bytes.len());
     let words: Vec<&[u8]> = bytes[..end].split(|&it| it == b' ').collect();
@@ -79,7 +79,8 @@ fn mask_bits(bytes: &[u8]) -> Option<bool> {
     masked.or_else(|| bytes.get(1).map(|second| second & 0x80 != 0))
 }
 
-/// RSV1 is set where messages are compressed (RFC 7692); the other two belong to no known extension.
+/// Returns whether a header can be real. RSV1 is set where messages are compressed (RFC 7692); the other two
+/// bits belong to no known extension.
 fn is_plausible(header: &FrameHeader) -> bool {
     header.rsv & 0b011 == 0 && !(header.rsv != 0 && header.opcode == OpCode::Close)
 }
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_bytes_tell_the_side() {
+    fn the_first_bytes_show_the_side() {
         let frames = |masked| Beginning::Frames { masked };
         for (bytes, beginning, side) in [
             (&b"GET "[..], Beginning::Request, Some(Side::Client)),

@@ -70,7 +70,7 @@ impl<'a> Conversation<'a> {
         Self { ends: [first, second], began, streams, client: None, pieces: Vec::new(), was_reset: false }
     }
 
-    /// Whether this segment begins a new connection between the same two addresses.
+    /// Returns whether this segment begins a new connection between the same two addresses.
     fn is_followed_by(&self, segment: &Segment<'_>) -> bool {
         let begins = segment.flags & (SYN | ACK) == SYN;
         let is_over = self.was_reset || self.streams.iter().all(|stream| stream.has_ended);
@@ -106,9 +106,9 @@ impl<'a> Conversation<'a> {
         let spoke_first = self.pieces.first()?.from;
         let mut notes = Vec::new();
         let has_beginning = self.client.is_some();
-        let told = self.client.or_else(|| first.map(|it| usize::from(it != spoke_first)));
-        let told = told.or_else(|| self.client_by_bytes());
-        let client = told.unwrap_or_else(|| {
+        let client = self.client.or_else(|| first.map(|it| usize::from(it != spoke_first)));
+        let client = client.or_else(|| self.client_by_bytes());
+        let client = client.unwrap_or_else(|| {
             notes.push(
                 "neither a SYN nor the first bytes tell which end is the client: the one that spoke first is \
                  taken for it"
@@ -117,7 +117,7 @@ impl<'a> Conversation<'a> {
             usize::from(spoke_first == Side::Server)
         });
         for (end, stream) in self.streams.iter().enumerate() {
-            stream.note_what_is_missing(side_of(end, client).name(), &mut notes);
+            stream.note_missing_bytes(side_of(end, client).name(), &mut notes);
         }
         if client == 1 {
             self.pieces.iter_mut().for_each(|piece| piece.from = piece.from.peer());
@@ -161,7 +161,7 @@ struct Stream<'a> {
     /// The number of bytes delivered.
     delivered: u64,
     /// The delivered bytes, each piece with its position.
-    said: Vec<(u64, &'a [u8])>,
+    delivered_pieces: Vec<(u64, &'a [u8])>,
     /// Bytes after a gap, by position.
     early: BTreeMap<u64, &'a [u8]>,
     /// The number of repeated bytes that differ from the first copy.
@@ -222,7 +222,7 @@ impl<'a> Stream<'a> {
             let (again, fresh) = split_at_most(entry.remove(), known);
             self.compare(at, again);
             if !fresh.is_empty() {
-                self.said.push((self.delivered, fresh));
+                self.delivered_pieces.push((self.delivered, fresh));
                 self.delivered += fresh.len() as u64;
                 return Some(fresh);
             }
@@ -231,21 +231,21 @@ impl<'a> Stream<'a> {
 
     /// Compares repeated bytes with the delivered ones.
     fn compare(&mut self, at: u64, mut again: &[u8]) {
-        let first = self.said.partition_point(|(start, bytes)| start + bytes.len() as u64 <= at);
-        let mut skipped = self.said.get(first).map_or(0, |(start, _)| (at - start) as usize);
-        for (_, said) in &self.said[first..] {
+        let first = self.delivered_pieces.partition_point(|(start, bytes)| start + bytes.len() as u64 <= at);
+        let mut skipped = self.delivered_pieces.get(first).map_or(0, |(start, _)| (at - start) as usize);
+        for (_, piece) in &self.delivered_pieces[first..] {
             if again.is_empty() {
                 return;
             }
-            let said = &said[skipped..];
-            self.contradicted += differences(said, again);
-            again = again.get(said.len()..).unwrap_or_default();
+            let piece = &piece[skipped..];
+            self.contradicted += differences(piece, again);
+            again = again.get(piece.len()..).unwrap_or_default();
             skipped = 0;
         }
     }
 
     /// Adds notes about missing and uncertain bytes of `who`.
-    fn note_what_is_missing(&self, who: &str, notes: &mut Vec<String>) {
+    fn note_missing_bytes(&self, who: &str, notes: &mut Vec<String>) {
         if !self.has_begun && self.start.is_some() {
             notes.push(format!("the {who}'s SYN is missing: bytes before the first may be missing too"));
         }

@@ -30,7 +30,7 @@ const PCAP_HEADER_LEN: usize = 24;
 const PCAP_LINK: u32 = 0x0FFF_FFFF;
 
 /// How many unknown link layers are listed by number.
-const LINKS_TOLD: usize = 8;
+const MAX_LISTED_LINKS: usize = 8;
 
 /// One packet as it was captured.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(super) struct Packet<'a> {
     pub(super) bytes: &'a [u8],
 }
 
-/// Whether this is a capture; a few of its first bytes suffice.
+/// Returns whether this is a capture; a few of its first bytes suffice.
 pub(in super::super) fn is_capture(bytes: &[u8]) -> bool {
     bytes.starts_with(&SECTION_HEADER.to_le_bytes()) || pcap_format(bytes).is_some()
 }
@@ -163,12 +163,12 @@ impl<'a, F: FnMut(Packet<'a>)> Walk<F> {
     fn packet(&mut self, at: Duration, link: u32, bytes: &'a [u8]) {
         match Link::from_number(link) {
             Some(link) => (self.take)(Packet { at, link, bytes }),
-            None if self.unknown_links.contains(&link) || self.unknown_links.len() == LINKS_TOLD => {}
+            None if self.unknown_links.contains(&link) || self.unknown_links.len() == MAX_LISTED_LINKS => {}
             None => self.unknown_links.push(link),
         }
     }
 
-    // --- pcap ------------------------------------------------------------------------------------------------
+    // --- pcap ----------------------------------------------------------------------------------------------
 
     fn pcap(&mut self, file: &'a [u8], order: Order, unit: Unit) {
         let Some(link) = order.u32(file, 20) else {
@@ -188,7 +188,7 @@ impl<'a, F: FnMut(Packet<'a>)> Walk<F> {
         self.notes.push(format!("the file breaks off within the {what} at byte {at}"));
     }
 
-    // --- pcapng ----------------------------------------------------------------------------------------------
+    // --- pcapng --------------------------------------------------------------------------------------------
 
     fn pcapng(&mut self, file: &'a [u8]) {
         let mut order = Order::Little;

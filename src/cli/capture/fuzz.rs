@@ -10,7 +10,7 @@ use super::*;
 const MAX_NOTES: usize = 8;
 const MAX_NOTE_LEN: usize = 400;
 
-/// The body: the input is a file.
+/// Runs the body of the target: the input is a file.
 pub(in super::super) fn body(file: &[u8]) {
     let Ok(capture) = read(file) else {
         assert!(!is_capture(file) || file.len() < 4);
@@ -76,7 +76,7 @@ fn check_cut(file: &[u8], whole: &Capture<'_>) {
             let whole = streams(other);
             streams(recording)
                 .iter()
-                .all(|(from, said)| whole.get(from).is_some_and(|it| it.starts_with(said)))
+                .all(|(from, bytes)| whole.get(from).is_some_and(|it| it.starts_with(bytes)))
         };
         assert!(whole.connections.iter().any(has_begun), "{recording:?} is not in the whole file");
     }

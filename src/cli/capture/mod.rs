@@ -77,8 +77,8 @@ pub(super) struct Piece<'a> {
 
 /// Returns the first bytes of one side, enough to classify them.
 fn first_bytes(pieces: &[Piece<'_>], side: Side) -> Vec<u8> {
-    let said = pieces.iter().filter(|piece| piece.from == side).flat_map(|piece| piece.bytes);
-    said.take(beginning::ENOUGH).copied().collect()
+    let bytes = pieces.iter().filter(|piece| piece.from == side).flat_map(|piece| piece.bytes);
+    bytes.take(beginning::ENOUGH).copied().collect()
 }
 
 /// Reads a capture, in pcapng or in the older pcap.

@@ -32,8 +32,8 @@ const IS_FRAGMENT: u16 = 0x3FFF;
 /// The same two for IPv6 (RFC 8200 §4.5).
 const IS_FRAGMENT_IPV6: u16 = 0xFFF9;
 const WINDOW: u16 = 0xFFFF;
-/// RFC 7323 §2.2: one byte of padding, then a window scale of 14, the largest. What one side says before the other
-/// answers then never seems to overrun the window.
+/// RFC 7323 §2.2: one byte of padding, then a window scale of 14, the largest. What one side says before the
+/// other answers then never seems to overrun the window.
 const SYN_OPTIONS: [u8; 4] = [1, 3, 3, 14];
 
 /// The layer below IP in a capture.
@@ -91,7 +91,7 @@ fn after_type(mut bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Whether this Ethernet type is IPv4 or IPv6.
+/// Returns whether this Ethernet type is IPv4 or IPv6.
 const fn is_ip(kind: [u8; 2]) -> bool {
     matches!(kind, [0x08, 0x00] | [0x86, 0xDD])
 }

@@ -70,11 +70,12 @@ fn encoded(segment: &Segment<'_>) -> Vec<u8> {
     packet
 }
 
-/// A pcap file with one packet, 1.5 s after the beginning of 1970.
+/// Returns a pcap file with one packet, 1.5 s after the beginning of 1970.
 fn pcap(magic: [u8; 4], is_big: bool, fraction: u32) -> Vec<u8> {
     let word = |number: u32| if is_big { number.to_be_bytes() } else { number.to_le_bytes() };
     let len = IPV4.len() as u32;
-    // Version 2.4 in two halves of a word, no time zone, the longest packet, the link layer; then the packet's.
+    // Version 2.4 in two halves of a word, no time zone, the longest packet, the link layer; then the
+    // packet's.
     let version = if is_big { [0, 2, 0, 4] } else { [2, 0, 4, 0] };
     let words = [word(0), word(0), word(65_535), word(101), word(1), word(fraction), word(len), word(len)];
     [&magic[..], &version, words.as_flattened(), &IPV4].concat()
@@ -97,7 +98,7 @@ fn recorded_between(client: SocketAddr, server: SocketAddr, pieces: &[(Side, &[u
 }
 
 /// Returns the bytes of the first connection; consecutive pieces of one side are joined.
-fn said(capture: &Capture<'_>) -> Vec<(Side, Vec<u8>)> {
+fn bytes_by_side(capture: &Capture<'_>) -> Vec<(Side, Vec<u8>)> {
     joined(capture.connections.iter().take(1).flat_map(|it| &it.pieces).map(|it| (it.from, it.bytes)))
 }
 
@@ -105,7 +106,7 @@ fn joined<'a>(pieces: impl IntoIterator<Item = (Side, &'a [u8])>) -> Vec<(Side, 
     let mut joined: Vec<(Side, Vec<u8>)> = Vec::new();
     for (from, bytes) in pieces {
         match joined.last_mut() {
-            Some((last, said)) if *last == from => said.extend_from_slice(bytes),
+            Some((last, last_bytes)) if *last == from => last_bytes.extend_from_slice(bytes),
             _ if bytes.is_empty() => {}
             _ => joined.push((from, bytes.to_vec())),
         }

@@ -79,7 +79,7 @@ impl Follower {
         self.missed += mem::take(&mut self.ended);
     }
 
-    /// Whether the last bytes began within a head: nothing can be explained without the head.
+    /// Returns whether the last bytes began within a head: nothing can be explained without the head.
     pub(in super::super) const fn began_in_head(&self) -> bool {
         self.began_in_head
     }
@@ -132,10 +132,10 @@ impl Follower {
                     self.begin_payload(&header);
                     len
                 }
-                Ok(None) => self.keep(bytes),
-                Err(_) => self.lose(),
+                Ok(None) => self.store_header(bytes),
+                Err(_) => self.give_up(),
             },
-            At::Header { .. } => self.keep(&bytes[..1]),
+            At::Header { .. } => self.store_header(&bytes[..1]),
             At::Payload(missing) => {
                 let len = (*missing).min(bytes.len() as u64);
                 *missing -= len;
@@ -149,14 +149,14 @@ impl Follower {
     }
 
     /// Stores bytes of an incomplete header.
-    fn keep(&mut self, new: &[u8]) -> usize {
+    fn store_header(&mut self, new: &[u8]) -> usize {
         if let At::Header { bytes, len } = &mut self.at {
             bytes[*len..*len + new.len()].copy_from_slice(new);
             *len += new.len();
             match FrameHeader::decode(&bytes[..*len]) {
                 Ok(Some((header, _))) => self.begin_payload(&header),
                 Ok(None) => {}
-                Err(_) => return self.lose(),
+                Err(_) => return self.give_up(),
             }
         }
         new.len()
@@ -169,7 +169,7 @@ impl Follower {
         self.at = if header.payload_len == 0 { NEXT_HEADER } else { At::Payload(header.payload_len) };
     }
 
-    fn lose(&mut self) -> usize {
+    fn give_up(&mut self) -> usize {
         self.at = At::Lost;
         0
     }
@@ -184,7 +184,7 @@ mod tests {
     /// Returns where explaining continues if the first `gap` bytes after the head are left out and all bytes
     /// arrive in pieces of `size`.
     #[track_caller]
-    fn goes_on_at(frames: &[u8], gap: usize, size: usize) -> Option<usize> {
+    fn continues_at(frames: &[u8], gap: usize, size: usize) -> Option<usize> {
         let mut follower = Follower::new();
         assert_eq!(follower.next_to_explain(HEAD), Some((0, HEAD)));
         let (before, after) = frames.split_at(gap);
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn explaining_goes_on_at_a_frame_that_begins_a_message() {
+    fn explaining_continues_at_a_frame_that_begins_a_message() {
         // A text in two fragments with a ping between them, an empty binary, a long text, a Close.
         let long = [&b"\x81\xfe\x00\x80\x01\x02\x03\x04"[..], &[0; 128]].concat();
         let frames = [
@@ -221,7 +221,7 @@ mod tests {
         for gap in 1..frames.len() {
             let expected = begins.into_iter().find(|&at| at >= gap);
             for size in [1, 3, 7, frames.len()] {
-                assert_eq!(goes_on_at(&frames, gap, size), expected, "{gap} bytes left out, in {size}s");
+                assert_eq!(continues_at(&frames, gap, size), expected, "{gap} bytes left out, in {size}s");
             }
         }
     }
@@ -239,14 +239,14 @@ mod tests {
             let mut pieces = rest.chunks(size);
             follower.next_to_explain(pieces.next().unwrap_or_default());
             follower.skip(size as u64);
-            let mut told = 0;
+            let mut offered = 0;
             for piece in pieces {
                 if let Some((skipped, from_here)) = follower.next_to_explain(piece) {
-                    told += 1;
+                    offered += 1;
                     follower.skip(skipped + from_here.len() as u64);
                 }
             }
-            assert_eq!(follower.take_missed(), 3, "in pieces of {size}, {told} offered");
+            assert_eq!(follower.take_missed(), 3, "in pieces of {size}, {offered} offered");
             assert_eq!(follower.take_missed(), 0);
         }
     }
@@ -262,6 +262,6 @@ mod tests {
             }
         }
         // A reserved opcode.
-        assert_eq!(goes_on_at(b"\x83\x00\x81\x00", 1, 1), None);
+        assert_eq!(continues_at(b"\x83\x00\x81\x00", 1, 1), None);
     }
 }

@@ -21,7 +21,7 @@ use super::{
         lossy::{Batch, Consumer},
         output,
     },
-    Form, Observation, What, notice, object,
+    Form, Observation, ObservationKind, notice, object,
 };
 
 /// Lines are written in blocks of this size.
@@ -64,17 +64,17 @@ impl<W: Write, Id: Copy + Eq + Hash + Display> Printer<W, Id> {
         }
     }
 
-    fn happened(&mut self, event: Observation<Id>) {
-        let Observation { id, at, what } = event;
-        match what {
-            What::Connected(peer) => {
+    fn observe(&mut self, event: Observation<Id>) {
+        let Observation { id, at, kind } = event;
+        match kind {
+            ObservationKind::Connected(peer) => {
                 let explained = Explained { explainer: Some(Explainer::new(&self.limits)), held: 0 };
                 self.connections.insert(id, explained);
                 let json = format!("{{\"kind\":\"connected\",\"peer\":\"{peer}\"}}");
                 self.note(id, at, &format!("{peer} has connected"), &json);
             }
-            What::Bytes { from, skipped, bytes } => self.bytes(id, at, from, skipped, &bytes),
-            What::Disconnected => self.disconnected(id, at),
+            ObservationKind::Bytes { from, skipped, bytes } => self.bytes(id, at, from, skipped, &bytes),
+            ObservationKind::Disconnected => self.disconnected(id, at),
         }
     }
 
@@ -179,7 +179,7 @@ where
             if self.is_closed {
                 return self.connections.clear();
             }
-            self.happened(event);
+            self.observe(event);
         }
         if batch.left_out > 0 {
             self.print(&notice(Some(self.form))(batch.left_out));
@@ -195,16 +195,16 @@ mod tests {
     const HEAD: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
-    fn event(id: u32, what: What) -> Observation<u32> {
-        Observation { id, at: Duration::from_millis(1500), what }
+    fn event(id: u32, kind: ObservationKind) -> Observation<u32> {
+        Observation { id, at: Duration::from_millis(1500), kind }
     }
 
     fn connected(id: u32) -> Observation<u32> {
-        event(id, What::Connected(std::net::SocketAddr::from(([127, 0, 0, 1], 9)).into()))
+        event(id, ObservationKind::Connected(std::net::SocketAddr::from(([127, 0, 0, 1], 9)).into()))
     }
 
     fn bytes(id: u32, skipped: u64, bytes: &[u8]) -> Observation<u32> {
-        event(id, What::Bytes { from: Side::Client, skipped, bytes: bytes.into() })
+        event(id, ObservationKind::Bytes { from: Side::Client, skipped, bytes: bytes.into() })
     }
 
     fn printer(form: Form) -> Printer<Vec<u8>, u32> {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn explaining_goes_on_after_a_gap_and_says_how_long_it_is() {
+    fn explaining_continues_after_a_gap_and_reports_its_length() {
         let ping = b"\x89\x80\0\0\0\0";
         let mut text = printer(Form::Text);
         let events = vec![connected(7), bytes(7, 0, HEAD), bytes(7, 0, b"\x81\xfe"), bytes(7, 1000, ping)];
@@ -231,7 +231,8 @@ mod tests {
         assert!(text.ends_with("… 3 are left out here: they were not read in time\n"), "{text}");
 
         let mut json = printer(Form::Json);
-        let events = vec![connected(7), bytes(7, 0, HEAD), bytes(7, 5, ping), event(7, What::Disconnected)];
+        let events =
+            vec![connected(7), bytes(7, 0, HEAD), bytes(7, 5, ping), event(7, ObservationKind::Disconnected)];
         let json = printed(&mut json, events, 1);
         assert!(json.lines().all(|line| line.starts_with('{') && line.ends_with('}')), "{json}");
         assert!(json.contains(r#""connection":7,"kind":"skipped","from":"client","bytes":5}"#), "{json}");
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_that_take_too_much_memory_are_explained_no_further() {
+    fn explaining_a_message_stops_at_the_memory_budget() {
         let mut printer = printer(Form::Text);
         let whole = b"\x81\x82\0\0\0\0Hi";
         for id in [1, 2] {
@@ -253,7 +254,11 @@ mod tests {
         }
         assert_eq!(text.matches("#1 no further explanations").count(), 1, "{text}");
         assert_eq!(text.matches("\"Hi\"").count(), MAX_HELD >> 20, "the other goes on");
-        let text = printed(&mut printer, vec![event(1, What::Disconnected), event(2, What::Disconnected)], 0);
+        let text = printed(
+            &mut printer,
+            vec![event(1, ObservationKind::Disconnected), event(2, ObservationKind::Disconnected)],
+            0,
+        );
         assert_eq!((text.matches("is closed").count(), printer.held), (2, 0));
     }
 }

@@ -148,7 +148,7 @@ fn reopen(place: &Place) -> io::Result<File> {
     if Identity::of(&file.metadata()?) == place.identity { Ok(file) } else { Err(another()) }
 }
 
-/// Only the owner may read what clients send.
+/// Creates a directory that only its owner may read: it gets the bytes of clients.
 fn make_private_directory(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -162,7 +162,7 @@ fn open_spare(directory: &Path) -> io::Result<File> {
     File::open(directory)
 }
 
-/// Other systems don't open directories, and seldom run out of descriptors.
+/// Returns an error: other systems don't open directories, and seldom run out of descriptors.
 #[cfg(not(unix))]
 fn open_spare(_: &Path) -> io::Result<File> {
     Err(io::ErrorKind::Unsupported.into())
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_file_that_was_made_is_opened_again() -> io::Result<()> {
+    fn only_the_created_file_is_reopened() -> io::Result<()> {
         let scratch = Scratch::new("reopen")?;
         let place = place(&scratch.0)?;
         assert!(reopen(&place).is_ok());
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn another_directory_in_its_place_gets_no_files() -> io::Result<()> {
+    fn a_replaced_directory_gets_no_files() -> io::Result<()> {
         let scratch = Scratch::new("swapped")?;
         let directory = scratch.0.join("recordings");
         let files = Files::in_directory(&directory)?;

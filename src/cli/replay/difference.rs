@@ -26,28 +26,30 @@ pub(super) struct Difference {
 
 impl Difference {
     /// Compares two response heads; `None` if they are equal.
-    pub(super) fn of_heads(recorded: &[u8], came: &[u8]) -> Option<Self> {
-        let (recorded, came) = (Head::of(recorded), Head::of(came));
-        if recorded == came {
+    pub(super) fn of_heads(recorded: &[u8], received: &[u8]) -> Option<Self> {
+        let (recorded, received) = (Head::of(recorded), Head::of(received));
+        if recorded == received {
             return None;
         }
         let mut details = Vec::new();
-        if recorded.status != came.status {
-            details.extend([format!("- {}", recorded.status), format!("+ {}", came.status)]);
+        if recorded.status != received.status {
+            details.extend([format!("- {}", recorded.status), format!("+ {}", received.status)]);
         }
-        details.extend(recorded.fields.iter().filter(|it| !came.fields.contains(it)).map(|it| it.line('-')));
-        details.extend(came.fields.iter().filter(|it| !recorded.fields.contains(it)).map(|it| it.line('+')));
+        details
+            .extend(recorded.fields.iter().filter(|it| !received.fields.contains(it)).map(|it| it.line('-')));
+        details
+            .extend(received.fields.iter().filter(|it| !recorded.fields.contains(it)).map(|it| it.line('+')));
         // The same lines, but one is repeated, or two of one name have another order.
         if details.is_empty() {
             details.extend(recorded.fields.iter().map(|it| it.line('-')));
-            details.extend(came.fields.iter().map(|it| it.line('+')));
+            details.extend(received.fields.iter().map(|it| it.line('+')));
         }
         Some(Self { what: "the response differs".to_owned(), details })
     }
 
     /// Returns a difference that shows the recorded bytes, if any, beside the answer's.
-    pub(super) fn of_bytes(what: &str, recorded: &[u8], came: &[u8]) -> Self {
-        let details = [shown('-', "recorded", recorded), shown('+', "came", came)];
+    pub(super) fn of_bytes(what: &str, recorded: &[u8], received: &[u8]) -> Self {
+        let details = [shown('-', "recorded", recorded), shown('+', "came", received)];
         Self { what: what.to_owned(), details: details.concat() }
     }
 }
@@ -109,7 +111,8 @@ fn shown(mark: char, whose: &str, bytes: &[u8]) -> Vec<String> {
         return lines;
     }
     let mut explainer = Explainer::of_frames(&Limits::default());
-    // Only the first frame: the frames after it differ for the same reason, and there can be millions of them.
+    // Only the first frame: the frames after it differ for the same reason, and there can be millions of
+    // them.
     let step = explainer.next_step(Side::Server, &mut &*bytes);
     for step in step.map_or_else(|| explainer.end(), |step| vec![step]) {
         lines.extend(step.to_string().lines().map(|line| format!("    {line}").trim_end().to_owned()));

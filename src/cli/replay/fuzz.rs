@@ -19,7 +19,7 @@ const MAX_RECORDED: usize = 20;
 const MAX_STEPS: usize = 40;
 
 /// The bytes held beside the answer: an endless head, and one receive.
-const MORE_HELD: usize = 64 * 1024 + 16 * 1024 + 1024;
+const MAX_HELD_BESIDE: usize = 64 * 1024 + 16 * 1024 + 1024;
 
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
 const REFUSAL: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\n\r\n";
@@ -32,8 +32,8 @@ struct Recorded {
     is_clean: bool,
 }
 
-/// The body: one byte of flags, then pairs of bytes, a kind and an amount. The pairs up to a kind of 255 make
-/// the recording, the others the server.
+/// Runs the body of the target. Input: one byte of flags, then pairs of bytes, a kind and an amount. The
+/// pairs up to a kind of 255 make the recording, the others the server.
 pub(in super::super) fn body(plan: &[u8]) {
     let (&flags, plan) = plan.split_first().unwrap_or((&0, &[]));
     let mut pairs = plan.chunks_exact(2).map(|pair| (pair[0], pair[1]));
@@ -87,8 +87,8 @@ fn frame(first: u8, len: usize) -> Vec<u8> {
 
 impl Recorded {
     fn answer(&self) -> Vec<u8> {
-        let said = self.pieces.iter().filter(|(_, side, _)| *side == Side::Server);
-        said.flat_map(|(_, _, bytes)| bytes.iter().copied()).collect()
+        let bytes = self.pieces.iter().filter(|(_, side, _)| *side == Side::Server);
+        bytes.flat_map(|(_, _, bytes)| bytes.iter().copied()).collect()
     }
 
     fn as_recording(&self) -> Recording<'_> {
@@ -179,28 +179,28 @@ fn play_and_check(recorded: &Recorded, flags: u8, server: ScriptedServer) {
     let (parts, cues) = (script.parts.len() as u32 + 1, script.cues.len() as u32);
     let pauses = if is_paced { LONGEST_PAUSE * cues } else { Duration::ZERO };
     assert!(figures.now <= LIMIT * (parts + cues) + pauses, "it ends after {:?}", figures.now);
-    assert!(figures.most_held <= answer.len() + MORE_HELD, "{} bytes are held", figures.most_held);
+    assert!(figures.max_held <= answer.len() + MAX_HELD_BESIDE, "{} bytes are held", figures.max_held);
     match &verdict {
-        Ok(summary) => check_same(recorded, &answer, &figures.came, &summary.to_string()),
-        Err(difference) => check_told(&difference.to_string()),
+        Ok(summary) => check_same(recorded, &answer, &figures.received, &summary.to_string()),
+        Err(difference) => check_text(&difference.to_string()),
     }
     assert!(flags & 0b100 == 0 || verdict.is_ok(), "the same answer differs: {verdict:?}");
 }
 
-fn check_same(recorded: &Recorded, answer: &[u8], came: &[u8], told: &str) {
-    check_told(told);
+fn check_same(recorded: &Recorded, answer: &[u8], received: &[u8], told: &str) {
+    check_text(told);
     if recorded.is_clean {
-        assert_eq!(head_and_frames(came), head_and_frames(answer), "what differs is told as the same");
+        assert_eq!(head_and_frames(received), head_and_frames(answer), "what differs is told as the same");
     }
 }
 
-fn check_told(text: &str) {
+fn check_text(text: &str) {
     assert!(text.chars().all(|it| it == '\n' || !it.is_control()), "{text:?}");
     assert!(text.len() <= 64 * 1024, "{} bytes are told", text.len());
 }
 
-/// Splits an answer after its head, without the code under test. The head is its status line and its fields: a name has
-/// no case, and spaces around a value are no part of it (RFC 9110 §5.1, §5.5).
+/// Splits an answer after its head, without the code under test. The head is its status line and its fields:
+/// a name has no case, and spaces around a value are no part of it (RFC 9110 §5.1, §5.5).
 fn head_and_frames(answer: &[u8]) -> (String, Vec<(String, String)>, Vec<u8>) {
     let end = answer.windows(4).position(|it| it == b"\r\n\r\n").map_or(answer.len(), |at| at + 4);
     let (head, frames) = answer.split_at(end);

@@ -39,8 +39,8 @@ use lexopt::{
 use super::{
     EXIT_FAILURE, EXIT_USAGE,
     capture::{self, Recording},
-    complain,
     record::private_file,
+    report_error,
     stdout::{Stdout, print, print_then},
     units::{Seconds, of_option},
 };
@@ -147,7 +147,7 @@ pub(super) fn run(options: ReplayOptions) -> ExitCode {
     {
         Ok(recording) => recording,
         Err(problem) => {
-            return complain(&format!("{}: {problem}", name_of(&options.file)), EXIT_NO_VERDICT);
+            return report_error(&format!("{}: {problem}", name_of(&options.file)), EXIT_NO_VERDICT);
         }
     };
     match options.task {
@@ -193,7 +193,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 fn load(bytes: &[u8], connection: Option<usize>) -> Result<Recording<'_>, String> {
     let mut capture = capture::read(bytes)?;
     for note in &capture.notes {
-        complain(note, 0);
+        report_error(note, 0);
     }
     let count = capture.connections.len();
     let index = match (count, connection) {
@@ -205,7 +205,7 @@ fn load(bytes: &[u8], connection: Option<usize>) -> Result<Recording<'_>, String
     };
     let recording = capture.connections.swap_remove(index);
     for note in &recording.notes {
-        complain(note, 0);
+        report_error(note, 0);
     }
     Ok(recording)
 }
@@ -217,7 +217,7 @@ fn extract(recording: Recording<'_>, path: &Path) -> ExitCode {
     let written = file.and_then(|mut file| file.write_all(&frames));
     match written {
         Ok(()) => print(&format!("{}: {} bytes of a client's frames\n", path.display(), frames.len())),
-        Err(error) => complain(&format!("cannot write {}: {error}", path.display()), EXIT_NO_VERDICT),
+        Err(error) => report_error(&format!("cannot write {}: {error}", path.display()), EXIT_NO_VERDICT),
     }
 }
 
@@ -231,12 +231,12 @@ fn extract_to_stdout(recording: Recording<'_>) -> ExitCode {
 fn play(recording: Recording<'_>, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
     let script = match ClientScript::new(recording, target.path.as_deref()) {
         Ok(script) => script,
-        Err(problem) => return complain(&problem, EXIT_NO_VERDICT),
+        Err(problem) => return report_error(&problem, EXIT_NO_VERDICT),
     };
     let socket = match Socket::connect(&target.address, timeout) {
         Ok(socket) => socket,
         Err(error) => {
-            return complain(&format!("cannot connect to {}: {error}", target.address), EXIT_NO_VERDICT);
+            return report_error(&format!("cannot connect to {}: {error}", target.address), EXIT_NO_VERDICT);
         }
     };
     match player::play(&script, Line::new(socket, timeout), pace) {

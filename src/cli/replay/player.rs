@@ -20,8 +20,8 @@ use super::{
 /// The longest response head that is accepted.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// How many pings are skipped between two looks at the clock. One receive can contain millions of them.
-const PINGS_PER_LOOK: usize = 1024;
+/// How many pings are skipped between two reads of the clock. One receive can contain millions of them.
+const PINGS_PER_CLOCK_READ: usize = 1024;
 
 /// When the client sends its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl<T: Transport> Player<'_, T> {
         // An incomplete recording does not tell what followed. The server's end can cut a ping.
         let says_more = !self.line.received().is_empty() && !begins_ping(self.line.received());
         if says_more && self.summary.unfinished == 0 {
-            self.complete_what_is_shown();
+            self.complete_shown_bytes();
             return Err(self.differs("the server says more than was recorded", &[]));
         }
         if self.line.unsent() > 0 {
@@ -131,19 +131,19 @@ impl<T: Transport> Player<'_, T> {
         Ok(self.summary)
     }
 
-    // --- One part --------------------------------------------------------------------------------------------
+    // --- One part ------------------------------------------------------------------------------------------
 
     fn compare_head(&mut self, part: Part) -> Result<(), Box<Difference>> {
         let mut searched = 0;
         let len = loop {
             let outcome = self.line.wait_for(searched + 1);
-            let came = &self.line.received()[..self.line.received().len().min(MAX_HEAD)];
+            let received = &self.line.received()[..self.line.received().len().min(MAX_HEAD)];
             // The end can begin in the bytes searched before. No byte is searched more than a few times.
             let from = searched.saturating_sub(END_OF_HEAD.len() - 1);
-            if let Some(len) = head_len(&came[from..]) {
+            if let Some(len) = head_len(&received[from..]) {
                 break from + len;
             }
-            searched = came.len();
+            searched = received.len();
             if outcome != Awaited::Enough || searched == MAX_HEAD {
                 return Err(self.missing(&self.name_of(part), outcome, part));
             }
@@ -182,10 +182,10 @@ impl<T: Transport> Player<'_, T> {
         // First the shortest header and the longest: they tell whether the rest is worth waiting for.
         for len in [2, FrameHeader::MAX_LEN, recorded.len()].map(|len| len.min(recorded.len())) {
             let outcome = self.line.wait_for(len);
-            let came = self.line.received();
-            let same = recorded.iter().zip(came).take_while(|(one, other)| one == other).count();
-            if same < came.len().min(len) {
-                self.complete_what_is_shown();
+            let received = self.line.received();
+            let same = recorded.iter().zip(received).take_while(|(one, other)| one == other).count();
+            if same < received.len().min(len) {
+                self.complete_shown_bytes();
                 let at = part.start + same;
                 let what = format!("{what} differs at its byte {same}, which is byte {at} of the answer");
                 return Err(self.differs(&what, recorded));
@@ -201,7 +201,7 @@ impl<T: Transport> Player<'_, T> {
     /// Drops pings before the expected bytes. Returns the outcome of the last wait.
     fn skip_pings(&mut self) -> Awaited {
         for skipped in 1_usize.. {
-            if skipped.is_multiple_of(PINGS_PER_LOOK) && self.line.is_overdue() {
+            if skipped.is_multiple_of(PINGS_PER_CLOCK_READ) && self.line.is_overdue() {
                 break;
             }
             let outcome = self.line.wait_for(1);
@@ -224,7 +224,7 @@ impl<T: Transport> Player<'_, T> {
         Awaited::Silence
     }
 
-    // --- What differs ----------------------------------------------------------------------------------------
+    // --- What differs --------------------------------------------------------------------------------------
 
     fn name_of(&self, part: Part) -> String {
         match part.kind {
@@ -235,7 +235,7 @@ impl<T: Transport> Player<'_, T> {
     }
 
     /// Waits for the rest of a differing frame, as far as it is shown.
-    fn complete_what_is_shown(&mut self) {
+    fn complete_shown_bytes(&mut self) {
         if let Ok(Some((header, header_len))) = FrameHeader::decode(self.line.received()) {
             let len = frame_len(&header, header_len).unwrap_or(SHOWN);
             self.line.wait_for(len.min(SHOWN));
@@ -259,11 +259,11 @@ impl<T: Transport> Player<'_, T> {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { frames, bytes, pings: [recorded, came], unfinished, is_open, shortened } = self;
+        let Self { frames, bytes, pings: [recorded, received], unfinished, is_open, shortened } = self;
         let plural = if *frames == 1 { "" } else { "s" };
         write!(f, "{frames} frame{plural}, {bytes} bytes with the response's head")?;
-        if recorded + came > 0 {
-            write!(f, "; pings not compared: {recorded} recorded, {came} came")?;
+        if recorded + received > 0 {
+            write!(f, "; pings not compared: {recorded} recorded, {received} came")?;
         }
         if *unfinished > 0 {
             write!(f, "; the recording breaks off in a frame, whose {unfinished} bytes are not compared")?;

@@ -69,7 +69,7 @@ impl ClientScript {
         Ok(Self { cues, answer, parts })
     }
 
-    /// Whether frames follow the head of the answer.
+    /// Returns whether frames follow the head of the answer.
     pub(super) fn has_frames(&self) -> bool {
         is_upgrade(&self.answer)
     }
@@ -115,8 +115,8 @@ pub(super) fn frame_len(header: &FrameHeader, header_len: usize) -> Option<usize
     usize::try_from(header.payload_len).ok()?.checked_add(header_len)
 }
 
-/// Whether these bytes are a valid ping of a server, or the beginning of one: whole, without reserved bits,
-/// short and not masked (§5.1, §5.2, §5.5).
+/// Returns whether these bytes are a valid ping of a server, or the beginning of one: whole, without reserved
+/// bits, short and not masked (§5.1, §5.2, §5.5).
 pub(super) const fn begins_ping(bytes: &[u8]) -> bool {
     matches!(bytes, [0x89] | [0x89, 0..=125, ..])
 }
@@ -127,7 +127,7 @@ pub(super) fn head_len(bytes: &[u8]) -> Option<usize> {
     Some(end + END_OF_HEAD.len())
 }
 
-/// §4.1: whether a response has status 101, so that frames follow.
+/// §4.1: returns whether a response has status 101, so that frames follow.
 fn is_upgrade(head: &[u8]) -> bool {
     head.starts_with(b"HTTP/1.1 101 ")
 }
@@ -147,7 +147,7 @@ fn replace_path(first: Option<&mut Vec<u8>>, path: &str) -> Result<(), String> {
 /// Returns the client's bytes after its request, or all of them if there is no request.
 pub(super) fn client_frames(recording: Recording<'_>) -> Vec<u8> {
     let pieces = recording.pieces.into_iter().filter(|piece| piece.from == Side::Client);
-    let mut said: Vec<u8> = pieces.flat_map(|piece| piece.bytes).copied().collect();
-    let request_len = if said.starts_with(GET) { head_len(&said).unwrap_or(said.len()) } else { 0 };
-    said.split_off(request_len)
+    let mut bytes: Vec<u8> = pieces.flat_map(|piece| piece.bytes).copied().collect();
+    let request_len = if bytes.starts_with(GET) { head_len(&bytes).unwrap_or(bytes.len()) } else { 0 };
+    bytes.split_off(request_len)
 }

@@ -30,8 +30,8 @@ pub(super) struct ScriptedServer {
     pub(super) forever: Forever,
     /// How many bytes it still reads.
     pub(super) reads: usize,
-    /// How much time passes with each look of the client at the clock.
-    pub(super) per_look: Duration,
+    /// How much time passes with each read of the clock.
+    pub(super) per_clock_read: Duration,
     pub(super) figures: Rc<RefCell<Figures>>,
 }
 
@@ -43,9 +43,9 @@ pub(super) struct Figures {
     /// All bytes from the client.
     pub(super) sent: Vec<u8>,
     /// All bytes to the client.
-    pub(super) came: Vec<u8>,
+    pub(super) received: Vec<u8>,
     /// The most bytes that the client held at once.
-    pub(super) most_held: usize,
+    pub(super) max_held: usize,
     /// How often the client asked for bytes.
     pub(super) receives: usize,
 }
@@ -54,7 +54,7 @@ impl ScriptedServer {
     /// Returns a server that sends these pieces at once, reads everything, and then acts as `forever` says.
     pub(super) fn new<B: AsRef<[u8]>>(pieces: impl IntoIterator<Item = B>, forever: Forever) -> Self {
         let steps = pieces.into_iter().map(|piece| ServerStep::Say(piece.as_ref().to_vec())).collect();
-        Self { steps, forever, reads: usize::MAX, per_look: Duration::ZERO, figures: Rc::default() }
+        Self { steps, forever, reads: usize::MAX, per_clock_read: Duration::ZERO, figures: Rc::default() }
     }
 
     /// Advances the clock by `time`, up to `deadline`. Returns the rest of `time`.
@@ -68,12 +68,12 @@ impl ScriptedServer {
     fn hand_over(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> Received {
         buffer.extend_from_slice(bytes);
         let mut figures = self.figures.borrow_mut();
-        figures.came.extend_from_slice(bytes);
-        figures.most_held = figures.most_held.max(buffer.len());
+        figures.received.extend_from_slice(bytes);
+        figures.max_held = figures.max_held.max(buffer.len());
         Received::Some
     }
 
-    fn go_on_for_ever(&self, buffer: &mut Vec<u8>, deadline: Duration) -> Received {
+    fn act_forever(&self, buffer: &mut Vec<u8>, deadline: Duration) -> Received {
         match &self.forever {
             Forever::End => Received::End,
             Forever::Nothing => {
@@ -91,7 +91,7 @@ impl ScriptedServer {
 impl Transport for ScriptedServer {
     fn now(&self) -> Duration {
         let mut figures = self.figures.borrow_mut();
-        figures.now += self.per_look;
+        figures.now += self.per_clock_read;
         figures.now
     }
 
@@ -120,7 +120,7 @@ impl Transport for ScriptedServer {
                         return Received::Nothing;
                     }
                 }
-                None => return self.go_on_for_ever(buffer, deadline),
+                None => return self.act_forever(buffer, deadline),
             }
         }
     }

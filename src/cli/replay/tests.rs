@@ -52,7 +52,7 @@ fn a_target_is_a_ws_uri() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_are_told() {
+fn senseless_arguments_are_refused() {
     assert!(options(&["f", "--to", "ws://a:1", "--paced", "--timeout", "1s", "--connection", "2"]).is_ok());
     assert!(options(&["f", "--extract", "x"]).is_ok());
     assert!(options(&["--help"]).is_ok_and(|it| it.is_none()));
@@ -74,7 +74,7 @@ fn arguments_that_make_no_sense_are_told() {
 }
 
 #[test]
-fn a_script_says_each_piece_after_what_was_heard_before() {
+fn a_script_sends_each_piece_after_the_answer_before_it() {
     let pieces = [
         (Side::Client, REQUEST),
         (Side::Server, RESPONSE),
@@ -99,7 +99,7 @@ fn a_script_says_each_piece_after_what_was_heard_before() {
 }
 
 #[test]
-fn what_is_no_frame_is_one_part() {
+fn bytes_without_frames_are_one_part() {
     let kinds = |answer: &[u8]| {
         let script = ClientScript::new(recording(&[(Side::Server, answer)]), None);
         script.map(|it| it.parts.iter().map(|part| part.kind).collect::<Vec<_>>())
@@ -115,7 +115,7 @@ fn what_is_no_frame_is_one_part() {
 }
 
 #[test]
-fn a_path_takes_the_place_of_the_recorded_one() {
+fn a_path_replaces_the_recorded_one() {
     let replaced = |first: &[u8]| {
         let script = ClientScript::new(recording(&[(Side::Client, first)]), Some("/other?x=1"));
         script.map(|mut it| it.cues.remove(0).bytes)
@@ -128,7 +128,7 @@ fn a_path_takes_the_place_of_the_recorded_one() {
 }
 
 #[test]
-fn a_clients_frames_are_what_follows_its_request() {
+fn a_clients_frames_follow_its_request() {
     let (first, second) = REQUEST.split_at(10);
     let pieces =
         [(Side::Client, first), (Side::Server, b"x"), (Side::Client, second), (Side::Client, b"\x81\x80")];
@@ -139,10 +139,10 @@ fn a_clients_frames_are_what_follows_its_request() {
 
 #[test]
 fn heads_are_compared_in_any_order_and_without_times() {
-    let compared = |came: &[u8]| {
+    let compared = |received: &[u8]| {
         let recorded =
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nA: 1\r\nA: 2\r\nDate: x\r\n\r\n";
-        Difference::of_heads(recorded, came).map(|it| it.to_string())
+        Difference::of_heads(recorded, received).map(|it| it.to_string())
     };
     let same: [&[u8]; 2] = [
         b"HTTP/1.1 101 Switching Protocols\r\na: 1\r\nUPGRADE:  websocket \r\nA: 2\r\n\r\n",
@@ -150,12 +150,12 @@ fn heads_are_compared_in_any_order_and_without_times() {
     ];
     assert_eq!(same.map(compared), [None, None]);
     let other = b"HTTP/1.1 200 OK\r\nupgrade: h2c\r\nA: 1\r\nA: 2\r\n\r\n";
-    let told = "differs: the response differs\n- HTTP/1.1 101 Switching Protocols\n+ HTTP/1.1 200 OK\n\
+    let result = "differs: the response differs\n- HTTP/1.1 101 Switching Protocols\n+ HTTP/1.1 200 OK\n\
                 - upgrade: websocket\n+ upgrade: h2c\n";
-    assert_eq!(compared(other).as_deref(), Some(told));
+    assert_eq!(compared(other).as_deref(), Some(result));
     let turned = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nA: 2\r\nA: 1\r\n\r\n";
     assert!(compared(turned).is_some_and(|it| it.contains("- a: 1\n- a: 2\n- upgrade: websocket\n+ a: 2\n")));
     // Control characters are escaped.
-    let told = compared(b"HTTP/1.1 101 \x1b[31m\r\n\r\n");
-    assert!(told.is_some_and(|it| it.contains("+ HTTP/1.1 101 \\x1b[31m\n")));
+    let result = compared(b"HTTP/1.1 101 \x1b[31m\r\n\r\n");
+    assert!(result.is_some_and(|it| it.contains("+ HTTP/1.1 101 \\x1b[31m\n")));
 }

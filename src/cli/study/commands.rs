@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused_in_words_that_fit_into_json() {
+    fn other_commands_are_refused_in_words_that_fit_into_json() {
         let long = "x".repeat(126);
         for line in [
             "",

@@ -30,7 +30,7 @@ use wirehook::{
 
 use commands::{PageCommand, SessionCommand};
 use observer::SessionObserver;
-use traces::{Seat, Traces};
+use traces::{Membership, Traces};
 
 /// The subprotocols without `--subprotocol`: two, so that the page offers a choice.
 const SUBPROTOCOLS: [&str; 2] = ["echo.v2", "echo.v1"];
@@ -69,7 +69,7 @@ pub(super) struct Study {
 pub(super) const NOT_PUBLIC: &str =
     "study is for its own machine and listens on loopback addresses only; --public lets others reach it";
 
-/// Whether a bound server may serve `study`.
+/// Returns whether a bound server may serve `study`.
 pub(super) fn may_listen(server: &Server, is_public: bool) -> bool {
     is_public || server.local_addr().is_ok_and(|address| address.ip().is_loopback())
 }
@@ -121,12 +121,12 @@ impl Handler for Study {
         let Some(token) = token_of(request.target()) else {
             return Upgrade::reject(404, "connect to /trace, or to /session/TOKEN");
         };
-        match traces.seat_of(token, peer) {
-            Seat::Taken => {
+        match traces.membership_of(token, peer) {
+            Membership::Taken => {
                 Upgrade::accept_with(Role::EchoSession(EchoSession { echoes: true, fragment_len: None }))
             }
-            Seat::None => Upgrade::reject(503, "this page has too many sessions already"),
-            Seat::NoTrace => Upgrade::reject(404, "there is no page with this token"),
+            Membership::None => Upgrade::reject(503, "this page has too many sessions already"),
+            Membership::NoTrace => Upgrade::reject(404, "there is no page with this token"),
         }
     }
 
@@ -134,8 +134,8 @@ impl Handler for Study {
         let id = ws.id();
         if let Role::Trace { token } = ws.state_mut() {
             token.clone_from(&self.traces.borrow_mut().open(id));
-            let welcome = page::welcome(token, &self.config);
-            ws.send(&welcome);
+            let first_message = page::first_message(token, &self.config);
+            ws.send(&first_message);
         }
     }
 
@@ -143,13 +143,13 @@ impl Handler for Study {
         match ws.state() {
             Role::Nothing => {}
             Role::EchoSession(session) => {
-                if let Some(fragment_len) = session.answers_with() {
+                if let Some(fragment_len) = session.answer_fragment_len() {
                     answer(ws, message, fragment_len);
                 }
             }
             Role::Trace { token } => {
                 let token = token.clone();
-                if let Err(why) = self.fulfil(&token, message, &mut ws.all()) {
+                if let Err(why) = self.run_command(&token, message, &mut ws.all()) {
                     ws.send(format!(r#"{{"kind":"refused","says":"{why}"}}"#));
                 }
             }
@@ -178,7 +178,7 @@ impl Study {
         }
     }
 
-    fn fulfil(
+    fn run_command(
         &self,
         token: &str,
         message: Message<'_>,
@@ -213,7 +213,7 @@ impl Study {
 
 impl EchoSession {
     /// Returns the longest fragment of its answers; 0 means no answers.
-    fn answers_with(&self) -> Option<usize> {
+    fn answer_fragment_len(&self) -> Option<usize> {
         self.echoes.then_some(self.fragment_len.unwrap_or(0))
     }
 }
@@ -249,7 +249,7 @@ fn check_origin(request: &Request<'_>) -> Result<(), &'static str> {
     }
 }
 
-/// Whether a Host is a name of this machine that no other party can assign.
+/// Returns whether a Host is a name of this machine that no other party can assign.
 fn is_loopback(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_all_that_follows_the_path() {
+    fn the_token_is_everything_after_the_path() {
         assert_eq!(token_of("/session/abc"), Some("abc"));
         assert_eq!(token_of("/session/abc?def"), Some("abc?def"));
         for target in ["/", "/session", "/Session/abc", "http://localhost/session/abc"] {

@@ -42,7 +42,7 @@ impl SessionObserver {
         let belongs_to_page =
             bytes.chunks(PIECE_LEN).all(|piece| observed.receive(id, side, piece, &self.traces));
         if belongs_to_page {
-            observed.tell_missed(side, &mut self.traces.borrow_mut());
+            observed.count_missed(side, &mut self.traces.borrow_mut());
         } else {
             self.connections.remove(&id);
         }
@@ -65,7 +65,7 @@ impl ObservedConnection {
             }
             let mut rest = rest;
             while let Some(step) = self.explainer.next_step(side, &mut rest) {
-                if !self.is_shown(id, &step, traces) {
+                if !self.send_step(id, &step, traces) {
                     return false;
                 }
             }
@@ -73,7 +73,7 @@ impl ObservedConnection {
         true
     }
 
-    fn tell_missed(&mut self, side: Side, traces: &mut Traces) {
+    fn count_missed(&mut self, side: Side, traces: &mut Traces) {
         let missed = self.follower(side).take_missed();
         if let Some(token) = &self.token {
             traces.miss(token, missed);
@@ -88,7 +88,7 @@ impl ObservedConnection {
     }
 
     /// Sends a step to the connection's page; returns whether it has one.
-    fn is_shown(&mut self, id: ConnId, step: &Step, traces: &RefCell<Traces>) -> bool {
+    fn send_step(&mut self, id: ConnId, step: &Step, traces: &RefCell<Traces>) -> bool {
         let mut traces = traces.borrow_mut();
         if self.token.is_none() {
             let Step::Request(request) = step else { return false };
@@ -98,7 +98,7 @@ impl ObservedConnection {
             }
         }
         if let Some(token) = &self.token {
-            traces.tell(token, id, || step.json());
+            traces.send_step(token, id, || step.json());
         }
         true
     }
@@ -130,8 +130,8 @@ impl Observer for SessionObserver {
         let Some(token) = observed.token else { return };
         let mut traces = self.traces.borrow_mut();
         for step in observed.explainer.end() {
-            traces.tell(&token, id, || step.json());
+            traces.send_step(&token, id, || step.json());
         }
-        traces.leave(&token, id);
+        traces.remove(&token, id);
     }
 }

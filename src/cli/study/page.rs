@@ -31,7 +31,7 @@ pub(super) fn rules(nonce: &str) -> Response {
 }
 
 /// Returns the first message of a trace: the page's configuration.
-pub(super) fn welcome(token: &str, config: &Config) -> String {
+pub(super) fn first_message(token: &str, config: &Config) -> String {
     // Subprotocols need no escaping: `units.rs` accepts tokens only.
     let mut subprotocols = String::new();
     for name in &config.subprotocols {

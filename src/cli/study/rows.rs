@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_keep_their_names_and_lose_columns_of_file_links() {
+    fn rows_keep_their_names_without_columns_of_file_links() {
         let markdown = "# Title\n\nHow to read *all* columns.\n\n## What\n\nAn *intro* with\nlinks: [a](b.rs), [c](#d1).\n\n\
             1. <a id=\"d1\"></a>**No** `<tls>`,\n   never.\n2. Two.\n\n- one\n- 10. May\n\
             \n## §5.1 Overview\n\n| § | says | binds | we | function | test |\n|---|---|---|---|---|---|\n\
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_real_table_is_there() {
+    fn the_page_has_every_row_of_the_table() {
         let rows = SOURCE.lines().filter(|it| it.starts_with("| <a id=")).count();
         let page = html(SOURCE);
         assert!(rows > 100, "{rows} rows");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn no_markdown_and_no_column_that_is_left_out_is_on_the_page() {
+    fn the_page_has_no_markdown_and_no_left_out_column() {
         let mut text = String::new();
         // The text outside of code, in which no marks may remain.
         for (at, piece) in HTML.split("<code>").enumerate() {

@@ -1,7 +1,7 @@
 //! The pages' traces, and which sessions belong to each.
 //!
-//! This file knows tokens and seats. A session belongs to the trace whose token its request contains; there
-//! is no other way to look one up. It does not know what is shown.
+//! This file knows tokens and membership. A session belongs to the trace whose token its request contains;
+//! there is no other way to look one up. It does not know what is shown.
 
 use std::{
     collections::HashMap,
@@ -45,7 +45,7 @@ struct TracedSession {
 
 /// Whether a connection belongs to a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Seat {
+pub(super) enum Membership {
     Taken,
     /// The trace is full.
     None,
@@ -102,12 +102,12 @@ impl Traces {
         true
     }
 
-    /// Whether the connection from this address, whose request has just arrived, belongs to a trace.
-    pub(super) fn seat_of(&self, token: &str, peer: PeerAddr) -> Seat {
+    /// Returns whether the connection from this address, whose request has just arrived, belongs to a trace.
+    pub(super) fn membership_of(&self, token: &str, peer: PeerAddr) -> Membership {
         match self.by_token.get(token) {
-            None => Seat::NoTrace,
-            Some(trace) if trace.sessions.iter().any(|it| it.peer == peer) => Seat::Taken,
-            Some(_) => Seat::None,
+            None => Membership::NoTrace,
+            Some(trace) if trace.sessions.iter().any(|it| it.peer == peer) => Membership::Taken,
+            Some(_) => Membership::None,
         }
     }
 
@@ -117,8 +117,8 @@ impl Traces {
     }
 
     /// Removes a connection that has ended, and reports its end to the page.
-    pub(super) fn leave(&mut self, token: &str, id: ConnId) {
-        self.tell(token, id, || r#"{"kind":"gone"}"#.to_owned());
+    pub(super) fn remove(&mut self, token: &str, id: ConnId) {
+        self.send_step(token, id, || r#"{"kind":"gone"}"#.to_owned());
         if let Some(trace) = self.by_token.get_mut(token) {
             trace.sessions.retain(|it| it.id != id);
         }
@@ -126,20 +126,20 @@ impl Traces {
 
     /// Sends the page a step of one of its sessions: a JSON object, to which the message's number, the time
     /// and the session's number are added. If the page is too slow, the step is only counted.
-    pub(super) fn tell(&mut self, token: &str, id: ConnId, step: impl FnOnce() -> String) {
+    pub(super) fn send_step(&mut self, token: &str, id: ConnId, step: impl FnOnce() -> String) {
         let Some(trace) = self.by_token.get_mut(token) else { return };
         let Some(number) = trace.sessions.iter().find(|it| it.id == id).map(|it| it.number) else { return };
         if !trace.window.has_room() {
             trace.window.miss(1);
             return;
         }
-        trace.tell_missed(&self.handle);
+        trace.report_missed(&self.handle);
         let (step, time) = (step(), trace.began.elapsed().as_secs_f64());
         let members = step.strip_prefix('{').unwrap_or(&step);
         trace.send(&self.handle, &format!(r#""time":{time:.6},"connection":{number},{members}"#));
     }
 
-    /// Whether the page of this trace has room for another message.
+    /// Returns whether the page of this trace has room for another message.
     pub(super) fn has_room(&self, token: &str) -> bool {
         self.by_token.get(token).is_some_and(|trace| trace.window.has_room())
     }
@@ -155,14 +155,14 @@ impl Traces {
     pub(super) fn seen(&mut self, token: &str, number: u64) {
         if let Some(trace) = self.by_token.get_mut(token) {
             trace.window.seen(number);
-            trace.tell_missed(&self.handle);
+            trace.report_missed(&self.handle);
         }
     }
 }
 
 impl Trace {
     /// Reports the number of missed steps to the page, once it has room.
-    fn tell_missed(&mut self, handle: &Handle<Role>) {
+    fn report_missed(&mut self, handle: &Handle<Role>) {
         if let Some(count) = self.window.take_missed() {
             self.send(handle, &format!(r#""kind":"missed","count":{count}}}"#));
         }
@@ -186,13 +186,13 @@ impl Trace {
 #[derive(Default)]
 struct Tokens {
     keys: [RandomState; 2],
-    given: u64,
+    issued: u64,
 }
 
 impl Tokens {
     fn next(&mut self) -> String {
-        self.given += 1;
-        let [left, right] = self.keys.each_ref().map(|key| key.hash_one(self.given));
+        self.issued += 1;
+        let [left, right] = self.keys.each_ref().map(|key| key.hash_one(self.issued));
         format!("{left:016x}{right:016x}")
     }
 }
@@ -206,10 +206,10 @@ mod tests {
     #[test]
     fn tokens_are_long_and_all_different() {
         let (mut tokens, mut others) = (Tokens::default(), Tokens::default());
-        let given: HashSet<String> = (0..1000).flat_map(|_| [tokens.next(), others.next()]).collect();
-        assert_eq!(given.len(), 2000);
-        assert!(given.iter().all(|it| it.len() == 32 && it.bytes().all(|byte| byte.is_ascii_hexdigit())));
+        let issued: HashSet<String> = (0..1000).flat_map(|_| [tokens.next(), others.next()]).collect();
+        assert_eq!(issued.len(), 2000);
+        assert!(issued.iter().all(|it| it.len() == 32 && it.bytes().all(|byte| byte.is_ascii_hexdigit())));
         // Both halves are used.
-        assert!(given.iter().all(|it| it[..16] != it[16..]));
+        assert!(issued.iter().all(|it| it[..16] != it[16..]));
     }
 }

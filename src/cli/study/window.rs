@@ -22,8 +22,8 @@ impl Window {
         Self { room, last: 0, unseen: VecDeque::new(), bytes: 0, missed: 0 }
     }
 
-    /// Whether another message may be sent. One always may if none is unacknowledged, however small the room
-    /// is.
+    /// Returns whether another message may be sent. One always may if none is unacknowledged, however small
+    /// the room is.
     pub(super) fn has_room(&self) -> bool {
         self.unseen.is_empty() || self.bytes < self.room
     }
@@ -64,14 +64,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_that_says_nothing_is_told_no_more_than_fits() {
+    fn a_silent_page_gets_no_more_than_fits() {
         let mut window = Window::new(100);
-        let mut told = 0;
+        let mut sent = 0;
         while window.has_room() {
             window.add(30);
-            told += 1;
+            sent += 1;
         }
-        assert_eq!(told, 4, "the last one may reach over");
+        assert_eq!(sent, 4, "the last one may reach over");
         window.miss(1);
         window.miss(1);
         assert_eq!(window.take_missed(), None, "there is no room to say it");
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_page_claims_to_have_seen_can_do_no_harm() {
+    fn a_false_acknowledgement_does_no_harm() {
         let mut window = Window::new(10);
         for number in [0, u64::MAX] {
             window.seen(number);

@@ -5,7 +5,7 @@
 
 use std::str;
 
-// --- Hosts (RFC 3986 §3.2) -------------------------------------------------------------------------------
+// --- Hosts (RFC 3986 §3.2) ---------------------------------------------------------------------------------
 
 /// RFC 3986 §3.2: `uri-host [ ":" port ]`, here with a host that is not empty.
 pub(super) fn is_authority(value: &[u8]) -> bool {
@@ -106,14 +106,14 @@ fn is_ipv_future(text: &str) -> bool {
     is_number && !address.is_empty() && address.bytes().all(is_in_address)
 }
 
-// --- Targets (RFC 9112 §3.2.1) ---------------------------------------------------------------------------
+// --- Targets (RFC 9112 §3.2.1) -----------------------------------------------------------------------------
 
-/// Whether a path has only bytes that RFC 3986 §3.3 allows there, or that clients leave there.
+/// Returns whether a path has only bytes that RFC 3986 §3.3 allows there, or that clients leave there.
 pub(super) fn is_path(path: &str) -> bool {
     path.bytes().all(|it| IN_PATH[usize::from(it)])
 }
 
-/// Whether a query has only bytes that RFC 3986 §3.4 allows there, or that browsers leave there.
+/// Returns whether a query has only bytes that RFC 3986 §3.4 allows there, or that browsers leave there.
 pub(super) fn is_query(query: &str) -> bool {
     query.bytes().all(|it| IN_QUERY[usize::from(it)])
 }
@@ -165,7 +165,7 @@ const fn letters_digits_and(others: &[&[u8]]) -> [bool; 256] {
     table
 }
 
-// --- Lists (RFC 9110 §5.6) -------------------------------------------------------------------------------
+// --- Lists (RFC 9110 §5.6) ---------------------------------------------------------------------------------
 
 /// The elements of one list (RFC 9110 §5.6.1), but for the empty ones.
 pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Returns all bytes of each side, and the notes, of the only connection.
-fn heard(segments: &[Sent]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
+fn bytes_and_notes(segments: &[Sent]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
     let mut recordings = taken(segments);
     assert_eq!(recordings.len(), 1);
     let Recording { pieces, notes, .. } = recordings.remove(0);
@@ -13,7 +13,7 @@ fn heard(segments: &[Sent]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
 }
 
 #[test]
-fn what_comes_again_early_or_late_is_put_in_order() {
+fn repeated_early_and_late_segments_are_put_in_order() {
     let cases: [&[Sent]; 7] = [
         &[(C, 100, SYN, b""), (C, 101, ACK, b"abc"), (C, 104, ACK, b"def"), (C, 107, ACK, b"g")],
         // Repeated, whole and in part.
@@ -29,14 +29,14 @@ fn what_comes_again_early_or_late_is_put_in_order() {
         &[(C, u32::MAX, SYN, b""), (C, 3, ACK, b"defg"), (C, 0, ACK, b"abc"), (C, u32::MAX - 9, ACK, b"?")],
     ];
     for segments in cases {
-        let (said, _, notes) = heard(segments);
-        assert_eq!(said, b"abcdefg", "{segments:?}");
+        let (bytes, _, notes) = bytes_and_notes(segments);
+        assert_eq!(bytes, b"abcdefg", "{segments:?}");
         assert_eq!(notes, [""; 0]);
     }
 }
 
 #[test]
-fn what_is_missing_is_told_and_ends_its_direction() {
+fn missing_bytes_are_noted_and_end_their_direction() {
     let segments: &[Sent] = &[
         (C, 100, SYN, b""),
         (S, 300, SYN | ACK, b""),
@@ -44,7 +44,7 @@ fn what_is_missing_is_told_and_ends_its_direction() {
         (C, 108, ACK, b"hi"),
         (S, 301, ACK, b"answer"),
     ];
-    let (client, server, notes) = heard(segments);
+    let (client, server, notes) = bytes_and_notes(segments);
     assert_eq!((&client[..], &server[..]), (&b"abc"[..], &b"answer"[..]));
     let note =
         "4 bytes of the client are missing after its first 3; 2 captured bytes after them are left out";
@@ -52,7 +52,7 @@ fn what_is_missing_is_told_and_ends_its_direction() {
 }
 
 #[test]
-fn bytes_that_come_twice_with_other_content_are_counted() {
+fn repeated_bytes_with_other_content_are_counted() {
     let note = |count: usize| {
         format!(
             "{count} bytes of the client came twice with other content: one copy is shown, and the other side may \
@@ -72,14 +72,14 @@ fn bytes_that_come_twice_with_other_content_are_counted() {
         (&[(C, 0, SYN, b""), (C, 3, ACK, b"cd"), (C, 1, ACK, b"abX")], b"abXd", 1),
         (&[(C, u32::MAX - 1, SYN, b""), (C, u32::MAX, ACK, b"abc"), (C, 0, ACK, b"Xc")], b"abc", 1),
     ];
-    for (segments, said, count) in cases {
-        let (client, _, mut notes) = heard(segments);
+    for (segments, bytes, count) in cases {
+        let (client, _, mut notes) = bytes_and_notes(segments);
         notes.retain(|note| !note.contains("SYN"));
-        assert_eq!((&client[..], notes), (said, vec![note(count)]), "{segments:?}");
+        assert_eq!((&client[..], notes), (bytes, vec![note(count)]), "{segments:?}");
     }
     // RFC 9293 §3.8.4: a keep-alive's byte has no meaning. Bytes after a gap are left out.
     let quiet: &[Sent] = &[(C, 0, SYN, b""), (C, 1, ACK, b"ab"), (C, 2, ACK, b"\0")];
-    assert_eq!(heard(quiet), (b"ab".to_vec(), vec![], vec![]));
+    assert_eq!(bytes_and_notes(quiet), (b"ab".to_vec(), vec![], vec![]));
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn the_client_sends_the_syn_or_the_get() {
 }
 
 #[test]
-fn the_client_of_a_session_under_way_is_told_by_its_bytes() {
+fn without_a_syn_the_bytes_show_the_client() {
     const MASKED: &[u8] = b"\x81\x81\0\0\0\0a";
 
     let of = |segments: &[Sent]| {
-        let told = taken(segments);
-        told.first().map(|it| (it.client, it.has_beginning, it.notes.len()))
+        let recordings = taken(segments);
+        recordings.first().map(|it| (it.client, it.has_beginning, it.notes.len()))
     };
     // §5.1: the MASK bits of both sides, or of the only one that speaks; in any order.
     assert_eq!(of(&[(S, 0, ACK, b"\x81\x01a"), (C, 0, ACK, MASKED)]), Some((CLIENT, false, 2)));
@@ -144,8 +144,8 @@ fn a_port_that_is_used_again_begins_another_connection() {
         let first: &[Sent] = &[(C, 0, SYN, b""), (S, 0, SYN | ACK, b""), (C, 1, ACK, b"a")];
         let second: &[Sent] = &[(C, 0, SYN, b""), (S, 0, SYN | ACK, b""), (C, 1, ACK, b"b")];
         let recordings = taken(&[first, end, second].concat());
-        let said: Vec<_> = recordings.iter().map(|it| it.pieces[0].bytes).collect();
-        assert_eq!(said, [b"a", b"b"]);
+        let bytes: Vec<_> = recordings.iter().map(|it| it.pieces[0].bytes).collect();
+        assert_eq!(bytes, [b"a", b"b"]);
     }
     // Without an end: the SYN has another number.
     assert_eq!(taken(&[(C, 0, SYN, b""), (C, 1, ACK, b"a"), (C, 9, SYN, b""), (C, 10, ACK, b"b")]).len(), 2);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A big-endian pcapng file with one packet. No code here writes such a file.
+/// Returns a big-endian pcapng file with one packet. No code here writes such a file.
 fn big_endian_pcapng(resolution: u8, count: u64) -> Vec<u8> {
     let section = [0x0A0D_0D0A_u32, 28, 0x1A2B_3C4D, 0x0001_0000, 0xFFFF_FFFF, 0xFFFF_FFFF, 28];
     // Link type 101; the resolution of times; an offset of minus two seconds; no further options.
@@ -38,7 +38,7 @@ fn pcap_is_read_in_both_byte_orders_and_both_units() {
 }
 
 #[test]
-fn pcapng_is_read_in_the_byte_order_and_the_units_that_it_names() {
+fn pcapng_is_read_in_its_byte_order_and_units() {
     // 3.5 s minus the offset of two; in nano- and milliseconds, and in quarters.
     for (resolution, count) in [(9, 3_500_000_000), (3, 3500), (0x82, 14)] {
         let time = time_of_hello(&big_endian_pcapng(resolution, count));
@@ -105,7 +105,7 @@ fn a_file_that_is_written_begins_as_pcapng_does() {
 }
 
 #[test]
-fn what_is_no_capture_is_told() {
+fn a_file_that_is_no_capture_is_refused() {
     for bytes in [&b""[..], b"\x0a\x0d\x0d", b"\x81\x05Hello", b"GET / HTTP/1.1\r\n\r\n", b"\xa1\xb2\xcd\x34"]
     {
         assert_eq!(read(bytes), Err("this is neither pcapng nor pcap".to_owned()), "{bytes:?}");
@@ -114,7 +114,7 @@ fn what_is_no_capture_is_told() {
 }
 
 #[test]
-fn a_file_that_breaks_off_is_read_as_far_as_it_goes() {
+fn an_incomplete_file_is_read_to_its_end() {
     let whole = recorded(&[(Side::Client, b"before")]);
     let pcap = pcap([0xd4, 0xc3, 0xb2, 0xa1], false, 0);
     // The number of borders between two blocks, or after pcap's header: at a border nothing is missing.
@@ -125,11 +125,11 @@ fn a_file_that_breaks_off_is_read_as_far_as_it_goes() {
         assert_eq!((whole, broken), (between, file.len() - 4 - between));
     }
     let cut = read(&whole[..whole.len() - 1]).unwrap_or_default();
-    assert_eq!(said(&cut), [(Side::Client, b"before".to_vec())]);
+    assert_eq!(bytes_by_side(&cut), [(Side::Client, b"before".to_vec())]);
 }
 
 #[test]
-fn packets_of_an_unknown_link_layer_are_told_by_its_number() {
+fn unknown_link_layers_are_listed_by_number() {
     let mut file = pcap([0xd4, 0xc3, 0xb2, 0xa1], false, 0);
     file[20] = 127;
     let notes = read(&file).map(|it| it.notes);

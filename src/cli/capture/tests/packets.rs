@@ -67,7 +67,7 @@ fn ip_is_found_after_every_link_layer() {
 }
 
 #[test]
-fn a_header_that_is_cut_or_makes_no_sense_is_left_out() {
+fn a_cut_or_malformed_header_is_left_out() {
     for packet in [&IPV4[..], &IPV6] {
         let headers = packet.len() - 5;
         for len in 0..headers {

@@ -8,7 +8,8 @@ fn config(cases: u32) -> test_runner::Config {
     test_runner::Config { cases, failure_persistence: None, ..test_runner::Config::default() }
 }
 
-/// The property that a fuzzer checks: any bytes give a capture that holds no more bytes, or an error.
+/// Checks the property that a fuzzer checks too: any bytes give a capture that holds no more bytes, or an
+/// error.
 fn check_any(bytes: &[u8]) {
     let Ok(capture) = read(bytes) else { return };
     let pieces = capture.connections.iter().flat_map(|it| &it.pieces);
@@ -62,8 +63,8 @@ proptest! {
         cut in any::<sample::Index>(),
         is_pcap in any::<bool>(),
     ) {
-        let said: Vec<_> = pieces.iter().map(|(from, bytes)| (*from, &bytes[..bytes.len().min(100)])).collect();
-        let mut file = if is_pcap { pcap([0xd4, 0xc3, 0xb2, 0xa1], false, 1) } else { recorded(&said) };
+        let short_pieces: Vec<_> = pieces.iter().map(|(from, bytes)| (*from, &bytes[..bytes.len().min(100)])).collect();
+        let mut file = if is_pcap { pcap([0xd4, 0xc3, 0xb2, 0xa1], false, 1) } else { recorded(&short_pieces) };
         for (at, byte) in changes {
             let at = at.index(file.len());
             file[at] = byte;
@@ -73,13 +74,13 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read_again(pieces in pieces(), is_v6 in any::<bool>()) {
+    fn a_written_capture_is_read_again(pieces in pieces(), is_v6 in any::<bool>()) {
         let (client, server) = if is_v6 { (v6(1, 1), v6(2, 65_535)) } else { (CLIENT, SERVER) };
         let said_before: Vec<_> = pieces.iter().map(|(from, bytes)| (*from, &bytes[..])).collect();
         let file = recorded_between(client, server, &said_before);
         let capture = read(&file);
         let expected = joined(said_before.iter().copied());
-        prop_assert_eq!(capture.as_ref().map(said), Ok(expected));
+        prop_assert_eq!(capture.as_ref().map(bytes_by_side), Ok(expected));
         for recording in capture.iter().flat_map(|it| &it.connections) {
             prop_assert_eq!((recording.client, recording.server), (client, server));
             prop_assert_eq!(recording.began, Duration::from_secs(1_000_000_000));
@@ -94,19 +95,19 @@ proptest! {
         order in vec((0_usize..60, 1_usize..20), 0..60),
         start in any::<u32>(),
     ) {
-        let said: &'static [u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefgh";
+        let stream: &'static [u8] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefgh";
         let mut segments = vec![(C, start, SYN, &b""[..])];
-        let mut is_there = vec![false; said.len()];
+        let mut is_there = vec![false; stream.len()];
         for (at, len) in order {
             let sequence = start.wrapping_add(1).wrapping_add(at as u32);
-            segments.push((C, sequence, ACK, &said[at..at + len]));
+            segments.push((C, sequence, ACK, &stream[at..at + len]));
             is_there[at..at + len].fill(true);
         }
         let whole = is_there.iter().take_while(|&&it| it).count();
         let recordings = taken(&segments);
-        let heard: Vec<u8> =
+        let delivered: Vec<u8> =
             recordings.iter().flat_map(|it| &it.pieces).flat_map(|it| it.bytes).copied().collect();
-        prop_assert_eq!(heard, &said[..whole]);
+        prop_assert_eq!(delivered, &stream[..whole]);
         let has_gap = is_there[whole..].contains(&true);
         prop_assert!(recordings.iter().all(|it| it.notes.len() == usize::from(has_gap)));
     }

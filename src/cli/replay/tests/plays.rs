@@ -14,7 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
 const PING: &[u8] = b"\x89\x02hi";
 
-/// A head and frames: with one byte, empty, with both shorter lengths at their borders, and a Close.
+/// Returns a head and frames: with one byte, empty, with both shorter lengths at their borders, and a Close.
 fn answer() -> Vec<u8> {
     let frame = |len: u8| [&[0x82, len][..], &vec![7; len.into()]].concat();
     let long = [&[0x82, 126, 0, 126][..], &[8; 126]].concat();
@@ -32,7 +32,7 @@ fn play_recording(recording: Recording<'_>, server: ScriptedServer, pace: Pace) 
     player::play(&script, Line::new(server, LIMIT), pace).map_err(|difference| difference.to_string())
 }
 
-/// Two servers: one sends the answer at once, the other byte by byte.
+/// Returns two servers: one sends the answer at once, the other byte by byte.
 fn cuts(answer: &[u8]) -> [ScriptedServer; 2] {
     [ScriptedServer::new([answer], Forever::End), ScriptedServer::new(answer.chunks(1), Forever::End)]
 }
@@ -54,12 +54,12 @@ fn a_change_of_any_bit_is_found_at_its_byte() {
             let [whole, cut] = cuts(&changed);
             // One bit is enough to show that cuts make no difference.
             for server in iter::once(whole).chain((bit == 6).then_some(cut)) {
-                let told = play(&answer(), server);
-                let told = told.map_or_else(|it| it, |same| format!("{same}"));
-                assert!(told.starts_with("differs: "), "byte {at}, bit {bit}: {told}");
+                let result = play(&answer(), server);
+                let result = result.map_or_else(|it| it, |same| format!("{same}"));
+                assert!(result.starts_with("differs: "), "byte {at}, bit {bit}: {result}");
                 // A flipped reserved bit or payload bit does not change the frame's borders.
                 let place = format!(", which is byte {at} of the answer\n");
-                assert!(bit != 6 || told.contains(&place), "byte {at}: {told}");
+                assert!(bit != 6 || result.contains(&place), "byte {at}: {result}");
             }
         }
     }
@@ -80,13 +80,13 @@ fn an_answer_that_is_shorter_or_longer_differs() {
     let whole = answer();
     for len in 0..whole.len() {
         for server in cuts(&whole[..len]) {
-            let told = play(&whole, server);
-            assert!(told.is_err_and(|it| it.contains("closed the connection before")), "{len} bytes");
+            let result = play(&whole, server);
+            assert!(result.is_err_and(|it| it.contains("closed the connection before")), "{len} bytes");
         }
     }
     for more in [&b"\x81"[..], b"\x81\x00", b"\x00"] {
-        let told = play(&whole, ScriptedServer::new([&whole[..], more], Forever::End));
-        assert!(told.is_err_and(|it| it.starts_with("differs: the server says more")), "{more:02x?}");
+        let result = play(&whole, ScriptedServer::new([&whole[..], more], Forever::End));
+        assert!(result.is_err_and(|it| it.starts_with("differs: the server says more")), "{more:02x?}");
     }
 }
 
@@ -105,36 +105,36 @@ fn frames_in_another_order_or_number_differ() {
 #[test]
 fn pings_between_frames_are_skipped_and_counted() {
     let recorded = [RESPONSE, b"\x81\x01a", PING, b"\x81\x01b"].concat();
-    let came = [RESPONSE, PING, b"\x89\x00\x81\x01a\x81\x01b", PING, b"\x89\x05cut"].concat();
-    for server in cuts(&came) {
+    let received = [RESPONSE, PING, b"\x89\x00\x81\x01a\x81\x01b", PING, b"\x89\x05cut"].concat();
+    for server in cuts(&received) {
         let summary = play(&recorded, server);
         assert_eq!(summary.map(|it| (it.frames, it.pings)), Ok((2, [1, 3])));
     }
     // §5.5: this is no ping, so it is more than was recorded.
-    let told = play(&recorded, ScriptedServer::new([&recorded[..], b"\x89\x7e\x00"], Forever::End));
-    assert!(told.is_err());
+    let result = play(&recorded, ScriptedServer::new([&recorded[..], b"\x89\x7e\x00"], Forever::End));
+    assert!(result.is_err());
 }
 
 #[test]
 fn pings_before_bytes_that_are_no_frame_are_skipped() {
     // A reserved opcode: no frame is found after it.
     let recorded = [RESPONSE, PING, b"\x83\x00"].concat();
-    for came in [[RESPONSE, PING, b"\x83\x00"].concat(), [RESPONSE, b"\x83\x00"].concat()] {
-        assert!(play(&recorded, ScriptedServer::new([came], Forever::End)).is_ok());
+    for received in [[RESPONSE, PING, b"\x83\x00"].concat(), [RESPONSE, b"\x83\x00"].concat()] {
+        assert!(play(&recorded, ScriptedServer::new([received], Forever::End)).is_ok());
     }
     // The body of a refusal contains no frames, whatever its bytes.
     let refused = |body: &[u8]| [b"HTTP/1.1 400 Bad Request\r\n\r\n", body].concat();
-    let told = play(&refused(b"\x89\x00ab"), ScriptedServer::new([refused(b"ab")], Forever::End));
-    assert!(told.is_err());
+    let result = play(&refused(b"\x89\x00ab"), ScriptedServer::new([refused(b"ab")], Forever::End));
+    assert!(result.is_err());
 }
 
 /// Returns how long a play takes, and its result.
 fn time_of(recorded: &[u8], server: ScriptedServer) -> (Duration, String) {
     let figures = server.figures.clone();
-    let told = play(recorded, server).map_or_else(|it| it, |same| format!("same: {same}"));
+    let result = play(recorded, server).map_or_else(|it| it, |same| format!("same: {same}"));
     let figures = figures.borrow();
-    assert!(figures.most_held <= recorded.len() + 64 * 1024, "{} bytes held", figures.most_held);
-    (figures.now, told.lines().next().unwrap_or_default().to_owned())
+    assert!(figures.max_held <= recorded.len() + 64 * 1024, "{} bytes held", figures.max_held);
+    (figures.now, result.lines().next().unwrap_or_default().to_owned())
 }
 
 #[test]
@@ -158,20 +158,23 @@ fn no_byte_of_a_server_moves_a_deadline() {
         ),
         ("a frame that drips", ScriptedServer::new([head, &frame[..3]], drip(&[7])), missing("frame 1")),
     ];
-    for (name, server, told) in cases {
-        assert_eq!(time_of(&recorded, server), (LIMIT, told), "{name}");
+    for (name, server, result) in cases {
+        assert_eq!(time_of(&recorded, server), (LIMIT, result), "{name}");
     }
     // The differing bytes are shown as far as they arrive in time.
-    let (took, told) = time_of(&recorded, ScriptedServer::new([head, b"\x82\x7e\x10\x00"], drip(b"x")));
+    let (took, result) = time_of(&recorded, ScriptedServer::new([head, b"\x82\x7e\x10\x00"], drip(b"x")));
     assert_eq!(
-        (took, &told[..]),
+        (took, &result[..]),
         (LIMIT, "differs: frame 1 differs at its byte 1, which is byte 57 of the answer")
     );
     // The end is a part like the others.
     let pings = ScriptedServer::new([&recorded], flood(&PING.repeat(100)));
-    let (took, told) = time_of(&recorded, pings);
+    let (took, result) = time_of(&recorded, pings);
     assert_eq!(took, LIMIT);
-    assert!(told.starts_with("same: 1 frame, ") && told.ends_with("has not closed the connection"), "{told}");
+    assert!(
+        result.starts_with("same: 1 frame, ") && result.ends_with("has not closed the connection"),
+        "{result}"
+    );
 }
 
 #[test]
@@ -181,8 +184,11 @@ fn a_head_without_an_end_is_given_up_at_64_kib() {
         let server = |len: usize| ScriptedServer::new(head(len).chunks(pieces), Forever::End);
         let (longest, too_long) = (64 * 1024, 64 * 1024 + 1);
         assert!(play(&head(longest), server(longest)).is_ok());
-        let told = play(&head(longest), server(too_long));
-        assert!(told.is_err_and(|it| it.contains("has no end within 65536 bytes")), "in pieces of {pieces}");
+        let result = play(&head(longest), server(too_long));
+        assert!(
+            result.is_err_and(|it| it.contains("has no end within 65536 bytes")),
+            "in pieces of {pieces}"
+        );
     }
 }
 
@@ -202,8 +208,8 @@ fn each_part_has_a_time_of_its_own() {
         server
     };
     assert!(play(&recorded, server(LIMIT)).is_ok());
-    let (took, told) = time_of(&recorded, server(LIMIT + SECOND / 1000));
-    assert_eq!((took, &told[..]), (LIMIT, "differs: frame 1 doesn't come within 5 s"));
+    let (took, result) = time_of(&recorded, server(LIMIT + SECOND / 1000));
+    assert_eq!((took, &result[..]), (LIMIT, "differs: frame 1 doesn't come within 5 s"));
 }
 
 #[test]
@@ -224,7 +230,7 @@ fn pings_that_came_at_once_do_not_hide_the_deadline() {
         let recorded = [RESPONSE, b"\x81\x01a"].concat();
         let mut server =
             ScriptedServer::new([RESPONSE, &[&PING.repeat(pings)[..], b"\x81\x01a"].concat()], Forever::End);
-        server.per_look = SECOND;
+        server.per_clock_read = SECOND;
         play(&recorded, server)
     };
     assert!(played(100).is_ok());
@@ -236,10 +242,10 @@ fn a_server_that_does_not_read_differs() {
     let mut server = ScriptedServer::new([answer()], Forever::End);
     server.reads = 10;
     let figures = server.figures.clone();
-    let told = play(&answer(), server);
+    let result = play(&answer(), server);
     let unsent = REQUEST.len() - 10;
     let expected = format!("differs: the server doesn't read: {unsent} bytes were not sent within 5 s\n");
-    assert!(told.as_ref().is_err_and(|it| it.starts_with(&expected)), "{told:?}");
+    assert!(result.as_ref().is_err_and(|it| it.starts_with(&expected)), "{result:?}");
     assert_eq!((figures.borrow().now, figures.borrow().sent.len()), (LIMIT, 10));
 }
 
