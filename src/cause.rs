@@ -1,7 +1,8 @@
-//! Why a connection ended, and all that follows from the cause alone: close code, reason, name and words.
+//! The cause of a connection's end, and everything that depends on the cause alone: close code, reason, name
+//! and words.
 //!
-//! A new cause is a variant here, and a call of `fail` where it happens. Logs and metrics take the rest from
-//! here.
+//! A new cause is a variant in this file, and a call of `fail` where it happens. Logs and metrics use this
+//! file.
 
 use std::{borrow::Cow, fmt, io::ErrorKind};
 
@@ -84,7 +85,7 @@ impl Cause {
 }
 
 impl From<ProtocolError> for Cause {
-    /// Of the errors of the protocol, a lack of memory is the only one that is not the peer's fault.
+    /// Converts the error. A lack of memory is the only protocol error that the peer did not cause.
     fn from(error: ProtocolError) -> Self {
         match error {
             ProtocolError::NoMemory => Self::Overload,
@@ -94,7 +95,7 @@ impl From<ProtocolError> for Cause {
 }
 
 impl fmt::Display for Cause {
-    /// A few words for a log.
+    /// Writes a few words for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Peer => f.write_str("by the peer"),

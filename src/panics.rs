@@ -1,7 +1,7 @@
 //! Calls code of the user so that a panic in it does not end the loop.
 //!
-//! This file knows that also `Drop` is such code: of what a panic carries, of a connection's state, of a task. It
-//! refuses to know what follows from a panic.
+//! This file knows that `Drop` is such code too: of a panic's payload, of a connection's state, of a task. It
+//! does not know the consequences of a panic.
 
 use std::{
     any::Any,
@@ -30,7 +30,7 @@ pub(crate) fn discard<T>(value: T) {
     }
 }
 
-/// Drops what a panic carries.
+/// Drops the payload of a panic.
 #[cold]
 fn drop_payload(payload: Box<dyn Any + Send>) {
     // A payload may carry the next one in its `Drop`, and so on without end: the second one is leaked.
@@ -45,7 +45,7 @@ mod tests {
 
     use super::*;
 
-    /// Panics with another of its kind whenever it is dropped.
+    /// Panics with another `Bomb` when it is dropped.
     struct Bomb;
 
     impl Drop for Bomb {

@@ -1,15 +1,15 @@
-//! What a server counts, and how it looks to Prometheus.
+//! The figures that a server counts, and their text for Prometheus.
 //!
-//! This file knows the figures and their text. It refuses to know when something is counted and who asks.
+//! This file knows the figures and their text. It does not know when an event is counted.
 
 use std::{fmt::Write as _, time::Duration};
 
 use crate::cause::Cause;
 
-/// Statuses that are counted one by one; the rest is counted together.
+/// Statuses with a count of their own; all others share one.
 const STATUSES: [u16; 13] = [101, 400, 401, 403, 404, 405, 408, 421, 426, 429, 431, 500, 503];
-/// Close codes that are counted one by one. The ranges that peers choose from freely are not: a peer could
-/// invent thousands of figures.
+/// Close codes with a count of their own. The ranges for private use share one: a peer could otherwise create
+/// thousands of figures.
 const CODES: [u16; 15] =
     [1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000];
 
@@ -34,40 +34,40 @@ const CODES: [u16; 15] =
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Connections that are open now, or on their way there.
+    /// Connections that are open now, or in their opening handshake.
     pub connections: u64,
-    /// Sockets that there are now: those, the ones that only wait for their end, and the ones that ask for figures.
+    /// Sockets now: those of connections, those that only wait for their end, and those of the metrics.
     pub sockets: u64,
     /// Clients that were accepted from the listening socket.
     pub accepted: u64,
     /// Connections whose opening handshake succeeded.
     pub opened: u64,
-    /// Connections that were open and have ended; each had its `on_close`.
+    /// Connections that were open and have ended, each with an `on_close`.
     pub closed: u64,
     /// Bytes read from sockets.
     pub received_bytes: u64,
-    /// Bytes that sockets have taken.
+    /// Bytes written to sockets.
     pub sent_bytes: u64,
-    /// Messages received whole.
+    /// Complete messages received.
     pub received_messages: u64,
     /// Messages sent, each receiver of a broadcast counted.
     pub sent_messages: u64,
-    /// Messages that were dropped because their receiver was too slow.
+    /// Messages dropped because their receiver was too slow.
     pub dropped_messages: u64,
-    /// Bytes that are held now for incomplete messages and for slow peers, over all connections.
+    /// Bytes held now for incomplete messages and for slow peers, of all connections.
     pub buffered_bytes: u64,
     /// Connections that were closed because the server held too much; see
     /// [`Config::max_buffered_bytes`](crate::Config::max_buffered_bytes).
     pub shed: u64,
-    /// Clients that were dropped without an answer because the operating system refused to watch their socket.
+    /// Clients dropped without an answer because the operating system refused to poll their socket.
     pub dropped_clients: u64,
-    /// Sockets that only waited for their end and were closed before it came, to make room for others.
+    /// Sockets that only waited for their end, and were closed earlier to make room for others.
     pub evicted: u64,
     /// Turns of the loop.
     pub turns: u64,
-    /// How long turns took in all: the share of one core that the loop works.
+    /// The duration of all turns together. Divided by the running time, it is the load on one core.
     pub busy: Duration,
-    /// The longest turn: for so long everybody else once had to wait.
+    /// The duration of the longest turn, in which all other connections waited.
     pub longest_turn: Duration,
     statuses: [u64; STATUSES.len() + 1],
     codes: [u64; CODES.len() + 1],
@@ -75,17 +75,19 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Handshakes that were answered with this status; for one that is not told apart, all such.
+    /// Returns the handshakes answered with this status. Statuses without a count of their own return the
+    /// shared one.
     pub fn handshakes(&self, status: u16) -> u64 {
         self.statuses[index(&STATUSES, status)]
     }
 
-    /// Ended connections with this close code; for one that is not told apart, all such.
+    /// Returns the ended connections with this close code. Codes without a count of their own return the
+    /// shared one.
     pub fn closes(&self, code: u16) -> u64 {
         self.codes[index(&CODES, code)]
     }
 
-    /// Ended connections with a cause of this kind, whatever it carries.
+    /// Returns the ended connections with a cause of this kind, whatever it carries.
     pub fn closes_by(&self, cause: Cause) -> u64 {
         self.causes[cause.index()]
     }
@@ -109,7 +111,7 @@ impl Stats {
         self.longest_turn = self.longest_turn.max(took);
     }
 
-    /// All figures in the text format of Prometheus (version 0.0.4).
+    /// Returns all figures in the text format of Prometheus (version 0.0.4).
     pub fn prometheus(&self) -> String {
         let mut text = String::new();
         for (name, kind, help, value) in self.plain_figures() {
@@ -134,7 +136,7 @@ impl Stats {
         text
     }
 
-    /// Name, type, help and value of every figure that has no label.
+    /// Returns name, type, help and value of every figure without a label.
     fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 17] {
         let figure = |name, kind, help, value: u64| (name, kind, help, value as f64);
         [
@@ -179,7 +181,7 @@ fn labelled(
     }
 }
 
-/// The place of a key in a table of counters, or the last place, where all others are counted.
+/// Returns the index of a key in a table of counters, or the last index, where all others are counted.
 fn index(keys: &[u16], key: u16) -> usize {
     keys.iter().position(|it| *it == key).unwrap_or(keys.len())
 }
@@ -198,7 +200,7 @@ mod tests {
         stats.count_close(1000, Cause::Peer);
         stats.count_close(4321, Cause::Transport(std::io::ErrorKind::BrokenPipe));
         assert_eq!((stats.opened, stats.handshakes(101), stats.handshakes(400)), (2, 2, 1));
-        assert_eq!((stats.handshakes(418), stats.handshakes(499)), (1, 1), "told apart together");
+        assert_eq!((stats.handshakes(418), stats.handshakes(499)), (1, 1), "both have the shared count");
         assert_eq!((stats.closed, stats.closes(1000), stats.closes(4321), stats.closes(4999)), (3, 2, 1, 1));
         assert_eq!(stats.closes_by(Cause::Peer), 2);
         assert_eq!(stats.closes_by(Cause::Transport(std::io::ErrorKind::Other)), 1);
@@ -240,7 +242,7 @@ mod tests {
         }
     }
 
-    /// The lines of a figure that are not 0, without its name.
+    /// Returns the lines of a figure that are not 0, without its name.
     fn counted(stats: &Stats, name: &str) -> Vec<String> {
         let text = stats.prometheus();
         let start = format!("wirehook_{name}{{");

@@ -1,7 +1,7 @@
-//! §5.4 and §8.1 Messages and control payloads that are put together piece by piece.
+//! §5.4 and §8.1 Assembles messages and control payloads from pieces.
 //!
-//! This file knows how a buffer grows with the bytes that arrive. It refuses to know frames: the receiver says which
-//! piece belongs to which message, and how much is still to come.
+//! This file knows how a buffer grows with the bytes that arrive. It does not know frames: the receiver
+//! decides which piece belongs to which message, and how many bytes are still to come.
 
 use std::collections::TryReserveError;
 
@@ -13,18 +13,20 @@ use super::{
     utf8::{InvalidUtf8, TextBuffer},
 };
 
-/// Upper bound on buffer growth, as a multiple of the bytes received, whatever length a header declares (§10.4).
+/// Upper bound on buffer growth, as a multiple of the bytes received, whatever length a header declares
+/// (§10.4).
 const MAX_GROWTH: usize = 4;
-/// Lower bound on buffer growth while the number of frames to come is unknown, as a multiple of the bytes received.
+/// Lower bound on buffer growth while the number of frames to come is unknown, as a multiple of the bytes
+/// received.
 const MIN_GROWTH_UNKNOWN_LENGTH: usize = 2;
 
 /// How much of the message is still to come.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Remaining {
-    /// The last frame has begun, and this many of its bytes are missing.
+    /// The last frame has begun; holds the number of its missing bytes.
     Exactly(usize),
-    /// More frames follow. The number is an estimate: the rest of this frame, and the input that has arrived, for most
-    /// of that input will be of this message.
+    /// More frames follow. The number is an estimate: the rest of this frame, and the rest of the input, most
+    /// of which will belong to this message.
     AtLeast(usize),
 }
 
@@ -62,7 +64,7 @@ impl Body {
     ///
     /// # Errors
     ///
-    /// The text holds an impossible byte, or the system refuses the memory.
+    /// The text contains an impossible byte, or the system refuses the memory.
     pub(super) fn append(
         &mut self,
         piece: MaskedPiece<'_>,
@@ -97,7 +99,7 @@ impl Body {
         }
     }
 
-    /// Reserves memory for `capacity` bytes in all.
+    /// Reserves memory for `capacity` bytes in total.
     fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
         match self {
             Self::Text(text) => text.grow_to(capacity),
@@ -122,8 +124,8 @@ impl Body {
 
 /// Returns a capacity of at most `most` bytes on the way to a message of `len` bytes.
 ///
-/// The steps are a quarter of `len`, a quarter of that, and so on. The last step copies most, and so it copies a quarter
-/// of the message only.
+/// The steps are a quarter of `len`, a quarter of that, and so on. The last step copies most, and so it
+/// copies a quarter of the message only.
 fn next_capacity(len: usize, most: usize) -> usize {
     let mut capacity = len;
     while capacity > most {

@@ -1,6 +1,6 @@
 //! §5.5.1 The body of a Close frame.
 //!
-//! This file knows how code and reason are laid out in a frame. It refuses to know when a Close is due and which
+//! This file knows the layout of code and reason in a frame. It does not know when a Close is due and which
 //! side sends it.
 
 use std::str;
@@ -69,17 +69,18 @@ impl<'a> CloseFrame<'a> {
         out.extend_from_slice(self.fitting_reason().as_bytes());
     }
 
-    /// As much of the reason as a Close frame has room for.
+    /// Returns as much of the reason as a Close frame has room for.
     pub(crate) fn fitting_reason(&self) -> &'a str {
         &self.reason[..self.reason.floor_char_boundary(MAX_CLOSE_REASON)]
     }
 }
 
-/// Judges what has arrived of a Close body, so that a bad code or byte is refused before the rest is awaited.
+/// Checks the beginning of a Close body, so that a forbidden code or an invalid byte is refused before the
+/// rest arrives.
 ///
 /// # Errors
 ///
-/// The code must not be sent, or the reason holds an impossible byte.
+/// The code must not be sent, or the reason contains an impossible byte.
 pub(super) fn check_prefix(payload: &[u8]) -> Result<(), ProtocolError> {
     let Some((code, reason)) = payload.split_first_chunk() else { return Ok(()) };
     let code = CloseCode(u16::from_be_bytes(*code));

@@ -1,13 +1,13 @@
 //! §7.4 Status codes.
 //!
-//! This file knows what each code means and which codes may be sent. It knows no frame: `close.rs` writes the code
-//! into one.
+//! This file knows the meaning of each code and which codes may be sent. `close.rs` writes a code into a
+//! frame.
 
 use std::fmt;
 
 /// A status code of §7.4.
 ///
-/// Any number can be held, also those that only ever *describe* a close and never travel (1005, 1006, 1015).
+/// It may be any number, even one that *describes* a close and is never sent (1005, 1006, 1015).
 ///
 /// ```
 /// use wirehook::protocol::CloseCode;
@@ -27,7 +27,7 @@ impl CloseCode {
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a type of data that the endpoint can't accept.
+    /// 1003: the endpoint can't accept this type of data.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1005: describes a Close frame without a code; never sent.
     pub const NO_STATUS_RECEIVED: Self = Self(1005);
@@ -52,7 +52,7 @@ impl CloseCode {
     /// 1015: describes a failed TLS handshake; never sent.
     pub const TLS_HANDSHAKE: Self = Self(1015);
 
-    /// Returns whether the code may stand in a Close frame, ours or the peer's (§7.4.1, §7.4.2).
+    /// Returns whether a Close frame may contain the code, ours or the peer's (§7.4.1, §7.4.2).
     pub const fn may_be_sent(self) -> bool {
         match self.0 {
             // §7.4.2: "Status codes in the range 0-999 are not used."
@@ -74,8 +74,8 @@ impl CloseCode {
     /// Returns whether a server may give the code as its own reason: every code that
     /// [may be sent](Self::may_be_sent) but 1010.
     ///
-    /// §7.4.1: 1010 "is not used by the server, because it can fail the WebSocket handshake instead". The answer
-    /// to a client's 1010 repeats that code all the same (§5.5.1), as the client's reason.
+    /// §7.4.1: 1010 "is not used by the server, because it can fail the WebSocket handshake instead". The
+    /// answer to a client's 1010 repeats that code all the same (§5.5.1), as the client's reason.
     ///
     /// ```
     /// use wirehook::protocol::CloseCode;
@@ -88,7 +88,7 @@ impl CloseCode {
         self.may_be_sent() && self.0 != Self::MANDATORY_EXTENSION.0
     }
 
-    /// What §7.4.1 calls the code, if it has a name.
+    /// Returns the name of the code in §7.4.1, if it has one.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self {
             Self::NORMAL => "normal closure",
@@ -112,7 +112,7 @@ impl CloseCode {
 }
 
 impl From<u16> for CloseCode {
-    /// Takes any number. Whether it [may be sent](Self::may_be_sent) is checked where it is sent.
+    /// Converts any number. The sender checks whether it [may be sent](Self::may_be_sent).
     fn from(code: u16) -> Self {
         Self(code)
     }

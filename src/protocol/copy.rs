@@ -1,11 +1,11 @@
-//! Copies of many bytes, which take the same time wherever they lie.
+//! Copies many bytes at a speed that does not depend on their addresses.
 //!
-//! This file knows one weakness. From some KiB on the C library's `memcpy` may be a single instruction, `rep movsb`,
-//! which AMD's Zen 3 and 4 carry out at a twentieth of its speed where source and destination lie unluckily in their
-//! pages. Less is copied with vector registers, everywhere alike, so many bytes are copied little by little. It
-//! refuses to know what the bytes are.
+//! From some KiB on, the C library's `memcpy` may be a single instruction, `rep movsb`. AMD's Zen 3 and 4
+//! execute it at a twentieth of its speed for some positions of source and destination within their pages.
+//! Fewer bytes are copied with vector registers, at the same speed for all addresses. So a long copy is done
+//! in pieces.
 
-/// How many bytes are copied in one go: fewer than any C library leaves to that instruction.
+/// The bytes of one piece: fewer than any C library copies with that instruction.
 const PIECE: usize = 2048;
 
 /// Appends `bytes` to `out`.

@@ -1,8 +1,8 @@
-//! Every way in which a peer can break the rules, one variant per rule, in the order of the RFC.
+//! The rules that a peer can break, one variant per rule, in the order of the RFC.
 //!
-//! This file knows the rules' names, their sections and the close code (§7.4) or HTTP status (§4.2.2) that
-//! answers a breach. It refuses to know how a breach is found: that is the business of the file that returns
-//! the error. Not enough bytes is never an error here, and neither is a clean close.
+//! This file knows the rules' names, their sections, and the close code (§7.4) or HTTP status (§4.2.2) of the
+//! answer. It does not know how a broken rule is detected: the file that returns the error does. Missing
+//! bytes are never an error, and neither is a clean close.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ use super::close_code::CloseCode;
 
 /// A frame, or a sequence of frames, that RFC 6455 forbids.
 ///
-/// After one of these the receiver throws away all further input (§7.1.7), and the connection owes the peer a
-/// Close frame with [`close_code`](Self::close_code) and, as its reason, this error's text.
+/// After such an error the receiver discards all further input (§7.1.7). The connection owes the peer a Close
+/// frame with [`close_code`](Self::close_code), and this error's text as its reason.
 ///
 /// ```
 /// use wirehook::protocol::{CloseCode, ProtocolError};
@@ -50,16 +50,16 @@ pub enum ProtocolError {
     CloseReasonNotUtf8,
     /// §7.4: a code that no endpoint may put into a Close frame; carries the code.
     ForbiddenCloseCode(u16),
-    /// §8.1: text that is not UTF-8, noticed at its first impossible byte.
+    /// §8.1: text that is not UTF-8, detected at its first impossible byte.
     TextNotUtf8,
-    /// §10.4: a message over the receiver's limit, noticed in the header that would exceed it.
+    /// §10.4: a message over the receiver's limit, detected in the header that would exceed it.
     MessageTooBig,
-    /// §10.4: no memory was to be had for a message within the limit. It is not the peer's fault.
+    /// §10.4: no memory was available for a message within the limit. The peer broke no rule.
     NoMemory,
 }
 
 impl ProtocolError {
-    /// The close code that answers this error (§7.4.1): 1002, 1007, 1009 or 1013.
+    /// Returns the close code that answers this error (§7.4.1): 1002, 1007, 1009 or 1013.
     pub const fn close_code(self) -> CloseCode {
         match self {
             Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
@@ -69,7 +69,7 @@ impl ProtocolError {
         }
     }
 
-    /// The section of RFC 6455 that holds the broken rule, such as `"§5.4"`.
+    /// Returns the section of RFC 6455 with the broken rule, such as `"§5.4"`.
     pub const fn section(self) -> &'static str {
         match self {
             Self::UnmaskedFrame | Self::MaskedFrame => "§5.1",
@@ -88,7 +88,7 @@ impl ProtocolError {
 }
 
 impl fmt::Display for ProtocolError {
-    /// The section and the rule in one short sentence, which always fits into a Close frame (§5.5.1).
+    /// Writes the section and the rule in one short sentence, which always fits into a Close frame (§5.5.1).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.section())?;
         match self {
@@ -132,8 +132,8 @@ pub enum HandshakeError {
     NotHttp,
     /// RFC 8446 §5.1: the first byte is that of a TLS handshake, and this port has no TLS.
     LooksLikeTls,
-    /// §4.1: the request must be HTTP/1.1 or higher, and this is HTTP/1.0; or a version that is not read here.
-    /// Deviation from §4.2.1: 1.1 is the only version of HTTP/1 that there is, and no other is accepted.
+    /// §4.1: the request must be HTTP/1.1 or higher, and this is another version. Deviation from §4.2.1: only
+    /// 1.1 is accepted, as no higher version of HTTP/1 exists.
     HttpVersion,
     /// §4.1: "The method of the request MUST be GET".
     MethodNotGet,
@@ -151,23 +151,23 @@ pub enum HandshakeError {
     HostRepeated,
     /// RFC 9112 §3.2: so is one with an invalid Host, which is no host with an optional port (RFC 3986 §3.2).
     HostInvalid,
-    /// §4.2.1: the Host names another authority than those that are served here.
+    /// §4.2.1: the Host names an authority that is not served.
     HostNotServed,
-    /// RFC 9110 §9.3.1: a body of a GET means nothing and may be refused, and one is announced.
+    /// RFC 9110 §9.3.1: a body is announced. The body of a GET has no meaning and may be refused.
     BodyAnnounced,
     /// RFC 9110 §7.8: the protocols of `Upgrade` are not a list of tokens, each with an optional version.
     UpgradeMalformed,
-    /// §4.2.1: no `Upgrade` header holds the token `websocket`: a plain HTTP request.
+    /// §4.2.1: no `Upgrade` header contains the token `websocket`: a plain HTTP request.
     NotAnUpgrade,
     /// RFC 9110 §7.6.1: the options of `Connection` are not a list of tokens.
     ConnectionMalformed,
-    /// §4.2.1: no `Connection` header holds the token `Upgrade`.
+    /// §4.2.1: no `Connection` header contains the token `Upgrade`.
     ConnectionWithoutUpgrade,
-    /// §4.2.1: no `Sec-WebSocket-Version`; the answer names the one that is spoken, as for another one (§4.4).
+    /// §4.2.1: no `Sec-WebSocket-Version`; the answer names the supported one (§4.4).
     VersionMissing,
     /// §11.3.5: more than one `Sec-WebSocket-Version`.
     VersionRepeated,
-    /// §4.2.2: a version other than 13; the answer names the one that is spoken (§4.4).
+    /// §4.2.2: a version other than 13; the answer names the supported one (§4.4).
     VersionNotSupported,
     /// §4.2.1: no `Sec-WebSocket-Key`.
     KeyMissing,
@@ -179,11 +179,11 @@ pub enum HandshakeError {
     SubprotocolsMalformed,
     /// §4.2.1: the offered extensions break the grammar of §9.1.
     ExtensionsMalformed,
-    /// RFC 6454 §7.3: the `Origin` header is there more than once.
+    /// RFC 6454 §7.3: more than one `Origin`.
     OriginRepeated,
     /// RFC 6454 §7.1: the `Origin` header has a byte that is no printable ASCII.
     OriginInvalid,
-    /// §10.2: the page that asks comes from an origin that is not on the list.
+    /// §10.2: the request comes from a page of an origin that is not allowed.
     OriginNotAllowed,
     /// RFC 6585 §5: the head is over the size limit.
     HeadTooBig,
@@ -191,16 +191,16 @@ pub enum HandshakeError {
     TooManyHeaders,
     /// RFC 9110 §15.5.9: the head was not complete in time.
     Timeout,
-    /// RFC 6585 §4: as many connections as one address may have are open from this one.
+    /// RFC 6585 §4: this address has as many connections as one address may have.
     TooManyFromAddress,
     /// RFC 6585 §4: this address opens connections faster than one may.
     TooFastFromAddress,
-    /// RFC 9110 §15.6.4: as many connections as allowed are open.
+    /// RFC 9110 §15.6.4: the server has as many connections as it may have.
     TooManyConnections,
 }
 
 impl HandshakeError {
-    /// The HTTP status that answers this error.
+    /// Returns the HTTP status that answers this error.
     pub const fn status(self) -> u16 {
         match self {
             Self::OriginNotAllowed => 403,
@@ -216,7 +216,7 @@ impl HandshakeError {
         }
     }
 
-    /// The header that the status demands beside the usual ones, as name and value.
+    /// Returns the additional header that the status requires, as name and value.
     pub const fn header(self) -> Option<(&'static str, &'static str)> {
         match self {
             // RFC 9110 §15.5.6: "The origin server MUST generate an Allow header field in a 405 response".

@@ -1,14 +1,14 @@
-//! §5.2 The base framing protocol: what one frame header looks like, bit by bit.
+//! §5.2 The base framing protocol: one frame header, bit by bit.
 //!
-//! This file knows which bits a header can be made of, in both directions and for both roles. It refuses to
-//! know anything that takes memory of an earlier frame or of who is talking: whether a mask is owed, whether a
-//! reserved bit was negotiated, whether a continuation has something to continue. The receiver judges that.
+//! This file knows the bits of a header, in both directions and for both roles. It does not know earlier
+//! frames or the role of the sender. So the receiver judges whether a mask is required, whether a reserved
+//! bit was negotiated, and whether a continuation has a message to continue.
 
 use super::error::ProtocolError;
 
 /// First byte: this is the last fragment of its message.
 const FIN: u8 = 0b1000_0000;
-/// First byte: the bits kept for extensions, RSV1 to RSV3.
+/// First byte: the bits reserved for extensions, RSV1 to RSV3.
 const RSV: u8 = 0b0111_0000;
 /// First byte: the opcode.
 const OPCODE: u8 = 0b0000_1111;
@@ -18,9 +18,9 @@ const CONTROL: u8 = 0b0000_1000;
 const MASK: u8 = 0b1000_0000;
 /// Second byte: the length itself, or one of the two marks below.
 const LENGTH: u8 = 0b0111_1111;
-/// The length stands in the next two bytes.
+/// The next two bytes contain the length.
 const LENGTH_IN_16_BITS: u8 = 126;
-/// The length stands in the next eight bytes.
+/// The next eight bytes contain the length.
 const LENGTH_IN_64_BITS: u8 = 127;
 
 /// The first byte of a text in one frame.
@@ -41,7 +41,7 @@ pub(super) const SHORT_HEADER_LEN: usize = 6;
 /// ```
 pub const MAX_CONTROL_PAYLOAD: usize = 125;
 
-/// What a frame is (§5.2). Reserved opcodes have no value here: they can't be held, only refused.
+/// The kind of a frame (§5.2). Reserved opcodes have no variant: a header with one is refused.
 ///
 /// ```
 /// use wirehook::protocol::OpCode;
@@ -67,7 +67,7 @@ pub enum OpCode {
 }
 
 impl OpCode {
-    /// The opcode with this number, if it is one that the RFC defines.
+    /// Returns the opcode with this number, if it is one that the RFC defines.
     const fn from_bits(bits: u8) -> Result<Self, ProtocolError> {
         Ok(match bits {
             0x0 => Self::Continuation,
@@ -82,14 +82,15 @@ impl OpCode {
         })
     }
 
-    /// Whether frames of this kind are control frames (§5.5): short, whole, and allowed between fragments.
+    /// Returns whether frames of this kind are control frames (§5.5): short, whole, and allowed between
+    /// fragments.
     #[inline]
     pub const fn is_control(self) -> bool {
         self as u8 & CONTROL != 0
     }
 }
 
-/// One frame header, decoded. This is how it lies on the wire (§5.2):
+/// One decoded frame header. Its form on the wire (§5.2):
 ///
 /// ```text
 ///  0                   1                   2                   3
@@ -123,7 +124,7 @@ pub struct FrameHeader {
     pub fin: bool,
     /// RSV1, RSV2 and RSV3 as the bits 0b100, 0b010 and 0b001.
     pub rsv: u8,
-    /// What the frame is.
+    /// The kind of the frame.
     pub opcode: OpCode,
     /// The key that the payload is masked with (§5.3); clients must have one, servers must not.
     pub masking_key: Option<[u8; 4]>,
@@ -135,7 +136,7 @@ impl FrameHeader {
     /// The length of the longest header, in bytes: two, eight of length, four of masking key.
     pub const MAX_LEN: usize = 14;
 
-    /// The header of an unfragmented frame as a server sends it: final, unmasked, no reserved bits.
+    /// Returns the header of an unfragmented frame as a server sends it: final, unmasked, no reserved bits.
     ///
     /// ```
     /// use wirehook::protocol::{FrameHeader, OpCode};
@@ -150,14 +151,14 @@ impl FrameHeader {
         Self { fin: true, rsv: 0, opcode, masking_key: None, payload_len }
     }
 
-    /// Reads the header that `bytes` start with, and says how many bytes it takes.
+    /// Decodes the header at the beginning of `bytes`, and returns it with its length.
     ///
-    /// `None` means that more bytes are needed. What is wrong is reported at the first byte that shows it, so
-    /// that the answer doesn't depend on how the bytes were cut.
+    /// `None` means that more bytes are needed. An error is returned at the first byte that shows it, so the
+    /// result does not depend on how the bytes were cut.
     ///
     /// # Errors
     ///
-    /// What no header may hold, whoever sends it: a reserved opcode, a control frame that is fragmented or over
+    /// The header is invalid for both roles: a reserved opcode, a control frame that is fragmented or over
     /// 125 bytes, a length that is not in its shortest form or over 63 bits.
     ///
     /// ```
@@ -198,7 +199,7 @@ impl FrameHeader {
     }
 
     /// Appends the header's bytes to `out`, the length in its shortest form.
-    // Where a server sends, the compiler knows all but opcode and length, and folds the rest away.
+    // In a server's sending path only opcode and length vary, and the compiler removes the rest.
     #[inline(always)]
     pub fn encode(&self, out: &mut Vec<u8>) {
         let fin = if self.fin { FIN } else { 0 };
@@ -221,7 +222,7 @@ impl FrameHeader {
         }
     }
 
-    /// How many bytes [`encode`](Self::encode) appends.
+    /// Returns how many bytes [`encode`](Self::encode) appends.
     pub const fn encoded_len(&self) -> usize {
         let length = match self.payload_len {
             0..=125 => 0,
@@ -232,17 +233,18 @@ impl FrameHeader {
     }
 }
 
-/// Returns whether `bytes` begin with a frame that is no fragment (§5.4): a whole message, or a control frame.
+/// Returns whether `bytes` begin with a frame that is no fragment (§5.4): a whole message, or a control
+/// frame.
 #[inline]
 pub(super) fn is_unfragmented(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| first & FIN != 0 && first & OPCODE != OpCode::Continuation as u8)
 }
 
-/// The opcode, the key and the payload's length of the frame that `bytes` begin with, if it looks as nearly all small
-/// messages do: whole, text or binary, no reserved bit, masked, up to 125 bytes. Its header takes
-/// [`SHORT_HEADER_LEN`] bytes.
+/// Returns the opcode, the key and the payload's length of the first frame in `bytes`, if it has the form of
+/// nearly all small messages: whole, text or binary, no reserved bit, masked, up to 125 bytes. Its header
+/// takes [`SHORT_HEADER_LEN`] bytes.
 ///
-/// No rule is decided here. Whatever looks different is for [`FrameHeader::decode`].
+/// It refuses nothing: [`FrameHeader::decode`] judges all other frames.
 #[inline]
 pub(super) fn short_message(bytes: &[u8]) -> Option<(OpCode, [u8; 4], usize)> {
     let [first, second, key @ ..] = bytes.first_chunk::<SHORT_HEADER_LEN>()?;
@@ -255,7 +257,7 @@ pub(super) fn short_message(bytes: &[u8]) -> Option<(OpCode, [u8; 4], usize)> {
     (second & MASK != 0 && len < LENGTH_IN_16_BITS).then_some((opcode, *key, len as usize))
 }
 
-/// The payload length that `short_len` and the bytes behind it spell, and what is left of those.
+/// Returns the payload length in `short_len` and the bytes after it, and the rest of those bytes.
 #[inline]
 fn decode_length(short_len: u8, rest: &[u8]) -> Result<Option<(u64, &[u8])>, ProtocolError> {
     match short_len {

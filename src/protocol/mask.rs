@@ -1,8 +1,8 @@
 //! §5.3 Client-to-server masking: the payload XOR a key of four bytes, over and over.
 //!
-//! This file knows the one transformation, which is its own inverse. It refuses to know where a key comes from
-//! and which frames owe one. A payload that arrives in pieces is unmasked piece by piece: the key is turned, so
-//! that it always starts at the byte that comes next.
+//! This file knows the one transformation, which is its own inverse. It does not know where a key comes from
+//! and which frames need one. A payload that arrives in pieces is unmasked piece by piece: the key is
+//! rotated, so that it starts at the next byte.
 
 /// Masks or unmasks `payload` in place: "transformed-octet-i = original-octet-i XOR
 /// masking-key-octet-(i MOD 4)" (§5.3).
@@ -16,9 +16,9 @@
 /// ```
 #[inline]
 pub fn apply_mask(payload: &mut [u8], key: [u8; 4]) {
-    // Each is a multiple of the key's length: the key never has to be turned here. The first is wide enough for the
-    // vector registers of today's machines, which the compiler fills by itself; of the others there is one at most,
-    // so that a short payload is written in few pieces, which is what makes it quick to read again.
+    // All lengths are multiples of the key's length, so the key is not rotated here. The compiler fills
+    // vector registers with the first. Of each other length there is one chunk at most, so a short payload is
+    // written in few pieces. Fewer writes make the next read of it faster.
     let rest = mask_chunks::<32>(payload, key);
     let rest = mask_chunks::<16>(rest, key);
     let rest = mask_chunks::<8>(rest, key);
@@ -48,13 +48,14 @@ pub(super) struct MaskedPiece<'a> {
 }
 
 impl<'a> MaskedPiece<'a> {
-    /// Unmasks it where it lies.
+    /// Unmasks the piece in place.
     pub(super) fn unmask(self) -> &'a [u8] {
         apply_mask(self.bytes, self.key);
         self.bytes
     }
 
-    /// Unmasks it on its way to `out`: a mask and a copy after it would touch each byte twice.
+    /// Appends the unmasked piece to `out`. Unmasking in place and copying after it would touch each byte
+    /// twice.
     pub(super) fn append_to(self, out: &mut Vec<u8>) {
         out.reserve(self.bytes.len());
         let (blocks, rest) = self.bytes.as_chunks::<64>();
@@ -69,7 +70,7 @@ impl<'a> MaskedPiece<'a> {
     }
 }
 
-/// The key for what follows, after `len` bytes of the payload were unmasked with `key`.
+/// Returns the key for the next piece, after `len` bytes of the payload were unmasked with `key`.
 ///
 /// ```
 /// use wirehook::protocol::{apply_mask, turn_key};

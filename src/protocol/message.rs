@@ -1,14 +1,12 @@
-//! §5.6 What a peer has to say: messages, and the events that a receiver makes of frames.
+//! §5.6 Messages, and the events that a receiver makes of frames.
 //!
-//! This file knows plain enums, two that borrow their bytes and one that owns them. It refuses to know where those
-//! bytes come from.
+//! This file contains plain enums: two borrow their bytes, and one owns them.
 
 use super::{close::CloseFrame, frame::OpCode};
 
 /// A whole message (§5.6): text, which is always valid UTF-8, or bytes.
 ///
-/// Both borrow: from the read buffer where a frame arrived in one piece, or from the receiver that put the
-/// pieces together.
+/// Both borrow: from the read buffer if a frame arrived in one piece, or else from the receiver.
 ///
 /// ```
 /// use wirehook::{Message, protocol::OpCode};
@@ -29,7 +27,7 @@ pub enum Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// The payload, whatever its kind.
+    /// Returns the payload, whatever its kind.
     #[inline]
     pub const fn as_bytes(self) -> &'a [u8] {
         match self {
@@ -38,7 +36,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if it is one.
     ///
     /// ```
     /// # use wirehook::Message;
@@ -52,7 +50,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Payload bytes.
+    /// Returns the number of payload bytes.
     #[inline]
     pub const fn len(self) -> usize {
         self.as_bytes().len()
@@ -63,7 +61,7 @@ impl<'a> Message<'a> {
         self.as_bytes().is_empty()
     }
 
-    /// The opcode that its first frame carries.
+    /// Returns the opcode of its first frame.
     #[inline]
     pub const fn opcode(self) -> OpCode {
         match self {
@@ -109,7 +107,7 @@ impl<'a> From<&'a OwnedMessage> for Message<'a> {
     }
 }
 
-/// A message that owns its bytes (§5.6), and can be kept.
+/// A message that owns its bytes (§5.6).
 ///
 /// ```
 /// use wirehook::protocol::{Message, OwnedMessage};
@@ -119,7 +117,7 @@ impl<'a> From<&'a OwnedMessage> for Message<'a> {
 /// assert_eq!(kept[0].as_message(), Message::Text("hi"));
 /// ```
 ///
-/// [`Receiver::take_message`](super::Receiver::take_message) gives one without a copy.
+/// [`Receiver::take_message`](super::Receiver::take_message) returns one without a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnedMessage {
     /// Opcode 0x1.
@@ -129,7 +127,7 @@ pub enum OwnedMessage {
 }
 
 impl OwnedMessage {
-    /// The same message, borrowed from here.
+    /// Returns the same message, borrowed.
     pub fn as_message(&self) -> Message<'_> {
         match self {
             Self::Text(text) => Message::Text(text),
@@ -153,7 +151,7 @@ impl From<Message<'_>> for OwnedMessage {
     }
 }
 
-/// What a receiver found in the bytes it was given, in the order of arrival.
+/// What a receiver found in its input, in the order of arrival.
 ///
 /// ```
 /// use wirehook::protocol::{Event, Limits, Message, Receiver};
@@ -170,7 +168,7 @@ impl From<Message<'_>> for OwnedMessage {
 pub enum Event<'a> {
     /// A whole message (§5.6).
     Message(Message<'a>),
-    /// A ping, to be answered with a pong of the same payload (§5.5.2).
+    /// A ping; its answer is a pong with the same payload (§5.5.2).
     Ping(&'a [u8]),
     /// A pong: the answer to a ping, or unsolicited (§5.5.3).
     Pong(&'a [u8]),

@@ -1,7 +1,7 @@
-//! RFC 6455 and nothing else: bytes in, events and bytes out.
+//! RFC 6455 without I/O: bytes in, events and bytes out.
 //!
-//! Nothing in this module knows of sockets, clocks or logs. A test holds it to that. Whoever has bytes can
-//! drive it: an event loop, a fuzzer, a file.
+//! This module knows no sockets, clocks or logs; a test checks that. Any source of bytes can drive it: an
+//! event loop, a fuzzer, a file.
 //!
 //! ```text
 //! request bytes ─▶ RequestReader ─▶ Request::check ─▶ Response: 101 or a refusal          §4
@@ -20,7 +20,7 @@
 //! let limits = Limits::default();
 //! let mut out = Vec::new();
 //!
-//! // §4: the request of §1.3, and a frame that came in one read with it.
+//! // §4: the request of §1.3, and a frame that arrived in the same read.
 //! let mut bytes = *b"GET /chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
 //!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n\
 //!     \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
@@ -30,7 +30,7 @@
 //! request.check(&[], &[])?;
 //! Response::switching_protocols(&request, None).encode(&mut out);
 //!
-//! // §5: what is left of the input are frames, and each message goes back as it came.
+//! // §5: the rest of the input are frames, and each message is sent back.
 //! let mut connection = Connection::new(&limits);
 //! while let Ok(Some(event)) = connection.recv.next_event(&mut input) {
 //!     if let Event::Message(message) = event {
@@ -43,20 +43,21 @@
 //!
 //! [`Connection`] shows how pings, Closes and broken rules are answered.
 //!
-//! # In which order to read
+//! # Reading order
 //!
-//! 1. `frame.rs`: what a header is made of (§5.2). [`FrameHeader`], [`OpCode`].
+//! 1. `frame.rs`: the fields of a header (§5.2). [`FrameHeader`], [`OpCode`].
 //! 2. `mask.rs` and `utf8.rs`: the two transformations of a payload (§5.3, §8.1). [`apply_mask`],
 //!    [`TextBuffer`].
-//! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). `assembly.rs`: how a message is put together.
+//! 3. `receiver.rs`: the rules that span frames (§5.4, §5.5). `assembly.rs`: how a message is assembled.
 //!    [`Receiver`], [`Event`], [`Message`], [`ProtocolError`].
 //! 4. `framing.rs` and `prepared.rs`: how messages become frames, for one receiver and for many. [`Framing`],
 //!    [`Prepared`].
-//! 5. `sender.rs`, `close.rs` and `close_code.rs`: what goes back, and how it ends (§5.5.1, §7). [`Sender`],
-//!    [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
+//! 5. `sender.rs`, `close.rs` and `close_code.rs`: what is sent, and how a connection ends (§5.5.1, §7).
+//!    [`Sender`], [`CloseFrame`], [`CloseCode`], [`ConnectionState`].
 //! 6. `role.rs`: the few rules in which the two sides differ (§5.1). [`Server`], [`Client`], [`MaskKeys`].
-//! 7. `handshake/`: how it all begins (§4). [`RequestReader`], [`Request`], [`Response`], [`HandshakeError`]; and for a
-//!    client (`handshake/client.rs`) [`Uri`], [`ClientRequest`], [`ClientHandshake`], [`Answer`].
+//! 7. `handshake/`: the opening handshake (§4). [`RequestReader`], [`Request`], [`Response`],
+//!    [`HandshakeError`]; and for a client (`handshake/client.rs`) [`Uri`], [`ClientRequest`],
+//!    [`ClientHandshake`], [`Answer`].
 //!
 //! # In scope, out of scope
 //!

@@ -1,12 +1,12 @@
-//! §5 and §8 From bytes to events: the receiving half of a connection, as a server has it.
+//! §5 and §8 From bytes to events: the receiving half of a server's connection.
 //!
 //! This file knows the rules that span frames: masking (§5.1), fragments (§5.4), control frames between them
-//! (§5.5), text (§8.1) and size (§10.4). It refuses to know where bytes come from and what an event is answered
-//! with: the sender does that.
+//! (§5.5), text (§8.1) and size (§10.4). It does not know where bytes come from and how an event is answered:
+//! the sender does that.
 //!
-//! A frame that lies whole in the input is unmasked there and borrowed from there. Anything else is put together
-//! in a buffer that exists only until its event is drained. The buffer grows with the bytes that arrived, and takes
-//! at most four times as many: the length that a header declares only makes it smaller.
+//! If the input contains a whole frame, the frame is unmasked in place and borrowed. All other payloads are
+//! assembled in a buffer, which exists until its event is processed. The buffer grows with the received
+//! bytes, to four times their number at most. The length in a header can only make the buffer smaller.
 
 use std::{marker::PhantomData, mem};
 
@@ -32,7 +32,7 @@ use super::{
 ///    └── a broken rule, from any state ─────────────▶ Discard         no further input counts (§7.1.7)
 /// ```
 ///
-/// **Call [`next_event`](Self::next_event) until it returns `None`; then all input is taken and nothing is
+/// **Call [`next_event`](Self::next_event) until it returns `None`; then all input is consumed and nothing is
 /// borrowed.** How the input is cut into pieces makes no difference to the events.
 ///
 /// ```
@@ -49,26 +49,26 @@ use super::{
 #[derive(Debug)]
 pub struct Receiver<R = Server> {
     state: State,
-    /// The message under way, if it did not lie whole in the input.
+    /// The incomplete message, if it is assembled from pieces.
     message: Option<Box<Body>>,
-    /// The control frame under way, if it did not lie whole in the input.
+    /// The incomplete control frame, if it is assembled from pieces.
     control: Option<Box<ControlPayload>>,
     max_message_size: usize,
     role: PhantomData<R>,
 }
 
-/// What the next byte of input is.
+/// The meaning of the next byte of input.
 #[derive(Debug)]
 enum State {
-    /// Part of a header, of which some bytes may have arrived before.
+    /// A part of a header; earlier bytes of it may have arrived.
     Header(PartialHeader),
-    /// Part of a payload.
+    /// A part of a payload.
     Payload(Payload),
-    /// The start of a header, once what was put together for the last event is dropped.
+    /// The start of a header, after the buffer of the last event is dropped.
     Delivered(Kind),
-    /// Of no interest, because the peer has said Close.
+    /// Ignored, because the peer has sent its Close.
     CloseReceived,
-    /// Of no interest, because the peer has broken a rule.
+    /// Ignored, because the peer has broken a rule.
     Discard,
 }
 
@@ -84,12 +84,12 @@ struct PartialHeader {
 struct Payload {
     kind: Kind,
     fin: bool,
-    /// Turned so that it starts at the next byte.
+    /// The key, rotated so that it starts at the next byte.
     key: [u8; 4],
     remaining: u64,
 }
 
-/// What a payload is put together for.
+/// The kind of event that a payload is assembled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Data,
@@ -99,14 +99,14 @@ enum Kind {
 }
 
 impl Receiver {
-    /// A server's receiver, which awaits the first frame of a client. Example: [`Receiver`].
+    /// Returns a server's receiver, which awaits the first frame of a client. Example: [`Receiver`].
     pub fn new(limits: &Limits) -> Self {
         Self::of_role(limits)
     }
 }
 
 impl Receiver<Client> {
-    /// A client's receiver, which awaits the first frame of a server.
+    /// Returns a client's receiver, which awaits the first frame of a server.
     ///
     /// ```
     /// use wirehook::protocol::{Event, Limits, Message, ProtocolError, Receiver};
@@ -124,7 +124,7 @@ impl Receiver<Client> {
 }
 
 impl<R: Role> Receiver<R> {
-    /// A receiver that awaits the first frame of the other side.
+    /// Returns a receiver that awaits the first frame of the other side.
     pub(super) fn of_role(limits: &Limits) -> Self {
         Self {
             state: State::Header(PartialHeader::default()),
@@ -135,14 +135,14 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Takes bytes from the front of `input` up to the next event, if they reach that far.
+    /// Consumes bytes from the front of `input` up to the next event, if they reach it.
     ///
-    /// What an event borrows of the input is unmasked in place. `None` means that all of it was taken. After a
-    /// [`Close`](Event::Close) or an error everything that follows is taken and thrown away.
+    /// The bytes that an event borrows are unmasked in place. `None` means that all input was consumed. After
+    /// a [`Close`](Event::Close) or an error all further input is discarded.
     ///
     /// # Errors
     ///
-    /// The peer has broken a rule, and the connection is to be failed (§7.1.7).
+    /// The peer has broken a rule; the connection must be failed (§7.1.7).
     ///
     /// ```
     /// use wirehook::protocol::{Limits, ProtocolError, Receiver};
@@ -151,7 +151,7 @@ impl<R: Role> Receiver<R> {
     /// let mut bytes = *b"\x81\x05Hello"; // no mask
     /// let mut input = &mut bytes[..];
     /// assert_eq!(receiver.next_event(&mut input), Err(ProtocolError::UnmaskedFrame));
-    /// assert_eq!(receiver.next_event(&mut input), Ok(None)); // whatever follows is thrown away
+    /// assert_eq!(receiver.next_event(&mut input), Ok(None)); // all further input is discarded
     /// assert!(input.is_empty() && receiver.is_discarding());
     /// ```
     #[inline]
@@ -173,7 +173,7 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Throws away what is held and all input to come, as after a failure (§7.1.7).
+    /// Discards the incomplete message and all further input, as after a failure (§7.1.7).
     ///
     /// ```
     /// # use wirehook::protocol::{Limits, Receiver};
@@ -189,19 +189,19 @@ impl<R: Role> Receiver<R> {
         self.control = None;
     }
 
-    /// Gives back what was put together for the last event, as the next [`next_event`](Self::next_event) would.
+    /// Frees the buffer of the last event, as the next [`next_event`](Self::next_event) would.
     ///
-    /// For a caller that stops half-way through its input for a while.
+    /// It is for a caller that pauses before all input is consumed.
     ///
     /// ```
     /// # use wirehook::protocol::{Limits, Receiver};
     /// let mut receiver = Receiver::new(&Limits::default());
     /// let (mut start, mut rest) = (*b"\x82\x84\0\0\0\0ab", *b"cd");
     /// assert_eq!(receiver.next_event(&mut &mut start[..]), Ok(None));
-    /// assert_eq!(receiver.buffered(), 2); // what has arrived, and not the 4 that were declared
+    /// assert_eq!(receiver.buffered(), 2); // the received bytes, not the 4 of the header
     ///
     /// assert!(receiver.next_event(&mut &mut rest[..])?.is_some());
-    /// assert!(receiver.memory() >= 4); // the event might still be looked at
+    /// assert!(receiver.memory() >= 4); // the event still borrows the buffer
     /// receiver.release();
     /// assert_eq!(receiver.memory(), 0);
     /// # Ok::<(), wirehook::protocol::ProtocolError>(())
@@ -216,15 +216,15 @@ impl<R: Role> Receiver<R> {
                 }
                 self.state = State::Header(PartialHeader::default());
             }
-            // Nothing more is to come of a message under way.
+            // An incomplete message gets no more bytes.
             State::CloseReceived | State::Discard => (self.control, self.message) = (None, None),
             State::Header(_) | State::Payload(_) => {}
         }
     }
 
-    /// Moves the message that was the last event out of the receiver, so that it can be kept without a copy.
+    /// Moves the message of the last event out of the receiver, so that it can be kept without a copy.
     ///
-    /// `None` if the last event was no message, or one that lay whole in the input: that is still there.
+    /// Returns `None` if the last event was no message, or a message that borrows the input.
     ///
     /// ```
     /// use wirehook::protocol::{Event, Limits, OwnedMessage, Receiver};
@@ -242,35 +242,36 @@ impl<R: Role> Receiver<R> {
         self.message.take_if(|_| is_message).map(|body| body.into_message())
     }
 
-    /// Whether the peer's Close has arrived.
+    /// Returns whether the peer's Close has arrived.
     pub const fn is_close_received(&self) -> bool {
         matches!(self.state, State::CloseReceived)
     }
 
-    /// Whether the peer has broken a rule and is no longer listened to.
+    /// Returns whether the peer has broken a rule, so that all input is discarded.
     pub const fn is_discarding(&self) -> bool {
         matches!(self.state, State::Discard)
     }
 
-    /// Bytes held for a message that is not complete; at most the message limit.
+    /// Returns the bytes held for an incomplete message; at most the message limit.
     pub fn buffered(&self) -> usize {
         self.message.as_deref().map_or(0, Body::len)
     }
 
-    /// Bytes of memory that are taken for a message that is not complete: a buffer grows in steps, so this can be up
-    /// to four times as much as [`buffered`](Self::buffered), but never over the message limit.
+    /// Returns the allocated bytes for an incomplete message. A buffer grows in steps, so they can be up to
+    /// four times [`buffered`](Self::buffered), but never over the message limit.
     pub fn memory(&self) -> usize {
         self.message.as_deref().map_or(0, Body::capacity)
     }
 
-    /// The event of a frame that is its whole message and lies whole in the input, as nearly all do: nothing is
-    /// copied. Of any other frame nothing is taken here.
+    /// Returns the event of an unfragmented frame that the input contains whole, without a copy. Nearly all
+    /// frames are such frames. Consumes nothing of any other frame.
     #[inline]
     fn take_whole_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
         if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) {
             return Ok(None);
         }
-        // Nearly all small messages look like this: of the rules only those on earlier frames and on size are left.
+        // Nearly all small messages pass this test, which covers all rules but those on earlier frames and on
+        // size.
         if R::PEER_MASKS
             && let Some((opcode, key, len)) = short_message(input)
             && self.message.is_none()
@@ -293,7 +294,7 @@ impl<R: Role> Receiver<R> {
         self.whole_frame(header.opcode, masking_key(&header), payload).map(Some)
     }
 
-    /// The event of a frame that is its whole message.
+    /// Returns the event of an unfragmented frame.
     #[inline(always)]
     fn whole_frame<'a>(
         &mut self,
@@ -314,12 +315,12 @@ impl<R: Role> Receiver<R> {
                 self.state = State::CloseReceived;
                 Event::Close(CloseFrame::decode(payload)?)
             }
-            // Never whole: it goes on with something.
+            // A continuation is never a whole message.
             OpCode::Continuation => return Err(ProtocolError::NothingToContinue),
         })
     }
 
-    /// The next event, if it has to be put together and its last byte is there.
+    /// Returns the next event that is assembled from pieces, if its last byte has arrived.
     #[inline(never)]
     fn put_together(&mut self, input: &mut &mut [u8]) -> Result<Option<Event<'_>>, ProtocolError> {
         match self.advance(input) {
@@ -332,7 +333,7 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// The loop over states, up to the end of the input or of what an event is put together from.
+    /// Runs the states up to the end of the input, or to the last byte of an event; returns the event's kind.
     fn advance(&mut self, input: &mut &mut [u8]) -> Result<Option<Kind>, ProtocolError> {
         loop {
             match &mut self.state {
@@ -358,7 +359,7 @@ impl<R: Role> Receiver<R> {
                     self.state = State::Header(PartialHeader::default());
                 }
                 State::Delivered(_) => self.release(),
-                // §5.5.1: after a Close nothing more is to come, and §7.1.7: after a failure nothing is processed.
+                // §5.5.1: no data follows a Close, and §7.1.7: after a failure no data is processed.
                 State::CloseReceived | State::Discard => {
                     *input = &mut [];
                     return Ok(None);
@@ -367,8 +368,8 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Holds a header against the rules that depend on the peer's role and on earlier frames, before a byte of
-    /// its payload is looked at.
+    /// Checks a header against the rules that depend on the peer's role and on earlier frames, before its
+    /// payload is processed.
     #[inline]
     fn judge(&self, header: &FrameHeader) -> Result<(), ProtocolError> {
         // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines
@@ -397,7 +398,7 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// Prepares for a payload that must be put together.
+    /// Prepares for a payload that must be assembled.
     fn begin(&mut self, header: &FrameHeader) {
         let kind = match header.opcode {
             OpCode::Continuation => Kind::Data,
@@ -417,7 +418,7 @@ impl<R: Role> Receiver<R> {
         self.state = State::Payload(Payload { kind, fin, key, remaining });
     }
 
-    /// Adds a piece to what is put together, and refuses it at the first impossible byte.
+    /// Adds a piece to the assembled payload, and refuses it at the first impossible byte.
     fn append(
         &mut self,
         kind: Kind,
@@ -437,7 +438,7 @@ impl<R: Role> Receiver<R> {
         }
     }
 
-    /// The last frame of a message, or a control frame, is complete.
+    /// Ends a message at its last frame, or a control frame.
     fn finish(&mut self, kind: Kind) -> Result<(), ProtocolError> {
         // §8.1: a message must not end inside a character.
         if kind == Kind::Data && self.message.as_deref().is_some_and(|message| !message.is_complete()) {
@@ -450,7 +451,7 @@ impl<R: Role> Receiver<R> {
         Ok(())
     }
 
-    /// The event whose bytes were put together. Nothing was, where the payload is empty.
+    /// Returns the event of the assembled bytes. An empty payload has no buffer.
     fn assembled(&mut self, kind: Kind) -> Result<Event<'_>, ProtocolError> {
         let control = self.control.as_deref().map_or(&[][..], ControlPayload::bytes);
         Ok(match kind {
@@ -473,7 +474,7 @@ impl<R: Role> Receiver<R> {
 }
 
 impl PartialHeader {
-    /// The next header, once it is complete; takes its bytes from the front of `input`.
+    /// Returns the next header, once it is complete; consumes its bytes from the front of `input`.
     #[inline]
     fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
         if self.len == 0
@@ -485,7 +486,7 @@ impl PartialHeader {
         self.take_split_header(input)
     }
 
-    /// The same for a header that lies in two inputs or more.
+    /// Does the same for a header that arrives in several inputs.
     #[cold]
     fn take_split_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
         while !input.is_empty() {
@@ -502,7 +503,7 @@ impl PartialHeader {
 }
 
 impl Payload {
-    /// Takes as much of the payload as `input` holds.
+    /// Consumes as much of the payload as `input` contains.
     fn take_piece<'a>(&mut self, input: &mut &'a mut [u8]) -> MaskedPiece<'a> {
         let len = self.remaining.min(input.len() as u64) as usize;
         let piece = MaskedPiece { bytes: split_off_front(input, len), key: self.key };
@@ -512,7 +513,7 @@ impl Payload {
     }
 }
 
-/// The key of a header that was judged: a server's peer has one, and that of a client needs none.
+/// Returns the key of a judged header. A client's frame has one; a server's frame needs none.
 #[inline]
 fn masking_key(header: &FrameHeader) -> [u8; 4] {
     header.masking_key.unwrap_or_default()
@@ -523,7 +524,7 @@ fn text(payload: &[u8]) -> Result<&str, ProtocolError> {
     utf8::validate(payload).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
 }
 
-/// Takes `len` bytes from the front of `input`, which has them.
+/// Removes `len` bytes from the front of `input`, which must have them, and returns them.
 #[inline]
 fn split_off_front<'a>(input: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
     let (front, rest) = mem::take(input).split_at_mut(len);

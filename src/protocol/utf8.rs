@@ -1,9 +1,9 @@
-//! §8.1 Text is UTF-8, judged as it arrives.
+//! §8.1 Validates text as UTF-8 while it arrives.
 //!
-//! This file knows how to grow a text from pieces that may be cut anywhere, even inside a character, and to
-//! refuse it at the first byte that no continuation could make valid. It refuses to know about frames and
-//! limits. Each byte is validated once: what is complete is pushed as checked `str`, and at most three bytes of
-//! a character that is still open wait beside it.
+//! This file builds a text from pieces that are cut anywhere, even inside a character. It refuses the text at
+//! the first byte that no continuation could make valid. It does not know frames and limits. Each byte is
+//! validated once: complete characters are appended as a checked `str`, and at most three bytes of an
+//! incomplete character wait beside it.
 
 use std::{collections::TryReserveError, str};
 
@@ -38,7 +38,7 @@ pub struct InvalidUtf8;
 #[derive(Clone, Debug, Default)]
 pub struct TextBuffer {
     text: String,
-    /// The bytes of a character that is not complete yet.
+    /// The bytes of an incomplete character.
     open: [u8; 4],
     open_len: u8,
 }
@@ -48,7 +48,7 @@ impl TextBuffer {
     ///
     /// # Errors
     ///
-    /// The piece holds a byte that no valid text has there. What was pushed before stays.
+    /// The piece contains a byte that no valid text has there. Earlier pieces stay.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), InvalidUtf8> {
         let piece = self.complete_open_character(piece)?;
         let (complete, open) = piece.split_at(piece.len() - open_suffix(piece));
@@ -66,12 +66,12 @@ impl TextBuffer {
         self.open_len == 0
     }
 
-    /// The complete characters so far.
+    /// Returns the complete characters so far.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The complete characters, without a copy.
+    /// Returns the complete characters, without a copy.
     ///
     /// ```
     /// # use wirehook::protocol::TextBuffer;
@@ -83,27 +83,27 @@ impl TextBuffer {
         self.text
     }
 
-    /// Bytes held, those of an open character included.
+    /// Returns the number of bytes, with those of an incomplete character.
     pub fn len(&self) -> usize {
         self.text.len() + self.open_len as usize
     }
 
-    /// Bytes of memory taken.
+    /// Returns the number of allocated bytes.
     pub fn capacity(&self) -> usize {
         self.text.capacity()
     }
 
-    /// Takes memory for so many bytes in all.
+    /// Allocates memory for `capacity` bytes in total.
     pub(super) fn grow_to(&mut self, capacity: usize) -> Result<(), TryReserveError> {
         self.text.try_reserve_exact(capacity - self.text.len())
     }
 
-    /// Returns whether nothing was pushed yet.
+    /// Returns whether no byte was pushed.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Feeds the character that the last piece left open, at most three bytes; returns the rest of `piece`.
+    /// Adds bytes to the incomplete character, three at most; returns the rest of `piece`.
     fn complete_open_character<'a>(&mut self, mut piece: &'a [u8]) -> Result<&'a [u8], InvalidUtf8> {
         while !self.is_complete() {
             let Some((&byte, rest)) = piece.split_first() else { break };
@@ -122,13 +122,14 @@ impl TextBuffer {
     }
 }
 
-/// The text that `bytes` are.
+/// Returns `bytes` as text.
 ///
-/// With the feature `simdutf8` that crate looks at many bytes at once, which matters for long texts beyond ASCII.
+/// With the feature `simdutf8`, that crate checks many bytes at once, which is faster for long texts beyond
+/// ASCII.
 ///
 /// # Errors
 ///
-/// They are not UTF-8.
+/// The bytes are not UTF-8.
 #[inline]
 pub(super) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
     #[cfg(feature = "simdutf8")]
@@ -137,7 +138,7 @@ pub(super) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
     str::from_utf8(bytes).map_err(|_| InvalidUtf8)
 }
 
-/// Returns whether more bytes could still make `bytes` valid: it holds no impossible byte, only perhaps an open end.
+/// Checks that more bytes could still make `bytes` valid: only its last character may be incomplete.
 ///
 /// # Errors
 ///
@@ -156,7 +157,7 @@ pub fn check_prefix(bytes: &[u8]) -> Result<(), InvalidUtf8> {
     }
 }
 
-/// How many bytes at the end of `piece` begin a character that `piece` does not finish: 0 to 3.
+/// Returns how many bytes at the end of `piece` begin a character that `piece` does not finish: 0 to 3.
 fn open_suffix(piece: &[u8]) -> usize {
     for (distance, &byte) in (1..=3).zip(piece.iter().rev()) {
         let character_len = match byte {

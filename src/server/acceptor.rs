@@ -1,6 +1,6 @@
-//! A listening socket, and how it copes with accepts that fail.
+//! Accepts clients from a listening socket, and pauses after an accept that fails.
 //!
-//! This file knows when to try again. It refuses to know who may come in.
+//! This file knows when to try again. It does not know which clients are admitted.
 
 use std::{
     io::{self, ErrorKind},
@@ -14,81 +14,82 @@ use crate::{
     transport::{Listener, PeerAddr, Stream, TcpListener},
 };
 
-/// How many clients are taken in one turn, so that a storm of them doesn't hold up those that are in.
+/// The most clients accepted in one turn: a storm of new clients must not delay the connections.
 const CLIENTS_PER_TURN: usize = 64;
-/// How long to wait after an accept that failed, mostly because all file descriptors are in use.
+/// The pause after a failed accept. The usual reason is that all file descriptors are in use.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where clients come in.
+/// Accepts the clients of one listener.
 #[derive(Debug)]
 pub(super) struct Acceptor<L: Listener = TcpListener> {
     listener: L,
-    state: State,
+    state: AcceptState,
     /// Whether a file descriptor is held in reserve.
     has_spare: bool,
-    /// It is given up when one more client can't be accepted otherwise.
+    /// The reserved file descriptor. It is released if no other is free for one more client.
     spare: Option<L::Spare>,
-    /// The last try failed, and the log says so.
+    /// Whether the last accept failed, which was logged.
     failing: bool,
 }
 
-/// Whether there may be clients waiting.
+/// Whether clients may be waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// No, until the poll says so.
+enum AcceptState {
+    /// No, until the poll reports some.
     Idle,
     /// Perhaps.
     Pending,
-    /// Perhaps, but the last try failed.
+    /// Perhaps; the last accept failed, and the next one is due at this time.
     PausedUntil(LoopTime),
 }
 
 impl<L: Listener> Acceptor<L> {
     pub(super) const fn new(listener: L) -> Self {
-        Self { listener, state: State::Pending, has_spare: false, spare: None, failing: false }
+        Self { listener, state: AcceptState::Pending, has_spare: false, spare: None, failing: false }
     }
 
-    /// The same with a file descriptor in reserve, so that one client is accepted when no other is free.
+    /// Returns an acceptor with a reserved file descriptor, so that one client can be accepted when no other
+    /// is free.
     pub(super) fn with_spare(listener: L) -> Self {
         let spare = listener.spare();
         Self { has_spare: true, spare, ..Self::new(listener) }
     }
 
-    /// Takes the file descriptor in reserve again, if it was given up and one is free.
+    /// Reserves a file descriptor again, if the reserved one was released and one is free.
     pub(super) fn refill(&mut self) {
         if !self.has_spare || self.spare.is_some() {
             return;
         }
         self.spare = self.listener.spare();
-        if self.spare.is_some() && matches!(self.state, State::PausedUntil(_)) {
-            self.state = State::Pending;
+        if self.spare.is_some() && matches!(self.state, AcceptState::PausedUntil(_)) {
+            self.state = AcceptState::Pending;
         }
     }
 
-    /// The poll says that clients have come.
+    /// Handles the poll's report that clients wait.
     pub(super) const fn on_readable(&mut self) {
-        // While accepts fail they wait like the others until the next try.
-        if matches!(self.state, State::Idle) {
-            self.state = State::Pending;
+        // During a pause new clients wait in the queue until the next try.
+        if matches!(self.state, AcceptState::Idle) {
+            self.state = AcceptState::Pending;
         }
     }
 
-    /// Whether there is nothing to try until the poll says so.
+    /// Returns whether no client waits until the poll reports one.
     pub(super) const fn is_idle(&self) -> bool {
-        matches!(self.state, State::Idle)
+        matches!(self.state, AcceptState::Idle)
     }
 
-    /// When to come back although the poll says nothing.
+    /// Returns the time of the next try without an event of the poll.
     pub(super) const fn wake_at(&self) -> LoopTime {
         match self.state {
-            State::Idle => LoopTime::NEVER,
-            State::Pending => LoopTime::AT_ONCE,
-            State::PausedUntil(at) => at,
+            AcceptState::Idle => LoopTime::NEVER,
+            AcceptState::Pending => LoopTime::AT_ONCE,
+            AcceptState::PausedUntil(at) => at,
         }
     }
 
-    /// The clients that are let in in this turn. `evict` closes a socket where no file descriptor is free for
-    /// one more, and says whether there was one: then the next turn tries again.
+    /// Accepts the clients of this turn. If no file descriptor is free, calls `evict`, which closes a socket
+    /// and returns whether there was one; then the next turn tries again.
     pub(super) fn accept_pending(
         &mut self,
         now: LoopTime,
@@ -96,9 +97,9 @@ impl<L: Listener> Acceptor<L> {
     ) -> Vec<(Stream, PeerAddr)> {
         let mut clients = Vec::new();
         match self.state {
-            State::Idle => return clients,
-            State::PausedUntil(at) if at > now => return clients,
-            State::Pending | State::PausedUntil(_) => self.state = State::Pending,
+            AcceptState::Idle => return clients,
+            AcceptState::PausedUntil(at) if at > now => return clients,
+            AcceptState::Pending | AcceptState::PausedUntil(_) => self.state = AcceptState::Pending,
         }
         let mut is_spare_used = false;
         for _ in 0..CLIENTS_PER_TURN {
@@ -106,17 +107,17 @@ impl<L: Listener> Acceptor<L> {
                 Ok(client) => clients.push(client),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock => {
-                        self.state = State::Idle;
+                        self.state = AcceptState::Idle;
                         break;
                     }
-                    // The client has left the queue before its turn came.
+                    // The client has left the queue before the accept.
                     ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted => {}
                     _ if is_out_of_descriptors(&error) && self.spare.take().is_some() => is_spare_used = true,
-                    // Who came by the descriptor in reserve has a while to speak before it is evicted:
-                    // whether somebody waits behind it is not known.
+                    // A client that has the reserved descriptor gets some time before it is evicted: whether
+                    // another client waits after it is unknown.
                     _ if is_out_of_descriptors(&error) && !is_spare_used && evict() => return clients,
-                    // Nothing is free, and nothing can be freed. The client stays in the queue, and no event
-                    // will come for it, so it is tried again after a while.
+                    // No descriptor is free, and none can be freed. The client stays in the queue, and the
+                    // poll does not report it again, so the next try is after a pause.
                     _ => {
                         self.pause(now, &error);
                         return clients;
@@ -136,11 +137,11 @@ impl<L: Listener> Acceptor<L> {
             warn!("accepting no clients for now: {error}");
             self.failing = true;
         }
-        self.state = State::PausedUntil(now + PAUSE);
+        self.state = AcceptState::PausedUntil(now + PAUSE);
     }
 }
 
-/// Whether an accept has failed because this process or the system has no file descriptor left: EMFILE or
+/// Returns whether an accept failed because this process or the system has no file descriptor left: EMFILE or
 /// ENFILE, which have these numbers everywhere.
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))

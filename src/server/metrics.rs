@@ -1,13 +1,13 @@
-//! The pages for machines that watch the server: `/metrics`, `/healthz`, `/readyz`.
+//! The pages for monitoring programs: `/metrics`, `/healthz`, `/readyz`.
 //!
-//! This file knows three paths and what stands there. It refuses to know where the figures come from.
+//! This file knows three paths and their content. It does not know where the figures come from.
 
 use crate::{
     protocol::{Request, Response},
     stats::Stats,
 };
 
-/// The type of the text format that Prometheus reads.
+/// The media type of Prometheus's text format.
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const PLAIN: &str = "text/plain; charset=utf-8";
 

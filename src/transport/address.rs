@@ -1,4 +1,4 @@
-//! Addresses: where a server listens, and where its peers are.
+//! Addresses: of a server's listener, and of its peers.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! What clients are accepted from.
+//! The listening socket, from which clients are accepted.
 //!
 //! This file knows one accept. It refuses to know when to try again: that is `server/acceptor.rs`.
 
@@ -6,7 +6,7 @@ use std::{io, net::SocketAddr};
 
 use super::{PeerAddr, Poll, Stream, Token};
 
-/// Accepts clients. A test has one of its own, so that every accept can fail.
+/// Accepts clients. A test has its own implementation, so that every accept can fail.
 pub(crate) trait Listener {
     /// A file descriptor in reserve.
     type Spare;
@@ -14,10 +14,10 @@ pub(crate) trait Listener {
     /// Accepts the next client, without blocking.
     fn accept(&self) -> io::Result<(Stream, PeerAddr)>;
 
-    /// Opens a file descriptor, which is free again once this is dropped.
+    /// Opens a file descriptor, which is free again once the returned value is dropped.
     fn spare(&self) -> Option<Self::Spare>;
 
-    /// Switches Nagle's algorithm off or on for all clients to come, if they inherit it from the listener.
+    /// Switches Nagle's algorithm off or on for all later clients, if they inherit it from the listener.
     /// Returns whether they do: then no client needs a system call of its own.
     fn set_nodelay(&self, nodelay: bool) -> bool {
         let _ = nodelay;
@@ -40,9 +40,9 @@ impl TcpListener {
         Ok(Self(mio::net::TcpListener::from_std(listener)))
     }
 
-    /// Has the poll say when clients wait.
+    /// Registers the listener: the poll then reports waiting clients.
     pub(crate) fn register(&mut self, poll: &Poll, token: Token) -> io::Result<()> {
-        poll.watch(&mut self.0, token)
+        poll.register_readable(&mut self.0, token)
     }
 
     /// Returns the address with its real port.

@@ -1,14 +1,14 @@
-//! The sockets: how bytes come in and go out, and where clients come from.
+//! The sockets: how bytes are read and written, and how clients are accepted.
 //!
-//! This module knows the operating system's sockets. It refuses to know frames, connections and the loop: it imports
-//! nothing of the crate.
+//! This module knows the operating system's sockets. It refuses to know frames, connections and the loop: it
+//! imports nothing of the crate.
 //!
 //! - `stream.rs`: a connected stream of bytes. TLS will be another kind of it.
-//! - `listener.rs`: what clients are accepted from.
-//! - `address.rs`: where a listener is bound, and where peers are.
+//! - `listener.rs`: a listening socket, from which clients are accepted.
+//! - `address.rs`: the addresses of listeners and of peers.
 //! - `poll.rs`: how the loop learns what is ready. `mio` is named in this folder only.
 //! - `stop_pipe.rs`: a pipe whose other end asks the server to stop.
-//! - `read_buffer.rs`: what streams are read into.
+//! - `read_buffer.rs`: the buffer that all streams are read into.
 //! - `script.rs`: the stream of the simulator, which follows a script.
 
 mod address;

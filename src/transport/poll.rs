@@ -1,12 +1,13 @@
 //! How the loop learns which streams, listeners and pipes are ready.
 //!
-//! `mio` does the work. It is named in this folder only, so that the rest of the crate depends on few of its names.
+//! `mio` does the work. It is named in this folder only, so that the rest of the crate depends on few of its
+//! names.
 
 use std::{io, time::Duration};
 
 use mio::{Interest, event::Source};
 
-/// The number by which the loop tells one stream, listener or pipe from another.
+/// The number that identifies a stream, a listener or a pipe in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Token(pub(crate) usize);
 
@@ -26,48 +27,48 @@ impl Poll {
         mio::Poll::new().map(Self)
     }
 
-    /// Returns where streams are registered.
+    /// Returns the registry, with which streams are registered.
     pub(crate) fn registry(&self) -> io::Result<PollRegistry> {
         self.0.registry().try_clone().map(PollRegistry)
     }
 
-    /// Waits for events, for `timeout` at most; without one for ever.
+    /// Waits for events, for at most `timeout`; without a timeout it waits without a limit.
     ///
     /// # Errors
     ///
-    /// `Interrupted` when a signal came; anything else when the operating system refuses to poll.
+    /// `Interrupted` after a signal; any other error if the operating system refuses to poll.
     pub(crate) fn wait(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         self.0.poll(&mut events.0, timeout)
     }
 
-    /// Has the poll say when `source` can be read.
-    pub(super) fn watch(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
+    /// Registers `source`: the poll then reports when it can be read.
+    pub(super) fn register_readable(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
         self.0.registry().register(source, token.into(), Interest::READABLE)
     }
 }
 
-/// Where streams are registered with the poll.
+/// Registers streams with the poll.
 #[derive(Debug)]
 pub(crate) struct PollRegistry(mio::Registry);
 
 impl PollRegistry {
-    /// Has the poll say when `source` can be read.
-    pub(super) fn watch(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
+    /// Registers `source`: the poll then reports when it can be read.
+    pub(super) fn register_readable(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
         self.0.register(source, token.into(), Interest::READABLE)
     }
 
-    /// Has the poll say also when there is room to write.
-    pub(super) fn watch_writes(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
+    /// Registers `source` for both: the poll then also reports room to write.
+    pub(super) fn register_writable(&self, source: &mut impl Source, token: Token) -> io::Result<()> {
         self.0.reregister(source, token.into(), Interest::READABLE | Interest::WRITABLE)
     }
 }
 
-/// What one wait brings.
+/// The events of one wait.
 #[derive(Debug)]
 pub(crate) struct Events(mio::Events);
 
 impl Events {
-    /// Has room for so many events of one wait.
+    /// Returns a buffer with room for `capacity` events of one wait.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(mio::Events::with_capacity(capacity))
     }
@@ -78,13 +79,13 @@ impl Events {
     }
 }
 
-/// What the poll says of one stream, listener or pipe.
+/// One event: the state of one stream, listener or pipe.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
     pub(crate) token: Token,
     pub(crate) readable: bool,
     pub(crate) writable: bool,
-    /// The peer has closed its side, or there is an error: only reads tell which.
+    /// The peer has closed its side, or the socket has an error: a read returns which.
     pub(crate) hang_up: bool,
 }
 
@@ -105,7 +106,7 @@ impl Ready {
 pub(crate) struct Waker(mio::Waker);
 
 impl Waker {
-    /// The event of a wake has this token.
+    /// Returns a waker whose events have this token.
     pub(crate) fn new(poll: &Poll, token: Token) -> io::Result<Self> {
         mio::Waker::new(poll.0.registry(), token.into()).map(Self)
     }

@@ -1,10 +1,12 @@
-//! The one buffer that all connections are read into, one after the other: a connection that is silent owns none.
+//! The one buffer that all connections are read into, one after the other: a connection that is silent owns
+//! none.
 //!
 //! This file knows how long it is and where in memory it begins. It refuses to know what is read into it.
 //!
-//! It begins with a page. The kernel copies what has arrived by one instruction, `rep movsb`, and some processors are many
-//! times slower at it where the destination lies 1 to 63 bytes behind the source, their pages left aside. What has
-//! arrived likes to begin with a page, or at a round place in one; a large block of the C library's begins 16 bytes behind one.
+//! It begins with a page. The kernel copies what has arrived by one instruction, `rep movsb`, and some
+//! processors are many times slower at it where the destination lies 1 to 63 bytes behind the source, their
+//! pages left aside. What has arrived likes to begin with a page, or at a round place in one; a large block
+//! of the C library's begins 16 bytes behind one.
 
 /// A power of two that the size of a page is, or what nearly all of them are multiples of.
 const PAGE: usize = 4096;
@@ -15,12 +17,12 @@ pub(crate) struct ReadBuffer {
 }
 
 impl ReadBuffer {
-    /// How much one read takes. It also bounds what one connection can have done in one turn.
+    /// The most bytes of one read. It also bounds the work for one connection in one turn.
     pub(crate) const LEN: usize = 512 * 1024;
 
     pub(crate) fn new() -> Self {
         let block = vec![0; PAGE + Self::LEN].into_boxed_slice();
-        // A place in a page is only a matter of speed: any would do.
+        // The position within a page affects speed only, so 0 is correct too.
         let begin = block.as_ptr().align_offset(PAGE).min(PAGE);
         Self { block, begin }
     }

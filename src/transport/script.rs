@@ -23,19 +23,19 @@ struct Inner {
     reads: RefCell<VecDeque<Input>>,
     writes: RefCell<VecDeque<io::Result<usize>>>,
     register_fails: Cell<bool>,
-    /// The token that the server has registered it with.
+    /// The token of the stream's registration.
     token: Cell<Option<Token>>,
-    /// While it is full every write without a script would block.
+    /// Whether the socket is full: then every write without a script would block.
     is_full: Cell<bool>,
     is_reset: Cell<bool>,
-    /// It keeps what it takes until it is flushed.
+    /// Whether writes keep their bytes until a flush.
     keeps: Cell<bool>,
     kept: RefCell<Vec<u8>>,
     written: RefCell<Vec<u8>>,
     /// How many bytes were read and written in all.
     read_len: Cell<u64>,
     written_len: Cell<u64>,
-    /// A write has refused some of its bytes.
+    /// Whether a write has refused some of its bytes.
     has_refused: Cell<bool>,
     read_calls: Cell<usize>,
     write_calls: Cell<usize>,
@@ -54,7 +54,7 @@ enum Input {
 }
 
 impl Clone for Script {
-    /// Another handle of the test's end.
+    /// Returns another handle of the test's end.
     fn clone(&self) -> Self {
         Self { inner: Rc::clone(&self.inner), is_servers: false }
     }
@@ -69,17 +69,17 @@ impl Drop for Script {
 }
 
 impl Script {
-    /// The end for the server.
+    /// Returns the server's end.
     pub(crate) fn servers_end(&self) -> Self {
         Self { inner: Rc::clone(&self.inner), is_servers: true }
     }
 
-    /// These bytes have arrived; none is the end of the stream.
+    /// Adds bytes that have arrived; no bytes are the end of the stream.
     pub(crate) fn will_read(&self, bytes: &[u8]) {
         self.inner.reads.borrow_mut().push_back(Input::Bytes(bytes.to_vec()));
     }
 
-    /// Bytes have arrived that bring the receiver nothing yet.
+    /// Adds a read whose bytes bring the receiver nothing yet.
     pub(crate) fn will_read_nothing(&self) {
         self.inner.reads.borrow_mut().push_back(Input::Nothing);
     }
@@ -88,7 +88,7 @@ impl Script {
         self.inner.reads.borrow_mut().push_back(Input::Failure(error));
     }
 
-    /// The next write takes `len` bytes, or all if there are fewer.
+    /// Adds a write that takes `len` bytes, or all if there are fewer.
     pub(crate) fn will_take(&self, len: usize) {
         self.inner.writes.borrow_mut().push_back(Ok(len));
     }
@@ -101,12 +101,13 @@ impl Script {
         self.inner.is_full.set(is_full);
     }
 
-    /// Has writes take all bytes and keep them until a flush, as TLS does with a record that the socket refuses.
+    /// Sets whether writes take all bytes and keep them until a flush, as TLS does with a record that the
+    /// socket refuses.
     pub(crate) fn set_keeps(&self, keeps: bool) {
         self.inner.keeps.set(keeps);
     }
 
-    /// Has the stream hold bytes of its own, as TLS does with the answer to a handshake or to a key update.
+    /// Adds bytes of the stream's own, as TLS does with the answer to a handshake or to a key update.
     pub(crate) fn keep(&self, bytes: &[u8]) {
         self.inner.kept.borrow_mut().extend_from_slice(bytes);
     }
@@ -115,29 +116,29 @@ impl Script {
         self.inner.register_fails.set(fails);
     }
 
-    /// The connection is gone: every read and every write fails from now on.
+    /// Resets the connection: every later read and write fails.
     pub(crate) fn reset(&self) {
         self.inner.reads.borrow_mut().clear();
         self.inner.writes.borrow_mut().clear();
         self.inner.is_reset.set(true);
     }
 
-    /// All bytes that were written since the last call.
+    /// Returns all bytes that were written since the last call.
     pub(crate) fn take_written(&self) -> Vec<u8> {
         self.inner.written.take()
     }
 
-    /// How many reads there were, failed ones too.
+    /// Returns how many reads there were, failed ones too.
     pub(crate) fn read_calls(&self) -> usize {
         self.inner.read_calls.get()
     }
 
-    /// How many bytes were read in all.
+    /// Returns how many bytes were read in all.
     pub(crate) fn read_len(&self) -> u64 {
         self.inner.read_len.get()
     }
 
-    /// How many bytes of the server were written in all; the stream's own are left out.
+    /// Returns how many bytes of the server were written in all; the stream's own are left out.
     pub(crate) fn written_len(&self) -> u64 {
         self.inner.written_len.get()
     }
@@ -152,7 +153,7 @@ impl Script {
         !self.inner.reads.borrow().is_empty()
     }
 
-    /// How many writes there were, failed ones too.
+    /// Returns how many writes there were, failed ones too.
     pub(crate) fn write_calls(&self) -> usize {
         self.inner.write_calls.get()
     }
@@ -179,7 +180,7 @@ impl Script {
         Ok(())
     }
 
-    /// Returns whether the next read brings nothing; if so it is done.
+    /// Returns whether the next read brings nothing, and consumes that read.
     pub(super) fn reads_nothing(&self) -> bool {
         let mut reads = self.inner.reads.borrow_mut();
         let is_nothing = matches!(reads.front(), Some(Input::Nothing));
@@ -248,7 +249,7 @@ impl Script {
         Ok(())
     }
 
-    /// Writes what the script lets through.
+    /// Writes as many bytes as the script allows.
     fn write_out(&self, bytes: &[u8]) -> io::Result<usize> {
         self.inner.write_calls.set(self.inner.write_calls.get() + 1);
         let refused_before = self.inner.has_refused.replace(true);

@@ -1,11 +1,12 @@
-//! A pipe whose other end asks the server to stop: the poll of the loop watches it, so no thread has to wait for it.
+//! A pipe whose other end asks the server to stop: the poll of the loop watches it, so no thread has to wait
+//! for it.
 //!
 //! This file knows when the pipe was written to or closed. It refuses to know what follows.
 
 #[cfg(unix)]
 pub(crate) use unix::StopPipe;
 
-/// There are no such pipes here.
+/// Other systems have no such pipe.
 #[cfg(not(unix))]
 #[derive(Debug)]
 pub(crate) enum StopPipe {}
@@ -28,7 +29,7 @@ mod unix {
 
     use crate::transport::{Poll, Token};
 
-    /// The end of the pipe that the loop watches.
+    /// The end of the pipe that the loop polls.
     #[derive(Debug)]
     pub(crate) struct StopPipe(UnixStream);
 
@@ -36,13 +37,13 @@ mod unix {
         pub(crate) fn new(pipe: net::UnixStream, poll: &Poll, token: Token) -> io::Result<Self> {
             pipe.set_nonblocking(true)?;
             let mut pipe = UnixStream::from_std(pipe);
-            poll.watch(&mut pipe, token)?;
+            poll.register_readable(&mut pipe, token)?;
             Ok(Self(pipe))
         }
 
         /// Returns whether the other end was written to or closed.
         pub(crate) fn is_asked_for(&self) -> bool {
-            // The event comes once. A signal must not lose it, so an interrupted read is repeated.
+            // The poll reports the event once. So a read that a signal interrupts is repeated.
             let result = { &self.0 }.read_exact(&mut [0]);
             !result.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
         }

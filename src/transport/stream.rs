@@ -1,8 +1,8 @@
 //! The only place that touches a connection's socket.
 //!
-//! This file knows how to read, write and half-close without blocking. It refuses to know what the bytes mean.
-//! Another transport, such as TLS, is another kind of stream here. The tests have one that follows a script: any
-//! call can fail at any point, without a network.
+//! This file knows how to read, write and half-close without blocking. It refuses to know what the bytes
+//! mean. Another transport, such as TLS, is another kind of stream here. The tests have one that follows a
+//! script: any call can fail at any point, without a network.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
@@ -23,12 +23,13 @@ pub(crate) enum Stream {
     Script(Script),
 }
 
-/// What one read of a stream brings.
+/// The outcome of one read.
 #[derive(Debug)]
 pub(crate) enum Read<'b> {
     /// Bytes for the receiver. If the buffer `is_full`, the socket may have more, and no event will say so.
     Plain { bytes: &'b mut [u8], is_full: bool },
-    /// Bytes came, but none for the receiver yet: a part of a TLS record or of its handshake. The socket may have more.
+    /// Bytes came, but none for the receiver yet: a part of a TLS record or of its handshake. The socket may
+    /// have more.
     #[cfg_attr(not(any(test, fuzzing)), expect(dead_code, reason = "TCP has no such bytes; TLS does"))]
     Nothing,
     /// The peer has closed its side.
@@ -36,25 +37,25 @@ pub(crate) enum Read<'b> {
 }
 
 impl Stream {
-    /// Has the poll say when there is something to read.
+    /// Registers the stream: the poll then reports bytes to read.
     pub(crate) fn register(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => registry.watch(socket, token),
+            Self::Tcp(socket) => registry.register_readable(socket, token),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.register(token),
         }
     }
 
-    /// Has the poll say also when there is room to write again.
+    /// Registers the stream for both: the poll then also reports room to write.
     pub(crate) fn register_writes(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
-            Self::Tcp(socket) => registry.watch_writes(socket, token),
+            Self::Tcp(socket) => registry.register_writable(socket, token),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.register(token),
         }
     }
 
-    /// Switches Nagle's algorithm off or on. A failure is no reason to lose the client.
+    /// Switches Nagle's algorithm off or on. An error is ignored: the connection works without it.
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
         match self {
             Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
@@ -67,7 +68,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// `WouldBlock` when nothing has come; any other error ends the stream.
+    /// `WouldBlock` if no bytes have arrived; any other error ends the stream.
     #[inline]
     pub(crate) fn read<'b>(&mut self, buffer: &'b mut ReadBuffer) -> io::Result<Read<'b>> {
         #[cfg(any(test, fuzzing))]
@@ -107,8 +108,8 @@ impl Stream {
         })
     }
 
-    /// Returns whether the stream holds bytes of its own that still have to be written. TLS has ciphertext: a record that the
-    /// socket refused, or a part of its handshake. TCP has none.
+    /// Returns whether the stream holds bytes of its own that still have to be written. TLS has ciphertext: a
+    /// record that the socket refused, or a part of its handshake. TCP has none.
     #[inline]
     pub(crate) fn wants_write(&self) -> bool {
         match self {
@@ -131,10 +132,10 @@ impl Stream {
         }
     }
 
-    /// Closes our side, after all that was written.
+    /// Closes the sending direction, after all written bytes.
     pub(crate) fn shutdown_write(&mut self) {
         match self {
-            // It fails only where the peer has gone already.
+            // It fails only if the peer has closed the connection.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
             #[cfg(any(test, fuzzing))]
             Self::Script(script) => script.shutdown_write(),

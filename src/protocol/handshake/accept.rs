@@ -16,8 +16,8 @@ const KEY_LEN: usize = 16;
 /// §4.1: the length of a key in base64.
 const ENCODED_KEY_LEN: usize = 24;
 
-/// Base64 with its padding, as RFC 4648 §4 writes it. Bits after the last byte are ignored: RFC 4648 §3.5 leaves that
-/// open, and the key "when base64-decoded, is 16 bytes in length" all the same.
+/// Base64 with padding (RFC 4648 §4). Bits after the last byte are ignored: RFC 4648 §3.5 allows that, and
+/// the key "when base64-decoded, is 16 bytes in length" in either case.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -25,7 +25,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::RequireCanonical),
 );
 
-/// Returns the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (§4.2.2): base64 of the SHA-1 of key and GUID.
+/// Returns the value of `Sec-WebSocket-Accept` for a `Sec-WebSocket-Key` (§4.2.2): base64 of the SHA-1 of key
+/// and GUID.
 ///
 /// ```
 /// // The example of §1.3.

@@ -1,7 +1,7 @@
 //! §4.2.1 The rules of a request, one function per rule, in the order in which they are checked.
 //!
-//! This file compares what a request says with the rules. It refuses to know how a head is read, and which of the
-//! allowed requests the application wants.
+//! This file compares what a request says with the rules. It refuses to know how a head is read, and which of
+//! the allowed requests the application wants.
 
 use super::{
     Request,
@@ -56,8 +56,8 @@ impl Request<'_> {
         self.check_origin(origins)
     }
 
-    /// The part of [`check`](Self::check) that holds for every GET, WebSocket or not: items 1 and 2 of §4.2.1,
-    /// and what RFC 9112 demands.
+    /// The part of [`check`](Self::check) that holds for every GET, WebSocket or not: items 1 and 2 of
+    /// §4.2.1, and what RFC 9112 demands.
     ///
     /// # Errors
     ///
@@ -68,7 +68,8 @@ impl Request<'_> {
         self.check_no_body()
     }
 
-    /// Checks what [`check_http`](Self::check_http) does, and allows HEAD as well: a page that a GET can have.
+    /// Checks what [`check_http`](Self::check_http) does, and allows HEAD as well: a page that a GET can
+    /// have.
     ///
     /// RFC 9110 §9.3.2: the answer to HEAD is that to GET, [without its body](super::Response::without_body).
     ///
@@ -152,8 +153,8 @@ impl Request<'_> {
 
     /// §4.2.1, item 2: the [`host`](Self::host) that is asked is one of these, unless there are none.
     ///
-    /// Letter case does not matter. A host without a port is served at every port. Clients leave out the default
-    /// port of their scheme, so a request without a port also asks for 80 and 443.
+    /// Letter case does not matter. A host without a port is served at every port. Clients leave out the
+    /// default port of their scheme, so a request without a port also asks for 80 and 443.
     ///
     /// ```
     /// # use wirehook::protocol::{HandshakeError, Limits, RequestReader};
@@ -272,8 +273,8 @@ impl Request<'_> {
     ///
     /// The offer is no list of different tokens.
     pub fn check_subprotocols(&self) -> Result<(), HandshakeError> {
-        // §4.1: the subprotocols "MUST all be unique strings". After sorting, equal ones are neighbours, so the
-        // work does not grow with the square of their number.
+        // §4.1: the subprotocols "MUST all be unique strings". After sorting, equal ones are neighbours, so
+        // the work does not grow with the square of their number.
         let mut offers = self.offers().subprotocols.clone();
         offers.sort_unstable();
         let are_different = offers.windows(2).all(|pair| pair[0] != pair[1]);

@@ -67,8 +67,8 @@ fn is_ipv6_address(text: &str) -> bool {
     }
 }
 
-/// The number of groups in a part of an IPv6 address, if they are well-formed. An IPv4 address at the end of the
-/// whole address stands for two of them.
+/// Returns the number of groups in a part of an IPv6 address, if they are well-formed. An IPv4 address at the
+/// end of the whole address stands for two of them.
 fn count_groups(part: &str, is_end: bool) -> Option<usize> {
     if part.is_empty() {
         return Some(0);
@@ -133,11 +133,13 @@ const IN_NAME: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS]);
 
 /// RFC 3986 §3.3: `pchar` and `/`.
 //
-// Deviation from §4.2.1: the URL standard of the browsers does not encode `[ ] ^ |` and a percent sign without two
-// digits. In a query it also leaves a backslash, a backtick and braces. Programs leave braces and backticks in a path.
+// Deviation from §4.2.1: the URL standard of the browsers does not encode `[ ] ^ |` and a percent sign
+// without two digits. In a query it also leaves a backslash, a backtick and braces. Programs leave braces and
+// backticks in a path.
 const IN_PATH: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/", b"%[]^`{|}"]);
 
-/// RFC 3986 §3.4: `*( pchar / "/" / "?" )`. A backslash stands only here: browsers take one in a path for a slash.
+/// RFC 3986 §3.4: `*( pchar / "/" / "?" )`. A backslash stands only here: browsers take one in a path for a
+/// slash.
 const IN_QUERY: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/?", b"%[]^`{|}", b"\\"]);
 
 /// RFC 3986 §2.3: what may always stand as it is, beside letters and digits.
@@ -145,7 +147,7 @@ const UNRESERVED: &[u8] = b"-._~";
 /// RFC 3986 §2.2.
 const SUB_DELIMS: &[u8] = b"!$&'()*+,;=";
 
-/// A table that says of each byte whether it is a letter, a digit or one of `others`.
+/// Returns a table that says of each byte whether it is a letter, a digit or one of `others`.
 const fn letters_digits_and(others: &[&[u8]]) -> [bool; 256] {
     let mut table = [false; 256];
     let mut byte = 0;
@@ -167,7 +169,7 @@ const fn letters_digits_and(others: &[&[u8]]) -> [bool; 256] {
 
 // --- Lists (RFC 9110 §5.6) ---------------------------------------------------------------------------------
 
-/// The elements of one list (RFC 9110 §5.6.1), but for the empty ones.
+/// Returns the elements of one list (RFC 9110 §5.6.1), but for the empty ones.
 pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }

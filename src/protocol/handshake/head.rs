@@ -1,7 +1,8 @@
-//! From bytes to a request head, within the limits.
+//! From bytes to a head, within the limits.
 //!
-//! This file serves requests and, for a client, their answers. It looks at each byte once, in whatever pieces a head arrives, and has the head parsed once, when it is
-//! complete. A byte that no head may contain (a control byte, a bare line feed) is refused where it stands.
+//! This file is for requests and, for a client, their responses. It reads each byte once, however the head is
+//! cut, and the complete head is parsed once. A byte that no head may contain (a control byte, a bare line
+//! feed) is refused as soon as it arrives.
 
 use std::mem;
 
@@ -29,13 +30,13 @@ use crate::protocol::{config::Limits, error::HandshakeError};
 /// ```
 #[derive(Debug, Default)]
 pub struct RequestReader {
-    /// The bytes of earlier pieces; empty if the head arrived in one.
+    /// The bytes of earlier pieces; empty if the head arrived in one piece.
     head: Vec<u8>,
     scan: Scan,
 }
 
 impl RequestReader {
-    /// Takes bytes from the front of `input` up to the end of the head, if they reach that far.
+    /// Consumes bytes from the front of `input` up to the end of the head, if they reach it.
     ///
     /// # Errors
     ///
@@ -66,28 +67,29 @@ impl RequestReader {
         self.head.len()
     }
 
-    /// Returns how often a byte was looked at: a measure of work that needs no clock.
+    /// Returns how often a byte was read: a measure of work that needs no clock.
     #[cfg(any(test, fuzzing))]
-    pub fn looked_at(&self) -> usize {
-        self.scan.looked_at
+    pub fn bytes_read(&self) -> usize {
+        self.scan.bytes_read
     }
 }
 
-/// Searches for the empty line that ends a head. When more arrives, it goes on where it stopped.
+/// Searches for the empty line that ends a head. After more bytes arrive, it continues where it stopped.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
-    /// Complete lines so far, the request line included.
+    /// Complete lines so far, with the request line.
     lines: usize,
-    /// The current line has bytes, its end not counted.
+    /// Whether the current line has bytes before its end.
     in_line: bool,
     after_carriage_return: bool,
-    /// How often a byte was looked at.
+    /// How often a byte was read.
     #[cfg(any(test, fuzzing))]
-    looked_at: usize,
+    bytes_read: usize,
 }
 
 impl Scan {
-    /// Returns the position in `piece` after the end of the head, of which `before` bytes were scanned earlier.
+    /// Returns the position in `piece` after the end of the head, of which `before` bytes were scanned
+    /// earlier.
     pub(super) fn find_end(
         &mut self,
         piece: &[u8],
@@ -101,7 +103,7 @@ impl Scan {
             // No text follows a carriage return.
             let text = if self.after_carriage_return { 0 } else { text_len(&within[position..]) };
             #[cfg(any(test, fuzzing))]
-            self.count_looks(text, &within[position..]);
+            self.count_reads(text, &within[position..]);
             self.in_line |= text > 0;
             position += text;
             let Some(&control) = within.get(position) else { break };
@@ -129,8 +131,8 @@ impl Scan {
 
     /// Counts `text` bytes of `rest`, and the control byte after them if there is one.
     #[cfg(any(test, fuzzing))]
-    fn count_looks(&mut self, text: usize, rest: &[u8]) {
-        self.looked_at += text + usize::from(text < rest.len());
+    fn count_reads(&mut self, text: usize, rest: &[u8]) {
+        self.bytes_read += text + usize::from(text < rest.len());
     }
 
     /// Ends a line; returns whether it is the empty one after the headers.
@@ -149,10 +151,10 @@ impl Scan {
     }
 }
 
-/// RFC 8446 §5.1: the first byte of a record that holds a ClientHello. No request begins with it.
+/// RFC 8446 §5.1: the first byte of a record with a ClientHello. No request begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-/// The bytes that end a run of text: the control bytes, but for the tab.
+/// The bytes that end a run of text: all control bytes but the tab.
 const ENDS_TEXT: [bool; 256] = {
     let mut ends = [false; 256];
     let mut byte = 0;
@@ -164,7 +166,7 @@ const ENDS_TEXT: [bool; 256] = {
     ends
 };
 
-/// Returns how many bytes of text `piece` begins with.
+/// Returns the number of bytes of text at the beginning of `piece`.
 fn text_len(piece: &[u8]) -> usize {
     piece.iter().position(|&byte| ENDS_TEXT[byte as usize]).unwrap_or(piece.len())
 }
@@ -185,7 +187,7 @@ mod tests {
                 let mut input = piece;
                 requests += usize::from(matches!(reader.next_request(&mut input, &limits), Ok(Some(_))));
             }
-            assert_eq!((requests, reader.looked_at()), (1, head.len()), "in pieces of {step}");
+            assert_eq!((requests, reader.bytes_read()), (1, head.len()), "in pieces of {step}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! §9.1 and §11.3.4 The lists that a client offers: subprotocols, and extensions with their parameters.
 //!
-//! This file parses each list once; the request keeps the result. It refuses to know which offer is accepted.
+//! This file parses each list once; the request keeps the result. It does not know which offer is accepted.
 
 use std::{borrow::Cow, str};
 
@@ -16,7 +16,7 @@ pub(super) struct Offers<'a> {
 }
 
 impl<'a> Offers<'a> {
-    /// Parses the values of all headers that offer something.
+    /// Parses the values of both headers.
     pub(super) fn parse(
         subprotocols: impl Iterator<Item = &'a [u8]>,
         extensions: impl Iterator<Item = &'a [u8]>,
@@ -28,8 +28,8 @@ impl<'a> Offers<'a> {
     }
 }
 
-/// An extension that a client offers (§9.1), with its parameters. [`Request::extensions`](super::Request::extensions)
-/// lists them.
+/// An extension that a client offers (§9.1), with its parameters.
+/// [`Request::extensions`](super::Request::extensions) lists them.
 ///
 /// ```
 /// use wirehook::protocol::{Limits, RequestReader};
@@ -48,7 +48,8 @@ impl<'a> Offers<'a> {
 pub struct ExtensionOffer<'a> {
     /// The name, such as `permessage-deflate`.
     pub name: &'a str,
-    /// The parameters in their order, each with its value if it has one. A quoted value stands here without its quotes.
+    /// The parameters in their order, each with its value if it has one. A quoted value is without its
+    /// quotes.
     pub params: Vec<(&'a str, Option<Cow<'a, str>>)>,
 }
 
@@ -59,7 +60,7 @@ pub(super) fn parse_extensions<'a>(
     let mut offers = Vec::new();
     for value in values {
         let before = offers.len();
-        // A quoted parameter must be a token once it is unquoted, so no comma or semicolon can hide in the quotes.
+        // An unquoted parameter must be a token, so the quotes contain no comma and no semicolon.
         for element in elements(value) {
             offers.push(parse_extension(element)?);
         }
@@ -70,14 +71,14 @@ pub(super) fn parse_extensions<'a>(
     Some(offers)
 }
 
-/// §9.1: `extension-token *( ";" extension-param )`.
+/// §9.1: parses `extension-token *( ";" extension-param )`.
 fn parse_extension(element: &[u8]) -> Option<ExtensionOffer<'_>> {
     let mut parts = element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let name = parse_token(parts.next()?)?;
     Some(ExtensionOffer { name, params: parts.map(parse_param).collect::<Option<_>>()? })
 }
 
-/// §9.1: `token [ "=" (token | quoted-string) ]`.
+/// §9.1: parses `token [ "=" (token | quoted-string) ]`.
 fn parse_param(param: &[u8]) -> Option<(&str, Option<Cow<'_, str>>)> {
     let Some(equals) = param.iter().position(|&byte| byte == b'=') else {
         return Some((parse_token(param)?, None));
@@ -94,7 +95,8 @@ fn parse_token(value: &[u8]) -> Option<&str> {
     str::from_utf8(value).ok().filter(|token| is_token(token.as_bytes()))
 }
 
-/// RFC 9110 §5.6.4: in quotes a backslash stands for the character after it, so there must be one.
+/// RFC 9110 §5.6.4: removes each backslash, which represents the character after it. Returns `None` if there
+/// is none after it.
 fn unescape(quoted: &[u8]) -> Option<String> {
     let mut bytes = quoted.iter().copied();
     let mut unescaped = Vec::with_capacity(quoted.len());

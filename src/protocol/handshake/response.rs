@@ -48,8 +48,8 @@ const OWN_HEADERS: [&str; 9] = [
 ];
 
 impl Response {
-    /// Returns the 101 for a request that has passed [`Request::check`]. The connection is open once it is sent.
-    /// Example: [`Request`].
+    /// Returns the 101 for a request that has passed [`Request::check`]. The connection is open once it is
+    /// sent. Example: [`Request`].
     ///
     /// The subprotocol goes out only if the client offered it: §4.2.2 allows no other.
     pub fn switching_protocols(request: &Request<'_>, subprotocol: Option<&str>) -> Self {
@@ -90,9 +90,9 @@ impl Response {
 
     /// Returns an answer to a request that asks for no WebSocket; the connection closes after it.
     ///
-    /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500. So
-    /// does a page whose content type holds a control byte: a line end would begin another header. 204, 205 and
-    /// 304 have no body (RFC 9110 §15), so theirs is left out.
+    /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500.
+    /// So does a page whose content type holds a control byte: a line end would begin another header. 204,
+    /// 205 and 304 have no body (RFC 9110 §15), so theirs is left out.
     ///
     /// ```
     /// use wirehook::protocol::Response;
