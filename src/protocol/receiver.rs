@@ -1,4 +1,4 @@
-//! §5 and §8 From bytes to events: the receiving half of a server's connection.
+//! §5 and §8 From bytes to events: the receiving half of a connection.
 //!
 //! This file knows the rules that span frames: masking (§5.1), fragments (§5.4), control frames between them
 //! (§5.5), text (§8.1) and size (§10.4). It does not know where bytes come from and how an event is answered:
@@ -22,7 +22,7 @@ use super::{
     utf8::{self, InvalidUtf8, TextBuffer},
 };
 
-/// The receiving half of a server's connection.
+/// The receiving half of a connection.
 ///
 /// ```text
 ///          header judged            payload complete           event drained
