@@ -1,10 +1,11 @@
 //! Only known users get in: a page by its session cookie, a program by a bearer token.
 //!
-//! `cargo run --example auth`, then connect to ws://127.0.0.1:9501 with the header `Authorization: Bearer letmein`, or
-//! with `Cookie: session=c0ffee` from a page of http://127.0.0.1:9501. All others get 401 and no connection.
+//! `cargo run --example auth`, then connect to ws://127.0.0.1:9501 with the header
+//! `Authorization: Bearer letmein`, or with `Cookie: session=c0ffee` from a page of http://127.0.0.1:9501.
+//! All others get 401 and no connection.
 //!
-//! A browser sends its cookies with a WebSocket request of *any* page. Without the check of the origin, every page
-//! that a user opens could connect in the user's name (§10.2).
+//! A browser sends its cookies with a WebSocket request of *any* page. Without the check of the origin, every
+//! page that a user opens could connect in the user's name (§10.2).
 
 use std::{collections::HashMap, env};
 
@@ -16,7 +17,8 @@ struct User {
     name: String,
 }
 
-/// Names of users by their secrets. A real program asks its session store; long random secrets can't be guessed.
+/// Names of users by their secrets. A real program asks its session store; long random secrets can't be
+/// guessed.
 struct Users {
     by_session: HashMap<&'static str, &'static str>,
     by_token: HashMap<&'static str, &'static str>,

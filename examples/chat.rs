@@ -1,8 +1,8 @@
 //! A chat with rooms: what one client sends, all clients in the same room receive.
 //!
 //! `cargo run --example chat`, then connect clients to ws://127.0.0.1:9501/ROOM?name=NAME, such as
-//! ws://127.0.0.1:9501/kitchen?name=ann. It shows the trait, a refusal before the upgrade, typed state per connection,
-//! and a broadcast to some.
+//! ws://127.0.0.1:9501/kitchen?name=ann. It shows the trait, a refusal before the upgrade, typed state per
+//! connection, and a broadcast to some.
 
 use std::env;
 

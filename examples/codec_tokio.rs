@@ -1,7 +1,8 @@
 //! The codec alone, under tokio: an echo server that uses `wirehook::protocol` and none of the rest.
 //!
-//! `cargo run --example codec_tokio`. The codec takes bytes and gives events and bytes, so any source of bytes will do.
-//! What the server would add is missing here on purpose: deadlines, pings and a limit of connections.
+//! `cargo run --example codec_tokio`. The codec takes bytes and gives events and bytes, so any source of
+//! bytes will do. What the server would add is missing here on purpose: deadlines, pings and a limit of
+//! connections.
 
 use std::{env, io};
 

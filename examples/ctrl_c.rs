@@ -1,7 +1,8 @@
 //! Stops on Ctrl-C: every client gets a Close with 1001, and the program ends when all have answered.
 //!
-//! `cargo run --example ctrl_c`. SIGTERM, which service managers send, does the same. No thread waits for the signal:
-//! its handler writes into a pipe that the server's loop polls. It needs the crate `signal-hook` and a Unix.
+//! `cargo run --example ctrl_c`. SIGTERM, which service managers send, does the same. No thread waits for the
+//! signal: its handler writes into a pipe that the server's loop polls. It needs the crate `signal-hook` and
+//! a Unix.
 
 #[cfg(unix)]
 fn main() -> std::io::Result<()> {

@@ -1,7 +1,8 @@
 //! A ticker: another thread makes the news, and pushes it to every client through a `Handle`.
 //!
-//! `cargo run --example ticker`, then connect clients to ws://127.0.0.1:9501. The news could come from a queue, a
-//! database or a sensor, whatever blocks. What comes by the clock alone needs no thread: `Server::every` does that.
+//! `cargo run --example ticker`, then connect clients to ws://127.0.0.1:9501. The news could come from a
+//! queue, a database or a sensor, whatever blocks. What comes by the clock alone needs no thread:
+//! `Server::every` does that.
 
 use std::{env, thread, time::Duration};
 

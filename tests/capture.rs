@@ -1,7 +1,7 @@
 //! Recording, decoding a recording, and playing it again, with the binary as a process.
 //!
-//! This file knows sessions and what has to come of them. How a capture looks, byte by byte, is tested beside the
-//! code in `src/cli/capture/`, and by Wireshark's own dissector in `capture/run`.
+//! This file knows sessions and what has to come of them. How a capture looks, byte by byte, is tested beside
+//! the code in `src/cli/capture/`, and by Wireshark's own dissector in `capture/run`.
 
 #![cfg(all(unix, feature = "cli"))]
 
@@ -64,7 +64,8 @@ fn recorder(mode: &str, directory: &Directory) -> (Process, SocketAddr) {
     Process::start(&[mode, "--record", directory.path()])
 }
 
-/// Goes without a word, and waits until the server has seen it: a server that is stopped before would say Close.
+/// Goes without a word, and waits until the server has seen it: a server that is stopped before would say
+/// Close.
 fn leave(mut client: Client) {
     client.half_close();
     while let Some(frame) = client.try_frame().unwrap() {
@@ -114,8 +115,9 @@ fn text(bytes: &[u8]) -> String {
 fn time_of_last_word(file: &str) -> Duration {
     let bytes = fs::read(file).unwrap();
     let number = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
-    // An enhanced packet block: kind, length, interface, nanoseconds in two halves, two lengths, the packet. In
-    // that 20 bytes of IPv4, then TCP, which begins with the sender's port and has 20 bytes too without options.
+    // An enhanced packet block: kind, length, interface, nanoseconds in two halves, two lengths, the packet.
+    // In that 20 bytes of IPv4, then TCP, which begins with the sender's port and has 20 bytes too without
+    // options.
     let (mut at, mut packets) = (0, Vec::new());
     while at < bytes.len() {
         if number(at) == 6 {
@@ -211,7 +213,8 @@ fn what_was_said_is_there_whatever_ends_the_server() {
         let mut client = Client::open(address);
         client.send_text("Hello");
         client.expect_text("Hello");
-        // A recorder gets bytes after the socket has accepted them, and the client may have them before: up to a turn.
+        // A recorder gets bytes after the socket has accepted them, and the client may have them before: up
+        // to a turn.
         client.send(PING, b"");
         assert_eq!(client.frame(), Frame { first: PONG, payload: vec![] });
         process.signal(signal);
@@ -278,8 +281,8 @@ fn a_full_disk_ends_the_recording_and_not_the_server() {
     assert!(text(&run(&["decode", "--json", second]).stdout).contains("\"text\":\"other\""));
 }
 
-/// Lets 70 clients send, so that the recording of the first is closed, replaces it by `replace`, and lets the first
-/// client send again. Returns what the log says of its recording then.
+/// Lets 70 clients send, so that the recording of the first is closed, replaces it by `replace`, and lets the
+/// first client send again. Returns what the log says of its recording then.
 fn swapped(directory: &Directory, replace: impl FnOnce(&str)) -> String {
     let (process, address) = recorder("echo", directory);
     let mut clients: Vec<_> = (0..70).map(|_| Client::open(address)).collect();
@@ -517,7 +520,8 @@ fn no_server_keeps_a_replay_longer_than_its_deadlines() {
     let response = text(&fs::read(&file).unwrap().iter().copied().filter(u8::is_ascii).collect::<Vec<_>>());
     let at = response.find("HTTP/1.1 101").unwrap();
     let response = &response[at..at + response[at..].find("\r\n\r\n").unwrap() + 4];
-    // The head ends by its length, and has time for it; the response before the pings may take most of theirs.
+    // The head ends by its length, and has time for it; the response before the pings may take most of
+    // theirs.
     let cases = [
         ("a head", vec![], b"A: 1\r\n".to_vec(), "1m", "the response has no end within 65536 bytes\n"),
         ("pings", response.into(), vec![PING, 0], "2s", "frame 1 doesn't come within 2 s\n"),
@@ -745,7 +749,8 @@ fn a_capture_from_mid_session_is_not_turned_round() {
     assert!(told.contains("server, byte 0: text, 2 bytes") && told.contains("client, byte 0: text, 2 bytes"));
     let (told, _) = decode_packets("mid-session-json", &["--json"], &packets);
     assert!(told.contains(r#""kind":"ongoing","peer":"10.0.0.1:1000","server":"10.0.0.2:80""#), "{told}");
-    // Nothing shows it: both seem to be servers. Then the side that sent first is the client, or the given one.
+    // Nothing shows it: both seem to be servers. Then the side that sent first is the client, or the given
+    // one.
     let packets = [packet(false, 500, ACK, b"\x81\x02Hi"), packet(true, 900, ACK, b"\x81\x02Ho")];
     let begins_with = |args: &[&str], address: &str| {
         let (told, status) = decode_packets("mid-session-unclear", args, &packets);

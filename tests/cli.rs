@@ -1137,7 +1137,8 @@ fn probes_are_answered_though_the_descriptor_table_is_full() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_refused_allocation_costs_connections_and_not_the_server() {
-    // 12 clients send 24 MiB each of messages that are within the limit, to a process that may have half of that.
+    // 12 clients send 24 MiB each of messages that are within the limit, to a process that may have half of
+    // that.
     const MIB: usize = 1024 * 1024;
     let script =
         "ulimit -v 200000; exec \"$0\" --listen 127.0.0.1:0 --max-message-size 32M --ping-interval none -q";

@@ -1,8 +1,8 @@
 //! What the fuzzers start from, and all that they ever found, through the same bodies, on any compiler.
 //!
 //! This file knows folders. It does not know the invariants: `fuzz/src/` does, one file per target, and is
-//! included here as it is. The targets that need the inside of wirehook are replayed beside their bodies: `server` in
-//! `src/server/simulator/fuzz.rs`, `arguments`, `capture` and `replay_peer` in `src/cli/fuzz.rs`.
+//! included here as it is. The targets that need the inside of wirehook are replayed beside their bodies:
+//! `server` in `src/server/simulator/fuzz.rs`, `arguments`, `capture` and `replay_peer` in `src/cli/fuzz.rs`.
 
 use std::{
     fs,

@@ -1,7 +1,8 @@
-//! Each program in `examples/` is started and talked to by an independent client, and does what its head says.
+//! Each program in `examples/` is started and talked to by an independent client, and does what its head
+//! says.
 //!
-//! This file knows what a user of an example would see. Nothing sleeps here: each wait is for a message, a line or an
-//! end, and has a time limit.
+//! This file knows what a user of an example would see. Nothing sleeps here: each wait is for a message, a
+//! line or an end, and has a time limit.
 
 #![cfg(all(unix, feature = "cli"))]
 
@@ -29,8 +30,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 type Client = WebSocket<TcpStream>;
 
-/// Builds all examples once, and returns the folder with their programs. `cargo test` has built them already, and
-/// `cargo test --test examples` has not.
+/// Builds all examples once, and returns the folder with their programs. `cargo test` has built them already,
+/// and `cargo test --test examples` has not.
 fn built() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {

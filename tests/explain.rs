@@ -1,7 +1,7 @@
 //! What `wirehook::explain` says of literal bytes, compared with the codec's verdict.
 //!
-//! Each case is delivered whole, byte by byte, and cut in two in many places, and every way must end in the same
-//! steps. The words for people are compared literally only where they are the point.
+//! Each case is delivered whole, byte by byte, and cut in two in many places, and every way must end in the
+//! same steps. The words for people are compared literally only where they are the point.
 
 #[path = "../src/server/simulator/frames.rs"]
 mod frames;
@@ -1005,8 +1005,8 @@ fn mostly_frames() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(Config { cases: 150, failure_persistence: None, ..Config::default() })]
 
-    /// For any bytes of a client: the same steps however they are cut, every byte accounted for, the verdict of the
-    /// codec, and the answers that are shown are those that a server sends.
+    /// For any bytes of a client: the same steps however they are cut, every byte accounted for, the verdict
+    /// of the codec, and the answers that are shown are those that a server sends.
     #[test]
     fn any_bytes_are_explained_as_the_codec_takes_them(input in mostly_frames(), cut in any::<sample::Index>()) {
         let cut = cut.index(input.len() + 1);

@@ -13,7 +13,8 @@ const LEN: usize = 8 * 1024 * 1024;
 
 /// Whether a large block still has pages of its own, which return to the system as soon as it is freed.
 ///
-/// glibc keeps two words about such a block at the start of its first page. A block in the heap is after others.
+/// glibc keeps two words about such a block at the start of its first page. A block in the heap is after
+/// others.
 fn has_pages_of_its_own() -> bool {
     const PAGE: usize = 4096;
     let block = Vec::<u8>::with_capacity(LEN);

@@ -1,5 +1,5 @@
-//! What holds for any bytes: nothing panics, cuts make no difference, and each clever function equals its naive
-//! twin.
+//! What holds for any bytes: nothing panics, cuts make no difference, and each clever function equals its
+//! naive twin.
 //!
 //! This file knows independent ways to the same result: a client's encoder, a mask of one line, the standard
 //! library's UTF-8. It refuses to know single cases: those are in `rfc6455/`.

@@ -1,8 +1,9 @@
-//! `docs/rfc6455.md` checked against the RFC's sentences, the source and the tests: what the table names must exist.
+//! `docs/rfc6455.md` checked against the RFC's sentences, the source and the tests: what the table names must
+//! exist.
 //!
-//! This file knows how the table, the list of sentences and a Rust file that rustfmt has laid out are read. It
-//! refuses to know the RFC: `rfc6455-sentences.txt` lists its sentences. Whether a row is true is for its reader
-//! to judge, and for `breaks/run`, which breaks the rule of a row and wants its test to fail.
+//! This file knows how the table, the list of sentences and a Rust file that rustfmt has laid out are read.
+//! It refuses to know the RFC: `rfc6455-sentences.txt` lists its sentences. Whether a row is true is for its
+//! reader to judge, and for `breaks/run`, which breaks the rule of a row and wants its test to fail.
 
 #[path = "breaks/check.rs"]
 mod breaks;
@@ -178,8 +179,8 @@ fn sections_in(text: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// Whether a file declares `item`, which is `name` or `Owner::name`: a function, a constant, a type, a field or a
-/// variant. rustfmt has seen to it that items start their line and what belongs to them has four spaces.
+/// Whether a file declares `item`, which is `name` or `Owner::name`: a function, a constant, a type, a field
+/// or a variant. rustfmt has seen to it that items start their line and what belongs to them has four spaces.
 fn declares(source: &str, item: &str) -> bool {
     let Some((owner, member)) = item.split_once("::") else {
         return source.lines().any(|line| !line.starts_with(' ') && declared_name(line) == item);

@@ -5,8 +5,8 @@
 
 use std::{fs, path::Path};
 
-/// `source` with a space for every character of a comment or of a literal, so that only code is left, each line
-/// where it was.
+/// `source` with a space for every character of a comment or of a literal, so that only code is left, each
+/// line where it was.
 fn code_of(source: &str) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
@@ -73,7 +73,8 @@ fn is_word(it: char) -> bool {
     it.is_alphanumeric() || it == '_'
 }
 
-/// The numbers of the lines whose code has one of `names`, as a word of its own where it starts or ends with one.
+/// The numbers of the lines whose code has one of `names`, as a word of its own where it starts or ends with
+/// one.
 fn lines_with(source: &str, names: &[&str]) -> Vec<usize> {
     (1..)
         .zip(code_of(source).lines())
@@ -129,7 +130,8 @@ fn check_only_in(allowed: &[&str], names: &[&str]) {
     assert!(places.is_empty(), "one of {names:?} outside of {allowed:?}:\n{}", places.join("\n"));
 }
 
-/// The modules and macros that do I/O, read the time or log; `use std::{io, mem}` has to be found too, hence the bare words.
+/// The modules and macros that do I/O, read the time or log; `use std::{io, mem}` has to be found too, hence
+/// the bare words.
 const OUTSIDE_WORLD: [&str; 12] =
     ["io", "net", "time", "fs", "thread", "process", "env", "mio", "log", "println!", "eprintln!", "dbg!"];
 
@@ -236,8 +238,8 @@ fn parts_named(source: &str) -> Vec<String> {
     parts
 }
 
-/// The files with methods of the hub, from the bottom. A method may call those of its own file and of the files
-/// before it.
+/// The files with methods of the hub, from the bottom. A method may call those of its own file and of the
+/// files before it.
 const HUB_LAYERS: [&str; 9] =
     ["table", "stages", "writing", "closing", "opening", "sending", "broadcasting", "keepalive", "budget"];
 
@@ -338,9 +340,9 @@ fn every_public_item_has_an_example() {
     );
 }
 
-/// The public types, traits and functions of a file that have no example, that no other example in it uses, and
-/// whose documentation doesn't say where there is one. The methods of a trait are left out: its implementors
-/// are its examples; and so is what only a fuzzer's build has.
+/// The public types, traits and functions of a file that have no example, that no other example in it uses,
+/// and whose documentation doesn't say where there is one. The methods of a trait are left out: its
+/// implementors are its examples; and so is what only a fuzzer's build has.
 fn items_without_example(source: &str) -> Vec<&str> {
     let examples = examples_of(source);
     let (mut documentation, mut attributes) = (String::new(), String::new());
@@ -366,7 +368,8 @@ fn items_without_example(source: &str) -> Vec<&str> {
     missing
 }
 
-/// The code of all examples in the documentation of a file; what is marked as something else than Rust is none.
+/// The code of all examples in the documentation of a file; what is marked as something else than Rust is
+/// none.
 fn examples_of(source: &str) -> String {
     let mut examples = String::new();
     let mut block = None;
@@ -464,6 +467,24 @@ fn vague_lines(source: &str) -> Vec<usize> {
     (1..).zip(source.lines()).filter(|(_, line)| is_vague(line)).map(|(at, _)| at).collect()
 }
 
+/// The width of a line; rustfmt sees to code only.
+const WIDEST_LINE: usize = 110;
+
+#[test]
+fn comments_have_at_most_110_columns() {
+    for folder in ["bench", "examples", "fuzz", "tests"] {
+        for (path, source) in sources(folder) {
+            assert_eq!(wide_comments(&source), [0; 0], "{path}: wrap them at {WIDEST_LINE} columns");
+        }
+    }
+}
+
+/// The numbers of the lines that are a comment of more than [`WIDEST_LINE`] columns.
+fn wide_comments(source: &str) -> Vec<usize> {
+    let is_wide = |line: &str| line.trim_start().starts_with("//") && line.chars().count() > WIDEST_LINE;
+    (1..).zip(source.lines()).filter(|(_, line)| is_wide(line)).map(|(at, _)| at).collect()
+}
+
 #[test]
 fn comments_and_literals_are_no_code() {
     for (source, code) in [
@@ -553,4 +574,7 @@ fn long_names_and_vague_words_are_found() {
         % nobodys, so many\n"
             .replace('%', "//");
     assert_eq!(vague_lines(&source), [1, 3, 4]);
+
+    let fits = format!("    // {}", "§".repeat(WIDEST_LINE - 7));
+    assert_eq!(wide_comments(&format!("{fits}\n{fits}.\nf({fits}.)\n")), [2]);
 }

@@ -418,7 +418,8 @@ fn the_sessions_of_a_page_and_the_pages_have_a_limit() {
     let traces: Vec<Trace> = (0..63).map(|_| study.open_trace()).collect();
     assert_eq!(study.status_of(&request("/trace", OWN)), 503);
     drop(traces);
-    // Its place is free once the server has noticed that it has gone, which is before it noticed all of those.
+    // Its place is free once the server has noticed that it has gone, which is before it noticed all of
+    // those.
     study.ask(&one_more).expect_open();
 }
 

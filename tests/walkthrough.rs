@@ -1,10 +1,10 @@
-//! `docs/walkthrough.md` and the README say what the program says: the conversation is had again, the commands are
-//! run again, and each listing is compared.
+//! `docs/walkthrough.md` and the README say what the program says: the conversation is had again, the
+//! commands are run again, and each listing is compared.
 //!
-//! With `WIREHOOK_REWRITE=1` in the environment the listings are written anew instead. A listing is known by its first
-//! line: `client, byte …` and `server, byte …` are the steps of the conversation below, in order, as `--explain`
-//! prints them; `$ …` is a command for a shell. In the table of broken rules the first cell is given, and the others
-//! follow from it.
+//! With `WIREHOOK_REWRITE=1` in the environment the listings are written anew instead. A listing is known by
+//! its first line: `client, byte …` and `server, byte …` are the steps of the conversation below, in order,
+//! as `--explain` prints them; `$ …` is a command for a shell. In the table of broken rules the first cell is
+//! given, and the others follow from it.
 
 #![cfg(all(unix, feature = "cli"))]
 

@@ -4,8 +4,8 @@
 //! cargo bench --manifest-path bench/Cargo.toml
 //! ```
 //!
-//! Bytes per second are those of payloads. After the first pass everything that fits is in the first caches, like a message that
-//! was just read.
+//! Bytes per second are those of payloads. After the first pass everything that fits is in the first caches,
+//! like a message that was just read.
 
 use std::hint::black_box;
 
@@ -124,8 +124,8 @@ mod frame {
 mod bytes {
     use super::*;
 
-    /// Between places that are aligned, and not the same in their pages: there the processor would take loads for
-    /// dependent on stores.
+    /// Between places that are aligned, and not the same in their pages: there the processor would take loads
+    /// for dependent on stores.
     #[divan::bench(args = SIZES)]
     fn memcpy(bencher: Bencher<'_, '_>, len: usize) {
         const PAGE: usize = 4 * KIB;

@@ -137,8 +137,8 @@ fn run(options: &Options, rows: &[&'static rows::Row], contestants: &[Contestant
     Ok(())
 }
 
-/// Writes what is known so far, if a file was asked for: before the first row, so that a run does not fail at its end, and
-/// after each, so that a run that is stopped leaves what it has measured.
+/// Writes what is known so far, if a file was asked for: before the first row, so that a run does not fail at
+/// its end, and after each, so that a run that is stopped leaves what it has measured.
 fn store(report: &Report, options: &Options) -> Result<()> {
     let Some(path) = &options.json else { return Ok(()) };
     if let Some(directory) = path.parent() {

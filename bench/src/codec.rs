@@ -1,4 +1,5 @@
-//! Reads what `cargo bench` prints about the codec alone, for the same file as the rest. It measures nothing itself.
+//! Reads what `cargo bench` prints about the codec alone, for the same file as the rest. It measures nothing
+//! itself.
 
 use std::fmt;
 use std::path::Path;
@@ -35,8 +36,9 @@ pub(crate) fn measure(project: &Path) -> Result<Vec<Codec>> {
     Ok(read(&String::from_utf8(output.stdout)?))
 }
 
-/// Reads divan's tree: groups, in them what is measured, in them perhaps its sizes. A line with times, which has a name,
-/// is followed by one with rates, which has none; the fourth column from the right has the medians.
+/// Reads divan's tree: groups, in them what is measured, in them perhaps its sizes. A line with times, which
+/// has a name, is followed by one with rates, which has none; the fourth column from the right has the
+/// medians.
 fn read(tree: &str) -> Vec<Codec> {
     let mut figures = Vec::new();
     let (mut parent, mut leaf) = ("", "");

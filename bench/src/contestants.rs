@@ -33,8 +33,8 @@ pub(crate) enum Origin {
     CompiledIn { services: &'static [Service] },
     /// This project's own server: its binary for echo, its library for a fan-out.
     Wirehook(PathBuf),
-    /// A command for the shell. `{service}` in it is replaced by its task, and `{port}` by a free port; without `{port}` it
-    /// prints its address.
+    /// A command for the shell. `{service}` in it is replaced by its task, and `{port}` by a free port;
+    /// without `{port}` it prints its address.
     Shell { command: String, services: &'static [Service] },
 }
 

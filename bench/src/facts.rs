@@ -1,4 +1,5 @@
-//! What a server costs before its first message: the size of the binary, a build from nothing, and the crates it brings.
+//! What a server costs before its first message: the size of the binary, a build from nothing, and the crates
+//! it brings.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -16,7 +16,8 @@
 //! - [`process`]: what the kernel says about a process. [`stats`]: medians and percentiles.
 //! - [`facts`]: what costs a user something before the first message: size, build time, crates.
 //! - [`codec`]: what `cargo bench` says of the codec alone.
-//! - [`report`]: tables for people and a JSON file for programs. [`publish`]: from that file, plots and a page's tables.
+//! - [`report`]: tables for people and a JSON file for programs. [`publish`]: from that file, plots and a
+//!   page's tables.
 
 mod cli;
 mod client;

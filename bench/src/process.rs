@@ -1,4 +1,5 @@
-//! What the kernel tells about a process, and what a process may ask of it: CPU time, memory, a core, descriptors.
+//! What the kernel tells about a process, and what a process may ask of it: CPU time, memory, a core,
+//! descriptors.
 //!
 //! Linux only, by way of `/proc`. It knows nothing of sockets or contestants.
 
@@ -9,10 +10,12 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::CpuSet;
 
-/// Returns the CPU time that all threads of a process have used, in user code and in the kernel on its behalf.
+/// Returns the CPU time that all threads of a process have used, in user code and in the kernel on its
+/// behalf.
 ///
-/// `schedstat` counts nanoseconds; it needs a kernel built with it, so the tick counter is read where it is missing.
-/// The kernel brings the counter of a running thread up to date only now and then: read it while the process sleeps.
+/// `schedstat` counts nanoseconds; it needs a kernel built with it, so the tick counter is read where it is
+/// missing. The kernel brings the counter of a running thread up to date only now and then: read it while the
+/// process sleeps.
 pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
     let mut total = Duration::ZERO;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
@@ -39,7 +42,8 @@ fn field(text: &str, index: usize) -> io::Result<u64> {
 
 /// Returns the bytes of physical memory of a process.
 ///
-/// `smaps_rollup` walks the page tables; the cheaper counters elsewhere in `/proc` are late by some pages per core.
+/// `smaps_rollup` walks the page tables; the cheaper counters elsewhere in `/proc` are late by some pages per
+/// core.
 pub(crate) fn resident_bytes(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
     let line = text.lines().find(|line| line.starts_with("Rss:"));
@@ -62,7 +66,8 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
     Ok(rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?)
 }
 
-/// Raises the limit on open files as far as it goes without privileges; a connection is one. Returns the limit.
+/// Raises the limit on open files as far as it goes without privileges; a connection is one. Returns the
+/// limit.
 pub(crate) fn raise_file_limit() -> io::Result<u64> {
     let limit = rustix::process::getrlimit(Resource::Nofile);
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;

@@ -31,7 +31,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// One object: the run's circumstances, then `rows` and `samples` with an entry a line, to be read by eye and by `diff`.
+    /// One object: the run's circumstances, then `rows` and `samples` with an entry a line, to be read by eye
+    /// and by `diff`.
     pub(crate) fn json(&self) -> Result<String> {
         let mut text = serde_json::to_string(self)?;
         // Open again what was just closed.

@@ -1,5 +1,6 @@
-//! All turns of a run, in an order that is fair: within a round the contestants take turns, and each round starts with
-//! another one, so that other work of the machine affects all of them alike. Ratios are taken within a round.
+//! All turns of a run, in an order that is fair: within a round the contestants take turns, and each round
+//! starts with another one, so that other work of the machine affects all of them alike. Ratios are taken
+//! within a round.
 
 use crate::contestants::Contestant;
 use crate::rows::{Load, Row};

@@ -8,7 +8,8 @@ pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) load: Load,
-    /// Measured when no `--rows` is given. The others belong to a curve that is asked for by its group's name.
+    /// Measured when no `--rows` is given. The others belong to a curve that is asked for by its group's
+    /// name.
     pub(crate) group: Option<&'static str>,
 }
 
@@ -109,13 +110,14 @@ const fn fan_out(connections: usize, message: Message, in_flight: usize) -> Load
     Load::Messages { connections, message, flow: Flow::FanOut { in_flight } }
 }
 
-/// A point of the curve over message sizes: as many connections as keep the server busy, one message in flight each.
+/// A point of the curve over message sizes: as many connections as keep the server busy, one message in
+/// flight each.
 const fn size(name: &'static str, title: &'static str, bytes: usize) -> Row {
     Row { name, title, load: echo(8, Message::binary(bytes), 1), group: Some("sizes") }
 }
 
-/// A point of the curve over connections. The rate leaves every contestant some idle time, so that none batches more
-/// than its sockets make it; only the number of sockets grows.
+/// A point of the curve over connections. The rate leaves every contestant some idle time, so that none
+/// batches more than its sockets make it; only the number of sockets grows.
 const fn connections(name: &'static str, title: &'static str, connections: usize) -> Row {
     let flow = Flow::Paced { per_second: 30_000 };
     let load = Load::Messages { connections, message: Message::binary(20), flow };
@@ -157,7 +159,8 @@ pub(crate) const ROWS: &[Row] = &[
     connections("connections-15k", "15,000 connections, 30,000 messages/s of 20 B", 15_000),
 ];
 
-/// The rows that a comma-separated list of names and groups asks for, or `all`; without one, the rows that are in no group.
+/// The rows that a comma-separated list of names and groups asks for, or `all`; without one, the rows that
+/// are in no group.
 pub(crate) fn select(names: Option<&str>) -> Result<Vec<&'static Row>, String> {
     let Some(names) = names else {
         return Ok(ROWS.iter().filter(|row| row.group.is_none()).collect());

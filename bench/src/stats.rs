@@ -67,7 +67,8 @@ impl Histogram {
     }
 }
 
-/// Small values have a bucket each; a larger one is named by its power of two and the five bits below the first.
+/// Small values have a bucket each; a larger one is named by its power of two and the five bits below the
+/// first.
 fn bucket(value: u64) -> usize {
     let power = value.checked_ilog2().unwrap_or(0);
     if power <= PRECISION {

@@ -1,7 +1,7 @@
 //! One turn: a fresh process of one contestant under the load of one row, and what that cost.
 //!
-//! Checks, warm-up and timed part run on the same connections. CPU time is read while the server sleeps, so it belongs
-//! to the messages between the two readings and to nothing else.
+//! Checks, warm-up and timed part run on the same connections. CPU time is read while the server sleeps, so
+//! it belongs to the messages between the two readings and to nothing else.
 
 use std::net::TcpStream;
 use std::thread::sleep;

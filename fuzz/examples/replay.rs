@@ -1,4 +1,5 @@
-//! Runs the body of a target on files, or on what comes in: without a fuzzer, or under one that feeds a program.
+//! Runs the body of a target on files, or on what comes in: without a fuzzer, or under one that feeds a
+//! program.
 //!
 //! ```sh
 //! cargo run --example replay -- receiver corpus/receiver/*.bin

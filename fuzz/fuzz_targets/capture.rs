@@ -1,5 +1,5 @@
-//! Invariant: any file becomes recordings or one sentence; no byte is made up or comes twice, and what is written is
-//! read again. The body is `src/cli/capture/fuzz.rs`.
+//! Invariant: any file becomes recordings or one sentence; no byte is made up or comes twice, and what is
+//! written is read again. The body is `src/cli/capture/fuzz.rs`.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Invariant: the same bytes, cut anywhere, lead to the same events, the same replies, and the same error, each
-//! of them at the same byte.
+//! Invariant: the same bytes, cut anywhere, lead to the same events, the same replies, and the same error,
+//! each of them at the same byte.
 
 #![no_main]
 

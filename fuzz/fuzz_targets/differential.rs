@@ -1,5 +1,5 @@
-//! Invariant: the same client's bytes through wirehook and through tungstenite are the same messages, and come to
-//! the same verdict, but for what [`DIFFERENCES`] names and justifies.
+//! Invariant: the same client's bytes through wirehook and through tungstenite are the same messages, and
+//! come to the same verdict, but for what [`DIFFERENCES`] names and justifies.
 
 #![no_main]
 

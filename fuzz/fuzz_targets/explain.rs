@@ -1,5 +1,5 @@
-//! Invariant: however the bytes of both sides are cut, the explanation is the same, has each byte once, is held in
-//! bounds, and steers no terminal.
+//! Invariant: however the bytes of both sides are cut, the explanation is the same, has each byte once, is
+//! held in bounds, and steers no terminal.
 
 #![no_main]
 

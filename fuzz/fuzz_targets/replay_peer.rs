@@ -1,5 +1,6 @@
-//! Invariant: a replay ends by its deadlines whatever the server does, and says "same" only where the answers are.
-//! Through the real player, over a scripted server and a set clock; the body is `src/cli/replay/fuzz.rs`.
+//! Invariant: a replay ends by its deadlines whatever the server does, and says "same" only where the answers
+//! are. Through the real player, over a scripted server and a set clock; the body is
+//! `src/cli/replay/fuzz.rs`.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Invariant: any messages, in any fragments, with any keys and pings between, written by an independent client
-//! and delivered in any pieces, come out equal and in order; so do they on the way back.
+//! Invariant: any messages, in any fragments, with any keys and pings between, written by an independent
+//! client and delivered in any pieces, come out equal and in order; so do they on the way back.
 
 #![no_main]
 

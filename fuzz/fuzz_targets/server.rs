@@ -1,6 +1,6 @@
-//! Invariant: whatever a client's socket does and whenever, the client gets each echo once, whole and in order;
-//! its `on_close` comes once, and then nothing is held. Through the real loop and the real peer code, over a scripted
-//! stream and a set clock; the body is `src/server/simulator/fuzz.rs`.
+//! Invariant: whatever a client's socket does and whenever, the client gets each echo once, whole and in
+//! order; its `on_close` comes once, and then nothing is held. Through the real loop and the real peer code,
+//! over a scripted stream and a set clock; the body is `src/server/simulator/fuzz.rs`.
 
 #![no_main]
 

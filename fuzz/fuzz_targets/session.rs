@@ -1,5 +1,5 @@
-//! Invariant: whatever a client does, rightly or wrongly, and whatever the server's application does meanwhile,
-//! events, replies, close code and state are as the model of §5 and §7 predicts.
+//! Invariant: whatever a client does, rightly or wrongly, and whatever the server's application does
+//! meanwhile, events, replies, close code and state are as the model of §5 and §7 predicts.
 
 #![no_main]
 

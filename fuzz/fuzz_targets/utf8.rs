@@ -1,5 +1,5 @@
-//! Invariant: text is accepted if and only if it is UTF-8, and refused at its first impossible byte, however it
-//! is cut and whichever way it takes. The judges are the standard library and a table of RFC 3629.
+//! Invariant: text is accepted if and only if it is UTF-8, and refused at its first impossible byte, however
+//! it is cut and whichever way it takes. The judges are the standard library and a table of RFC 3629.
 
 #![no_main]
 

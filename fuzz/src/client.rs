@@ -1,8 +1,8 @@
 //! §5.2 as a client writes it and reads it, without a line of the server's code.
 //!
 //! This file knows bytes of frames, right and wrong ones. It knows no rules: its users break them. All other
-//! tests share `src/server/simulator/frames.rs`; this is the second place where frames are written by hand, so that a
-//! mistake in one of the two shows.
+//! tests share `src/server/simulator/frames.rs`; this is the second place where frames are written by hand,
+//! so that a mistake in one of the two shows.
 
 /// How a payload length is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

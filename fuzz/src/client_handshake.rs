@@ -1,5 +1,6 @@
-//! Invariant: any bytes are an answer, the beginning of one, or an error, the same however they are cut. An answer that
-//! is accepted has all that §4.1 asks for, and nothing after it is taken; of a refusal a bounded body is kept.
+//! Invariant: any bytes are an answer, the beginning of one, or an error, the same however they are cut. An
+//! answer that is accepted has all that §4.1 asks for, and nothing after it is taken; of a refusal a bounded
+//! body is kept.
 
 use wirehook::protocol::{Answer, ClientHandshake, ClientRequest, Limits, Refusal, ResponseError, Uri};
 

@@ -10,8 +10,8 @@ pub(super) fn read(plan: &mut Plan<'_>) -> Vec<usize> {
     plan.bytes(count).iter().map(|&len| len.into()).collect()
 }
 
-/// Where the pieces of `len` bytes end when they have these lengths, over and over. A length of zero is a piece
-/// without bytes; without any other length there is one piece.
+/// Where the pieces of `len` bytes end when they have these lengths, over and over. A length of zero is a
+/// piece without bytes; without any other length there is one piece.
 pub(super) fn ends(len: usize, lengths: &[usize]) -> Vec<usize> {
     if lengths.iter().sum::<usize>() == 0 {
         return vec![len];

@@ -1,5 +1,6 @@
-//! Invariant: however the bytes of both sides are cut, the explanation is the same; each byte belongs to one step or
-//! is reported as left over; what is held has a limit, and what is printed has no character that steers a terminal.
+//! Invariant: however the bytes of both sides are cut, the explanation is the same; each byte belongs to one
+//! step or is reported as left over; what is held has a limit, and what is printed has no character that
+//! steers a terminal.
 
 use wirehook::{
     Limits,
@@ -17,8 +18,8 @@ const MAX_MEMORY: usize = 3 * LIMIT + LIMIT;
 /// The longest text of one step, beside what its bytes need.
 const MAX_TEXT: usize = 32 * 1024;
 
-/// Whether the connection begins with its heads; how the bytes are cut; then turns: a byte with the side in its top
-/// bit and a length (127 means that two bytes of length follow), and the bytes that it sends.
+/// Whether the connection begins with its heads; how the bytes are cut; then turns: a byte with the side in
+/// its top bit and a length (127 means that two bytes of length follow), and the bytes that it sends.
 pub fn body(input: &[u8]) {
     let mut plan = Plan(input);
     let has_heads = plan.byte() % 2 == 0;

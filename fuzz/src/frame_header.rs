@@ -26,8 +26,8 @@ pub fn body(input: &[u8]) {
     }
 }
 
-/// The naive twin: one rule after the other, byte by byte, with numbers instead of bits. Whether the header is
-/// complete, or the rule that it breaks.
+/// The naive twin: one rule after the other, byte by byte, with numbers instead of bits. Whether the header
+/// is complete, or the rule that it breaks.
 fn judge(bytes: &[u8]) -> Result<bool, ProtocolError> {
     let Some(&first) = bytes.first() else { return Ok(false) };
     let opcode = first % 16;

@@ -1,6 +1,6 @@
-//! Invariant: any bytes are a request head, the beginning of one, or an error, the same at the same byte however
-//! they are cut. A head keeps its limits, each of its bytes is looked at once, and what is accepted has all that
-//! §4.2.1 asks for. Every answer is one well-formed head and its body.
+//! Invariant: any bytes are a request head, the beginning of one, or an error, the same at the same byte
+//! however they are cut. A head keeps its limits, each of its bytes is looked at once, and what is accepted
+//! has all that §4.2.1 asks for. Every answer is one well-formed head and its body.
 
 use std::net::Ipv6Addr;
 
@@ -8,7 +8,8 @@ use wirehook::protocol::{HandshakeError, Limits, Request, RequestReader, Respons
 
 use super::{cut, plan::Plan};
 
-/// Small, so that a fuzzer reaches them; over the first a head is too big, over the second it has too many lines.
+/// Small, so that a fuzzer reaches them; over the first a head is too big, over the second it has too many
+/// lines.
 const MAX_HEADER_SIZE: usize = 1000;
 const MAX_HEADERS: usize = 12;
 

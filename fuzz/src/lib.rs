@@ -1,7 +1,7 @@
 //! What must hold for any bytes: the bodies of the fuzz targets, and the seeds that they start from.
 //!
-//! This crate knows independent ways to the same result: a client's encoder, naive twins, a model of §5 and §7,
-//! another implementation. It refuses to know where the bytes come from: libFuzzer makes them for
+//! This crate knows independent ways to the same result: a client's encoder, naive twins, a model of §5 and
+//! §7, another implementation. It refuses to know where the bytes come from: libFuzzer makes them for
 //! `fuzz_targets/`, and the main crate's `tests/corpus.rs` includes this file to replay what was kept.
 //!
 //! A body takes bytes and panics when its invariant, which is at the top of its file, is broken.

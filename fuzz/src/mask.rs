@@ -1,5 +1,5 @@
-//! Invariant: a payload is masked as §5.3 says, octet by octet, wherever it is in memory and however it is cut;
-//! masking twice gives it back.
+//! Invariant: a payload is masked as §5.3 says, octet by octet, wherever it is in memory and however it is
+//! cut; masking twice gives it back.
 
 use wirehook::protocol::{apply_mask, turn_key};
 

@@ -1,7 +1,7 @@
 //! How a body reads its bytes as a plan.
 //!
-//! This file knows numbers and runs of bytes. What a plan does not say is zero, so that every input is a plan,
-//! and a plan can be written by hand.
+//! This file knows numbers and runs of bytes. What a plan does not say is zero, so that every input is a
+//! plan, and a plan can be written by hand.
 
 /// The part of a plan that was not read yet.
 pub(super) struct Plan<'a>(pub(super) &'a [u8]);

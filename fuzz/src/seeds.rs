@@ -1,8 +1,9 @@
 //! The seeds with names: where a fuzzer starts, and what a reader can learn from.
 //!
-//! This file is a table: the examples of §1.3 and §5.7, a stream for each rule of §5 kept and one for each broken,
-//! both sides of every boundary. `cargo run --example seeds` writes it to `corpus/`; a test holds the two together.
-//! Seeds without an extension in the same folders were found by the fuzzers and are no part of this table.
+//! This file is a table: the examples of §1.3 and §5.7, a stream for each rule of §5 kept and one for each
+//! broken, both sides of every boundary. `cargo run --example seeds` writes it to `corpus/`; a test holds the
+//! two together. Seeds without an extension in the same folders were found by the fuzzers and are no part of
+//! this table.
 
 mod answers;
 mod cli;
@@ -320,8 +321,8 @@ const TEXTS: &[(&str, &[u8])] = &[
 
 // --- Plans -------------------------------------------------------------------------------------------------
 
-/// `round_trip`: how the bytes are cut; then of each message its kind, its length or bytes, and for each fragment
-/// a length, a key and perhaps a ping.
+/// `round_trip`: how the bytes are cut; then of each message its kind, its length or bytes, and for each
+/// fragment a length, a key and perhaps a ping.
 const MESSAGES: &[(&str, &[u8])] = &[
     ("hello", b"\x00\x71\x05Hello\x37\xFA\x21\x3D"),
     ("fragmented_hello", b"\x02\x01\x03\x73\x05Hello\x00\x03\x37\xFA\x21\x3D\x01\x02\x03\x04"),
@@ -346,8 +347,9 @@ const MESSAGES: &[(&str, &[u8])] = &[
     ),
 ];
 
-/// `session`: how each frame is cut; then a frame's first byte, how it is otherwise unusual, and its payload with
-/// its length before it. A byte from F0 on is an act of the server: a ping, a text, a Close with and without code.
+/// `session`: how each frame is cut; then a frame's first byte, how it is otherwise unusual, and its payload
+/// with its length before it. A byte from F0 on is an act of the server: a ping, a text, a Close with and
+/// without code.
 const SESSIONS: &[(&str, &[u8])] = &[
     ("hello", b"\x00\x81\x00\x05Hello"),
     ("fragments_and_ping", b"\x01\x02\x01\x00\x03Hel\x89\x00\x01?\x80\x00\x02lo"),

@@ -1,7 +1,8 @@
-//! `breaks.txt` checked against the table and the source: each break fits, and each row says how it is proved.
+//! `breaks.txt` checked against the table and the source: each break fits, and each row says how it is
+//! proved.
 //!
-//! This file knows the form of that list. It refuses to know whether a test fails at a break: `tests/breaks/run`
-//! tries that.
+//! This file knows the form of that list. It refuses to know whether a test fails at a break:
+//! `tests/breaks/run` tries that.
 
 use std::collections::BTreeMap;
 

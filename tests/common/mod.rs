@@ -1,7 +1,7 @@
 //! A client that sends exactly the given bytes, for the tests of the server and of the binary.
 //!
-//! This file knows sockets with a time limit, frames and response heads. It refuses to know the rules
-//! that a client has to keep: tests break them with it. Every wait ends within [`PATIENCE`], so that a server that
+//! This file knows sockets with a time limit, frames and response heads. It refuses to know the rules that a
+//! client has to keep: tests break them with it. Every wait ends within [`PATIENCE`], so that a server that
 //! doesn't answer makes a test fail and never hang.
 
 // Several test crates share this file, and none needs all of it.
@@ -264,8 +264,8 @@ impl Client {
     }
 }
 
-/// Waits again when a signal ends a wait: where a time limit is set, this is what comes of a process that was stopped
-/// and goes on.
+/// Waits again when a signal ends a wait: where a time limit is set, this is what comes of a process that was
+/// stopped and goes on.
 pub(crate) fn uninterrupted<T>(mut wait: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match wait() {

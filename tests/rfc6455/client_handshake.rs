@@ -41,7 +41,8 @@ enum Seen {
     Failed(ResponseError),
 }
 
-/// Delivers an answer in these pieces, then the end of the input, to a client that offers `chat` and `superchat`.
+/// Delivers an answer in these pieces, then the end of the input, to a client that offers `chat` and
+/// `superchat`.
 fn read(pieces: &[&[u8]], limits: &Limits) -> Seen {
     let mut handshake = start();
     let mut left: usize = pieces.iter().map(|piece| piece.len()).sum();
@@ -70,8 +71,8 @@ fn start() -> ClientHandshake {
     request.start(NONCE, &mut Vec::new())
 }
 
-/// What came of an answer that is delivered whole, byte by byte, and cut in two everywhere; with and without frames
-/// after it, which must be left in the input of an open connection.
+/// What came of an answer that is delivered whole, byte by byte, and cut in two everywhere; with and without
+/// frames after it, which must be left in the input of an open connection.
 #[track_caller]
 fn answer(answer: impl AsRef<[u8]>) -> Seen {
     let answer = answer.as_ref();

@@ -1,4 +1,5 @@
-//! §5.7 and §1.3: the RFC's own bytes. Those that it shows unmasked are what a server sends, never what it takes.
+//! §5.7 and §1.3: the RFC's own bytes. Those that it shows unmasked are what a server sends, never what it
+//! takes.
 
 use wirehook::protocol::{
     Limits, Message, ProtocolError, Request, RequestReader, Response, Sender, accept_digest, accept_key,

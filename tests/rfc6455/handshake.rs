@@ -68,8 +68,8 @@ fn verdict_for(head: &str, hosts: &[&str]) -> Result<(), HandshakeError> {
     read(&[head.as_bytes()], &Limits::default(), |request| request.check(&hosts, &[])).0
 }
 
-/// The verdict on a head, and the bytes of the answer, delivered whole, byte by byte, and cut in two everywhere;
-/// with and without frames after it, which must be left in the input.
+/// The verdict on a head, and the bytes of the answer, delivered whole, byte by byte, and cut in two
+/// everywhere; with and without frames after it, which must be left in the input.
 #[track_caller]
 fn answer(head: impl AsRef<[u8]>, origins: &[&str]) -> (Result<(), HandshakeError>, String) {
     let head = head.as_ref();

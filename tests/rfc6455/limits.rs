@@ -309,7 +309,8 @@ fn check_memory(limits: &Limits, steps: &[Growth<'_>]) {
 /// It never grows past the end of the last frame.
 #[test]
 fn memory_grows_with_the_bytes_that_arrive() {
-    // §10.4: room for a quarter of the frame, or a quarter of that, until a quarter of the next step has arrived.
+    // §10.4: room for a quarter of the frame, or a quarter of that, until a quarter of the next step has
+    // arrived.
     for first in [0x81, 0x82] {
         let whole = frame(first, &[b'x'; 2_001]);
         let (header, payload) = whole.split_at(8);
@@ -416,7 +417,8 @@ fn what_was_put_together_can_be_given_back_before_more_arrives() {
 
 #[test]
 fn only_a_message_that_was_put_together_can_be_taken() {
-    // §5.6: cut at every byte. A message that is whole in the input is borrowed, so the receiver can't give it away.
+    // §5.6: cut at every byte. A message that is whole in the input is borrowed, so the receiver can't give
+    // it away.
     let fragments = |first, start, rest| [frame(first, start), frame(0x89, b"?"), frame(0x80, rest)].concat();
     let before = fragments(0x01, b"H\xc3", b"\xa9llo");
     let whole = frame(0x82, b"whole");

@@ -1,8 +1,8 @@
 //! The protocol core checked against RFC 6455, one file per section, from literal bytes.
 //!
 //! This file knows how a case is delivered: whole, byte by byte, cut in two everywhere, and with a tail after
-//! it. Each way must end in the same events, the same replies and the same error. It refuses to know any rule:
-//! those are in the other files, and `grep -rn '§5.4' tests` finds the tests of a section.
+//! it. Each way must end in the same events, the same replies and the same error. It refuses to know any
+//! rule: those are in the other files, and `grep -rn '§5.4' tests` finds the tests of a section.
 
 mod client;
 mod client_handshake;

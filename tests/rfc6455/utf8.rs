@@ -4,7 +4,8 @@ use wirehook::protocol::{InvalidUtf8, Limits, ProtocolError, TextBuffer, check_p
 
 use crate::{Case, Early, binary, check, check_early, failed, frame, header, ping, sent_close, text};
 
-/// Characters at the ends of every row of the table of RFC 3629 §4, and some that are easily mistaken for bad.
+/// Characters at the ends of every row of the table of RFC 3629 §4, and some that are easily mistaken for
+/// bad.
 const VALID: [&[u8]; 19] = [
     b"\x00",             // U+0000
     b"\x7f",             // U+007F
@@ -128,7 +129,8 @@ fn impossible_byte_is_noticed_across_fragments() {
 
 #[test]
 fn character_may_be_cut_by_fragments() {
-    // §8.1: only whole messages are text, "a particular text frame might include a partial UTF-8 sequence" (§5.6).
+    // §8.1: only whole messages are text, "a particular text frame might include a partial UTF-8 sequence"
+    // (§5.6).
     check(&[
         Case {
             name: "one byte per fragment, with empty ones between",

@@ -1,14 +1,14 @@
 //! The files, functions and tests that the other documents name in code marks: each must exist.
 //!
-//! A test is named as `module::test` (of `src/server/tests/module.rs`) or as `path.rs::test`, a function of the
-//! source as `Type::function`, a file or a folder by its path or by the end of it.
+//! A test is named as `module::test` (of `src/server/tests/module.rs`) or as `path.rs::test`, a function of
+//! the source as `Type::function`, a file or a folder by its path or by the end of it.
 
 use std::{fs, path::Path};
 
 use super::{Files, Named, declares, has_test, named_in, rust_files};
 
-/// The documents that are checked, and what each may name although it does not exist: what a reader may add, and
-/// what a build makes.
+/// The documents that are checked, and what each may name although it does not exist: what a reader may add,
+/// and what a build makes.
 const CHECKED: [(&str, &[&str]); 9] = [
     ("README.md", &["DIR/FILE.pcapng"]),
     ("docs/architecture.md", &["protocol/extension.rs", "deflate.rs"]),
@@ -61,6 +61,35 @@ fn every_target_of_tests_is_in_the_map_of_testing_md() {
         .filter(|name| !map.contains(&format!("](../tests/{})", name.trim_end_matches('/'))))
         .collect();
     assert!(missing.is_empty(), "docs/testing.md has no row for {missing:?}");
+}
+
+/// Where limits are declared.
+const LIMITS: [&str; 2] = ["src/config.rs", "src/protocol/config.rs"];
+
+#[test]
+fn every_limit_is_in_the_readme_and_in_security_md() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (readme, security) = (read("README.md"), read("docs/security.md"));
+    let sources = LIMITS.map(read);
+    let names: Vec<&str> = sources.iter().flat_map(|it| limits_in(it)).collect();
+    assert!(names.len() > 12, "only these limits are found: {names:?}");
+    for name in names {
+        let option = format!("`--{}`", name.replace('_', "-"));
+        assert!(readme.contains(&option), "the README's table of limits has no row for {option}");
+        assert!(
+            security.contains(&format!("`{name}`")),
+            "docs/security.md does not say what `{name}` bounds"
+        );
+    }
+}
+
+/// The names of the fields that bound something.
+fn limits_in(source: &str) -> Vec<&str> {
+    let fields = source.lines().filter_map(|line| Some(line.strip_prefix("    pub ")?.split_once(':')?.0));
+    let is_limit =
+        |it: &&str| it.starts_with("max_") || it.ends_with("_timeout") || it.ends_with("_interval");
+    fields.filter(is_limit).collect()
 }
 
 /// Words whose sentence has no thing of the program for its subject.
@@ -126,8 +155,8 @@ fn missing(text: &str, files: &Files, paths: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// The functions that a document says to be in a file that has no such function: those of links, and those of tables
-/// that have a number, functions and files in their first three cells.
+/// The functions that a document says to be in a file that has no such function: those of links, and those of
+/// tables that have a number, functions and files in their first three cells.
 fn misplaced(text: &str, files: &Files) -> Vec<String> {
     let mut wrong = Vec::new();
     for Named { name, path } in text.lines().flat_map(named_in) {
@@ -225,6 +254,12 @@ fn a_function_in_another_file_is_found() {
     ] {
         assert_eq!(misplaced(bad, &files).len(), 1, "{bad}");
     }
+}
+
+#[test]
+fn limits_are_found() {
+    let source = "    /// max_a: no.\n    pub max_b: usize,\n    pub c: u8,\n    pub d_timeout: Duration,\n";
+    assert_eq!(limits_in(source), ["max_b", "d_timeout"]);
 }
 
 #[test]

@@ -65,7 +65,8 @@ fn a_thousand_clients_each_get_their_own_answers_in_order() {
 
 #[test]
 fn a_crowd_of_ending_sockets_keeps_no_client_out() {
-    // §4.2.2: each is answered, also beyond `max_connections` and the 256 sockets that may wait for their end.
+    // §4.2.2: each is answered, also beyond `max_connections` and the 256 sockets that may wait for their
+    // end.
     if !has_descriptors_for(300) {
         return;
     }

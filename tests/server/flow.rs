@@ -1,4 +1,5 @@
-//! Flow control: what happens when a client takes slowly, or not at all, what it caused or what others send it.
+//! Flow control: what happens when a client takes slowly, or not at all, what it caused or what others send
+//! it.
 
 use std::{
     io::{ErrorKind, Write},
@@ -22,7 +23,8 @@ use crate::{
 const KIB: usize = 1024;
 const MIB: usize = 1024 * 1024;
 
-/// More than the sockets of one direction hold: Linux lets a receive buffer grow up to 32 MiB, a send buffer to 4 MiB.
+/// More than the sockets of one direction hold: Linux lets a receive buffer grow up to 32 MiB, a send buffer
+/// to 4 MiB.
 const MORE_THAN_SOCKETS_HOLD: usize = 48 * MIB;
 
 /// A payload that shows its number and its length.
@@ -39,13 +41,14 @@ fn number_into(payload: &mut [u8], number: u32) {
     }
 }
 
-/// The payload of numbered messages before the number: each place looks different, so that none can change places.
+/// The payload of numbered messages before the number: each place looks different, so that none can change
+/// places.
 fn filler(len: usize) -> Vec<u8> {
     (0..len).map(|at| (at % 251 + at / 251) as u8).collect()
 }
 
-/// Writes numbered messages of one length while `more` is true of the next number, and returns how many. Reports
-/// the bytes so far while the other side takes none.
+/// Writes numbered messages of one length while `more` is true of the next number, and returns how many.
+/// Reports the bytes so far while the other side takes none.
 ///
 /// Nothing here has a time limit, except that the other side makes progress: a slow machine is no failure.
 fn write_messages(
@@ -103,8 +106,8 @@ fn read_messages(client: &mut Client, len: usize, end: &str) -> u32 {
     }
 }
 
-/// Sends messages to an echo that notes its backlog and reads none of the answers, until the server's socket is
-/// full, `backlog` bytes wait and the server has stopped to read. Then reads all of them, in order.
+/// Sends messages to an echo that notes its backlog and reads none of the answers, until the server's socket
+/// is full, `backlog` bytes wait and the server has stopped to read. Then reads all of them, in order.
 fn write_until_the_server_stops_to_read(server: &Running, len: usize, backlog: usize) {
     let mut client = Client::open(server.address);
     let (stalled_in, stalled) = mpsc::channel();
@@ -392,7 +395,7 @@ fn a_large_broadcast_arrives_whole_at_every_client() {
     }
 }
 
-// --- The moment to continue ---------------------------------------------------------------------------------
+// --- The moment to continue -----------------------------------------------------------------------------
 
 #[test]
 fn on_drain_comes_once_the_client_reads() {

@@ -1,7 +1,7 @@
 //! A server on a thread of its own, and what its hooks report.
 //!
-//! This file knows how a server is started and stopped, and holds every test to two rules: `run` returns `Ok`,
-//! and each connection that opened is closed exactly once.
+//! This file knows how a server is started and stopped, and holds every test to two rules: `run` returns
+//! `Ok`, and each connection that opened is closed exactly once.
 
 use std::{
     cell::RefCell,

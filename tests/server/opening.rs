@@ -394,7 +394,8 @@ fn a_page_is_answered_to_head_without_its_body() {
     });
     for (head, asked, status, len) in [
         ("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", true, "200", Some("6")),
-        // Without a page it is refused as before; a WebSocket is opened with GET only, and rules hold for HEAD too.
+        // Without a page it is refused as before; a WebSocket is opened with GET only, and rules hold for
+        // HEAD too.
         ("HEAD /elsewhere HTTP/1.1\r\nHost: a\r\n\r\n", true, "405", None),
         ("HEAD / HTTP/1.1\r\nHost: %\r\n\r\n", false, "405", None),
         ("HEAD / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n", false, "405", None),

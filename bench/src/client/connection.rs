@@ -1,7 +1,7 @@
 //! One connection of the load: how much it still has to send, how much of an answer has come in.
 //!
-//! All messages of a timed part are the same bytes, so what is to be sent is a position in a repeated pattern, and what
-//! comes in is a number of bytes.
+//! All messages of a timed part are the same bytes, so what is to be sent is a position in a repeated
+//! pattern, and what comes in is a number of bytes.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream as StdStream;
@@ -11,7 +11,8 @@ use mio::{Interest, Poll, Token};
 
 use crate::Result;
 
-/// The most bytes of one read. Less than the second-level cache, so that reading does not evict everything else.
+/// The most bytes of one read. Less than the second-level cache, so that reading does not evict everything
+/// else.
 const READ_BUFFER: usize = 256 * 1024;
 
 /// The same message several times over, so that a batch of them goes out in one write.

@@ -13,7 +13,8 @@ use crate::stats::Histogram;
 
 const EVENTS_PER_TURN: usize = 1024;
 
-/// Keeps `in_flight` messages in flight on every connection for about the given time: an answer sends the next.
+/// Keeps `in_flight` messages in flight on every connection for about the given time: an answer sends the
+/// next.
 ///
 /// The connections must have nothing in flight, and have nothing in flight afterwards.
 pub(crate) fn echo(

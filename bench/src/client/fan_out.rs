@@ -1,4 +1,5 @@
-//! Fan-out: the first connection publishes, all of them receive, and the next message leaves when all have one.
+//! Fan-out: the first connection publishes, all of them receive, and the next message leaves when all have
+//! one.
 
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use super::{Driven, Message, wait_awake};
 use crate::Result;
 use crate::stats::Histogram;
 
-/// Runs the loop for about the given time. What it counts are deliveries; what it times is a message until its last one.
+/// Runs the loop for about the given time. What it counts are deliveries; what it times is a message until
+/// its last one.
 pub(crate) fn fan_out(
     streams: &mut Vec<TcpStream>,
     message: &Message,
@@ -67,7 +69,8 @@ pub(crate) fn fan_out(
 struct Window {
     /// How many messages each connection has received.
     received: Vec<usize>,
-    /// How many connections still wait for each message in flight, by the message's number modulo their count.
+    /// How many connections still wait for each message in flight, by the message's number modulo their
+    /// count.
     waiting: Vec<usize>,
     /// How many messages have reached all connections.
     complete: usize,

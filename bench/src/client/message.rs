@@ -1,4 +1,5 @@
-//! The bytes of a message on its way to the server, masked, and of its echo on the way back, unmasked (RFC 6455 §5.2).
+//! The bytes of a message on its way to the server, masked, and of its echo on the way back, unmasked
+//! (RFC 6455 §5.2).
 //!
 //! It does not use the server's own codec on purpose: two readings of the RFC, checked against each other.
 

@@ -1,12 +1,13 @@
 //! The load: non-blocking sockets, and frames encoded beforehand.
 //!
-//! Nearly all of it are closed loops: the next message leaves when an answer is complete, so the server sets the pace. To be
-//! cheap, the timed part only counts the bytes of answers whose length is known; what the bytes *are* is checked before and
-//! after it, on the same connections, with [`exchange`]. An answer of the wrong length shows there too: everything after it
-//! is shifted.
+//! Nearly all of it are closed loops: the next message leaves when an answer is complete, so the server sets
+//! the pace. To be cheap, the timed part only counts the bytes of answers whose length is known; what the
+//! bytes *are* is checked before and after it, on the same connections, with [`exchange`]. An answer of the
+//! wrong length shows there too: everything after it is shifted.
 //!
-//! A timed part never sleeps: a client that does is woken by the server's send, and on the server's time. A peer on another
-//! machine never costs a server that, and here it would depend on which of the two happens to be the faster one.
+//! A timed part never sleeps: a client that does is woken by the server's send, and on the server's time. A
+//! peer on another machine never costs a server that, and here it would depend on which of the two happens to
+//! be the faster one.
 //!
 //! The load treats all contestants alike and knows none of them.
 
@@ -105,7 +106,8 @@ fn check_upgrade(answer: &[u8]) -> Result<()> {
     Err(format!("the handshake was answered with {text:?}").into())
 }
 
-/// Sends one message on the first connection and reads one answer from each of them, which must be its echo, byte for byte.
+/// Sends one message on the first connection and reads one answer from each of them, which must be its echo,
+/// byte for byte.
 ///
 /// `look` is false for a server that sends any bytes of the right number.
 pub(crate) fn exchange(streams: &mut [TcpStream], message: &Message, seed: u64, look: bool) -> Result<()> {

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// Draws the plots into `directory`, and puts the tables into the pages: those in it, and the one beside it that has
-/// its name and ends in `.md`.
+/// Draws the plots into `directory`, and puts the tables into the pages: those in it, and the one beside it
+/// that has its name and ends in `.md`.
 pub(crate) fn publish(file: &Path, directory: &Path) -> Result<()> {
     let run = data::Run::read(file)?;
     fs::create_dir_all(directory)?;

@@ -151,7 +151,8 @@ fn curve(
     Some(picture.finish())
 }
 
-/// Round values between two, for a logarithmic axis: a few to the decade if it spans little, else powers of ten.
+/// Round values between two, for a logarithmic axis: a few to the decade if it spans little, else powers of
+/// ten.
 fn steps(least: f64, most: f64) -> Vec<f64> {
     let digits: &[f64] = if most / least < 50.0 { &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0] } else { &[1.0] };
     (-3..7)

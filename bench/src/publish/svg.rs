@@ -1,5 +1,5 @@
-//! How a plot is drawn: text, lines and marks in a picture that is readable on light and dark pages, in print, without
-//! colours and without a picture at all, through its description. It knows no figures.
+//! How a plot is drawn: text, lines and marks in a picture that is readable on light and dark pages, in
+//! print, without colours and without a picture at all, through its description. It knows no figures.
 
 use std::fmt::Write as _;
 

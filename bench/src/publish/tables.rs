@@ -1,5 +1,5 @@
-//! Which tables there are, and how they come into a page: between two comments that name them, in place of what was
-//! there.
+//! Which tables there are, and how they come into a page: between two comments that name them, in place of
+//! what was there.
 
 use std::fmt::Write as _;
 

@@ -1,9 +1,11 @@
 //! The limit: what the sockets alone cost.
 //!
-//! A TCP server over mio that answers each frame's worth of bytes without inspecting them. It reads no header, removes no
-//! mask, copies nothing, and sends zeros. It does only what any server on this kind of loop must do:
+//! A TCP server over mio that answers each frame's worth of bytes without inspecting them. It reads no
+//! header, removes no mask, copies nothing, and sends zeros. It does only what any server on this kind of
+//! loop must do:
 //!
-//! - wait for events, read once per wake-up into one shared buffer (again only if the read filled it, or the peer has left),
+//! - wait for events, read once per wake-up into one shared buffer (again only if the read filled it, or the
+//!   peer has left),
 //! - write once per read batch, and keep count of what the socket did not take,
 //! - accept, and answer the opening request with a prepared 101.
 
@@ -105,7 +107,8 @@ impl Server {
         }
     }
 
-    /// Reads until the socket is empty. A read that leaves room in the buffer has emptied it, unless the end follows.
+    /// Reads until the socket is empty. A read that leaves room in the buffer has emptied it, unless the end
+    /// follows.
     fn read(&mut self, index: usize, to_the_end: bool) -> io::Result<()> {
         loop {
             let Some(peer) = &mut self.peers[index] else { return Ok(()) };

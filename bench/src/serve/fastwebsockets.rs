@@ -1,7 +1,8 @@
 //! fastwebsockets on tokio's single-threaded runtime, as its own examples drive it.
 //!
-//! Its best setting is to get the bare TCP stream instead of one wrapped by an HTTP library. It then leaves the handshake
-//! to its user, so here is a small one; it costs less than the one it offers together with hyper.
+//! Its best setting is to get the bare TCP stream instead of one wrapped by an HTTP library. It then leaves
+//! the handshake to its user, so here is a small one; it costs less than the one it offers together with
+//! hyper.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,8 +1,9 @@
-//! The contestants that are compiled in: each a single-threaded server that prints its address and runs until killed.
+//! The contestants that are compiled in: each a single-threaded server that prints its address and runs until
+//! killed.
 //!
-//! Each does one of two things with a message: return it to its sender, or send it to all connections,
-//! the sender's included. They know nothing of the measurement but the lengths of the messages: the bare one counts with
-//! them, and tokio-tungstenite gets a buffer that fits.
+//! Each does one of two things with a message: return it to its sender, or send it to all connections, the
+//! sender's included. They know nothing of the measurement but the lengths of the messages: the bare one
+//! counts with them, and tokio-tungstenite gets a buffer that fits.
 
 mod bare;
 mod fastwebsockets;
@@ -55,8 +56,8 @@ pub(crate) fn main(arguments: impl Iterator<Item = String>) -> Result<()> {
 
 /// Returns a non-blocking listener on a free port of the loopback interface.
 ///
-/// On Linux an accepted socket inherits `TCP_NODELAY` from its listener, which saves every server that starts from this
-/// one a system call per connection.
+/// On Linux an accepted socket inherits `TCP_NODELAY` from its listener, which saves every server that starts
+/// from this one a system call per connection.
 fn listener() -> Result<TcpListener> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;

@@ -1,8 +1,9 @@
 //! tokio-tungstenite on tokio's single-threaded runtime: the most used WebSocket crate.
 //!
-//! Its best settings: a read buffer that fits the messages, because it is filled with zeros before each read, which for its
-//! default of 128 KiB costs more than a small message; and a way of driving it: answers are *fed* to its write buffer and
-//! flushed when there is nothing left to read, so that a batch of messages is answered by one system call.
+//! Its best settings: a read buffer that fits the messages, because it is filled with zeros before each read,
+//! which for its default of 128 KiB costs more than a small message; and a way of driving it: answers are
+//! *fed* to its write buffer and flushed when there is nothing left to read, so that a batch of messages is
+//! answered by one system call.
 
 use std::future::poll_fn;
 use std::task::{Poll, ready};
@@ -20,7 +21,8 @@ use crate::Result;
 
 type Socket = WebSocketStream<TcpStream>;
 
-/// How many messages a slow receiver of a fan-out may be late. The load waits for every receiver, so a few suffice.
+/// How many messages a slow receiver of a fan-out may be late. The load waits for every receiver, so a few
+/// suffice.
 const FAN_OUT_QUEUE: usize = 1024;
 
 pub(super) fn run(service: Service, bytes_in: usize) -> Result<()> {

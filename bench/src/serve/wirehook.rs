@@ -1,5 +1,5 @@
-//! This project's library, where its binary has no mode for the service. Echo is measured with the binary itself.
-//! The heap is tuned as the binary does it.
+//! This project's library, where its binary has no mode for the service. Echo is measured with the binary
+//! itself. The heap is tuned as the binary does it.
 
 use wirehook::Server;
 

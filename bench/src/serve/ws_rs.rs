@@ -1,6 +1,7 @@
 //! The crate `ws` (ws-rs), a callback server over an early mio: the nearest relative.
 //!
-//! Its best settings: room for the connections, no Nagle, and whole messages in one frame each. Larger buffers gain nothing.
+//! Its best settings: room for the connections, no Nagle, and whole messages in one frame each. Larger
+//! buffers gain nothing.
 
 use ws::{Builder, Message, Sender, Settings};
 

@@ -1,5 +1,5 @@
-//! The seeds for what strangers' files and shells bring to the command line: captures, arguments, replays; and what
-//! both sides of a connection look like to `explain`.
+//! The seeds for what strangers' files and shells bring to the command line: captures, arguments, replays;
+//! and what both sides of a connection look like to `explain`.
 //!
 //! This file writes packets and blocks byte by byte, without the code under test.
 
@@ -172,7 +172,8 @@ fn block(kind: u32, body: &[u8]) -> Vec<u8> {
 
 // --- replay_peer -------------------------------------------------------------------------------------------
 
-/// Flags, then the recording in pairs, 255, then what the server does in pairs, as `src/cli/replay/fuzz.rs` has them.
+/// Flags, then the recording in pairs, 255, then what the server does in pairs, as `src/cli/replay/fuzz.rs`
+/// has them.
 pub(super) const PLAYS: &[(&str, &[u8])] = &[
     ("the_same", &[0b0000_0100, 0, 5, 1, 5, 3, 2, 2, 4, 5, 0, 255, 0]),
     ("the_same_in_pieces", &[0b0000_0100, 1, 5, 2, 4, 255, 0, 0, 1, 0, 1, 0, 60, 0, 1]),

@@ -1,9 +1,9 @@
 //! §5 and §7 as an executable page: what a server owes a client, frame by frame.
 //!
-//! This file knows whole frames with their fields, as the RFC speaks of them. It refuses to know bytes, buffers and
-//! pieces, and has not a line of the server's code. [`HEADER_RULES`] and [`PAYLOAD_RULES`] are the rules that a
-//! client can break, in the order in which the bytes of a frame show it; [`Model::receive`] is what happens to a
-//! frame that keeps them.
+//! This file knows whole frames with their fields, as the RFC speaks of them. It refuses to know bytes,
+//! buffers and pieces, and has not a line of the server's code. [`HEADER_RULES`] and [`PAYLOAD_RULES`] are
+//! the rules that a client can break, in the order in which the bytes of a frame show it; [`Model::receive`]
+//! is what happens to a frame that keeps them.
 
 use super::super::client::{Form, length_field};
 
@@ -135,8 +135,8 @@ const HEADER_RULES: [Rule; 10] = [
 
 /// What a payload must not be.
 const PAYLOAD_RULES: [Rule; 4] = [
-    // "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in fact, a
-    // valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_."
+    // "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in
+    // fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_."
     Rule {
         section: "§8.1", code: 1007, is_broken: |model, it| !it.is_control() && model.text_is_broken(it)
     },
@@ -192,7 +192,8 @@ impl Model {
                 let reply = self.close(frame.close_code());
                 (Some(Event::Close(body)), reply)
             }
-            // §5.5.2: "MUST send a Pong frame in response". Not after our own Close: a deviation of wirehook's.
+            // §5.5.2: "MUST send a Pong frame in response". Not after our own Close: a deviation of
+            // wirehook's.
             0x9 => (Some(Event::Ping(payload.clone())), self.send(Reply::Pong(payload))),
             0xA => (Some(Event::Pong(payload)), None),
             opcode => self.receive_data(opcode, payload, frame.fin),
@@ -246,8 +247,8 @@ impl Model {
     }
 }
 
-/// §7.4.1 and §7.4.2, and the registry of §11.7: 1005, 1006 and 1015 "MUST NOT be set", those below 1000 are "not
-/// used", 1004 and the others below 3000 reserved.
+/// §7.4.1 and §7.4.2, and the registry of §11.7: 1005, 1006 and 1015 "MUST NOT be set", those below 1000 are
+/// "not used", 1004 and the others below 3000 reserved.
 pub(super) const fn may_be_sent(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }

@@ -7,7 +7,8 @@
 //! soak SERVER LOG NAME        one of these scenarios
 //! ```
 //!
-//! This file knows the arguments and the exit status. `run`, beside the folder of this file, builds and calls it.
+//! This file knows the arguments and the exit status. `run`, beside the folder of this file, builds and calls
+//! it.
 
 mod attacks;
 mod figures;
