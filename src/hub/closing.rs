@@ -65,7 +65,7 @@ impl<S> Hub<S> {
     }
 
     /// _Fail the WebSocket Connection_ (§7.1.7): sends the Close of the cause, awaits no answer, and ends.
-    pub(super) fn fail(&mut self, id: ConnId, cause: Cause) {
+    pub(crate) fn fail(&mut self, id: ConnId, cause: Cause) {
         let (code, reason) = cause.answer();
         let body = Some(CloseFrame { code, reason: &reason });
         self.push_close(id, body, |sender, out| match cause {
