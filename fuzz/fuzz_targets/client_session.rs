@@ -1,5 +1,5 @@
-//! Invariant: a client's receiver makes of any bytes what a server's receiver makes of the same frames with a mask, and a
-//! server understands what a client answers.
+//! Invariant: a client's receiver makes of any bytes what a server's receiver makes of the same frames with a
+//! mask, and a server understands what a client answers.
 
 #![no_main]
 

@@ -1,5 +1,5 @@
-//! Invariant: a client's receiver makes of any bytes what a server's receiver makes of the same frames with a mask, however
-//! they are cut; and what a client sends in answer, a server's receiver understands.
+//! Invariant: a client's receiver makes of any bytes what a server's receiver makes of the same frames with a
+//! mask, however they are cut; and what a client sends in answer, a server's receiver understands.
 
 use wirehook::protocol::{
     Client, Connection, Event, FrameHeader, Limits, MaskKeys, Message, ProtocolError, Receiver, Role,

@@ -211,8 +211,8 @@ fn errors_name_their_sections() {
 /// The first frame has the opcode, the last one has FIN.
 #[test]
 fn fragments_of_a_message_are_encoded_as_one_message() {
-    // §5.4: "an unfragmented message consists of a single frame with the FIN bit set"; a fragmented one begins
-    // with FIN clear and an opcode, and ends with FIN set and an opcode of 0.
+    // §5.4: "an unfragmented message consists of a single frame with the FIN bit set"; a fragmented one
+    // begins with FIN clear and an opcode, and ends with FIN set and an opcode of 0.
     let mut sender = Sender::default();
     for (fragment_len, frames) in [
         (2, &b"\x01\x02He\x00\x02ll\x80\x01o"[..]),
