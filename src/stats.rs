@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn figures_are_counted_where_they_are_read() {
+    fn each_count_is_read_where_it_was_counted() {
         let mut stats = Stats::default();
         for status in [101, 101, 400, 418] {
             stats.count_handshake(status);
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cause_each_code_and_each_status_has_a_line_of_its_own() {
+    fn each_cause_code_and_status_has_its_own_line() {
         use std::io::ErrorKind;
 
         use crate::protocol::ProtocolError;
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn each_figure_stands_under_its_own_name() {
+    fn each_figure_has_its_own_name() {
         let stats = Stats {
             connections: 1,
             sockets: 2,

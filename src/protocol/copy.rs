@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_appended_little_by_little_is_whole() {
+    fn a_long_copy_in_pieces_is_whole() {
         for len in [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 3 * PIECE + 1] {
             let bytes: Vec<u8> = (0..len).map(|it| it as u8).collect();
             let mut out = b"before".to_vec();

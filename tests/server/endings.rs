@@ -339,7 +339,7 @@ fn a_client_that_answers_pings_stays() {
 }
 
 #[test]
-fn a_slow_consumer_is_closed_where_the_policy_says_so() {
+fn the_close_policy_closes_a_slow_consumer() {
     // §7.4.1
     let server = serve(|server, log| {
         server

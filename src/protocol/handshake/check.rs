@@ -1,7 +1,7 @@
 //! §4.2.1 The rules of a request, one function per rule, in the order in which they are checked.
 //!
-//! This file compares what a request says with the rules. It refuses to know how a head is read, and which of
-//! the allowed requests the application wants.
+//! This file compares a request with the rules. It does not know how a head is read, and which of the allowed
+//! requests the application accepts.
 
 use super::{
     Request,
@@ -12,11 +12,11 @@ use super::{
 use crate::protocol::error::HandshakeError;
 
 impl Request<'_> {
-    /// Checks the request against §4.2.1, against the hosts that are served and against the origins that are
-    /// allowed (§10.2). An empty list allows all.
+    /// Checks the request against §4.2.1, the served hosts and the allowed origins (§10.2). An empty list
+    /// allows all.
     ///
-    /// It only calls the other `check_` methods in their order, each of which is one rule. A request without
-    /// an `Origin` passes: it comes from no page, and a program could name any origin.
+    /// It only calls the other `check_` methods in their order; each is one rule. A request without an
+    /// `Origin` passes: it comes from no page, and a program could name any origin.
     ///
     /// # Errors
     ///
@@ -56,8 +56,7 @@ impl Request<'_> {
         self.check_origin(origins)
     }
 
-    /// The part of [`check`](Self::check) that holds for every GET, WebSocket or not: items 1 and 2 of
-    /// §4.2.1, and what RFC 9112 demands.
+    /// Checks the rules for every GET, WebSocket or not: items 1 and 2 of §4.2.1, and those of RFC 9112.
     ///
     /// # Errors
     ///
@@ -68,10 +67,10 @@ impl Request<'_> {
         self.check_no_body()
     }
 
-    /// Checks what [`check_http`](Self::check_http) does, and allows HEAD as well: a page that a GET can
-    /// have.
+    /// Checks the rules of [`check_http`](Self::check_http), but allows HEAD as well, for a page.
     ///
-    /// RFC 9110 §9.3.2: the answer to HEAD is that to GET, [without its body](super::Response::without_body).
+    /// RFC 9110 §9.3.2: the answer to HEAD is the answer to GET [without its
+    /// body](super::Response::without_body).
     ///
     /// ```
     /// # use wirehook::protocol::{HandshakeError, Limits, RequestReader};
@@ -97,13 +96,13 @@ impl Request<'_> {
         self.check_no_body()
     }
 
-    /// §4.2.1, item 1: the method, the version and the target.
+    /// §4.2.1, item 1: checks the method, the version and the target.
     ///
     /// # Errors
     ///
-    /// One of them is another, or the target is malformed.
+    /// The method or the version is another one, or the target is malformed.
     pub fn check_request_line(&self) -> Result<(), HandshakeError> {
-        // RFC 9110 §9.3.2: whatever else is wrong, the answer to HEAD has no body.
+        // RFC 9110 §9.3.2: the answer to HEAD never has a body, so this is checked first.
         if self.method() == "HEAD" {
             return Err(HandshakeError::MethodIsHead);
         }
@@ -135,7 +134,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// §4.2.1, item 2.
+    /// §4.2.1, item 2: checks that there is one valid Host.
     ///
     /// # Errors
     ///
@@ -151,7 +150,8 @@ impl Request<'_> {
         }
     }
 
-    /// §4.2.1, item 2: the [`host`](Self::host) that is asked is one of these, unless there are none.
+    /// §4.2.1, item 2: checks that the requested [`host`](Self::host) is one of these. An empty list allows
+    /// all.
     ///
     /// Letter case does not matter. A host without a port is served at every port. Clients leave out the
     /// default port of their scheme, so a request without a port also asks for 80 and 443.
@@ -181,7 +181,8 @@ impl Request<'_> {
         }
     }
 
-    /// RFC 9110 §9.3.1: a body of a GET has no meaning. After this one frames begin.
+    /// RFC 9110 §9.3.1: checks that no body is announced. The body of a GET has no meaning, and frames follow
+    /// the head.
     ///
     /// # Errors
     ///
@@ -197,7 +198,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// §4.2.1, item 3.
+    /// §4.2.1, item 3: checks `Upgrade`.
     ///
     /// # Errors
     ///
@@ -214,7 +215,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// §4.2.1, item 4.
+    /// §4.2.1, item 4: checks `Connection`.
     ///
     /// # Errors
     ///
@@ -230,7 +231,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// §4.2.1, item 6. Judged before the key: another version may have other keys.
+    /// §4.2.1, item 6: checks the version, before the key, since another version may have other keys.
     ///
     /// # Errors
     ///
@@ -245,7 +246,7 @@ impl Request<'_> {
         }
     }
 
-    /// §4.2.1, item 5.
+    /// §4.2.1, item 5: checks the key.
     ///
     /// # Errors
     ///
@@ -260,14 +261,14 @@ impl Request<'_> {
         }
     }
 
-    /// §4.2.1, items 8 and 9. A server may ignore what is offered, yet "any violations of the ABNF grammar
-    /// specified for the components of the handshake" are refused.
+    /// §4.2.1, items 8 and 9: checks the offers. A server may ignore an offer, yet "any violations of the
+    /// ABNF grammar specified for the components of the handshake" are refused.
     fn check_lists(&self) -> Result<(), HandshakeError> {
         self.check_subprotocols()?;
         self.check_extensions()
     }
 
-    /// §4.2.1, item 8.
+    /// §4.2.1, item 8: checks the offered subprotocols.
     ///
     /// # Errors
     ///
@@ -285,7 +286,7 @@ impl Request<'_> {
         Ok(())
     }
 
-    /// §4.2.1, item 9.
+    /// §4.2.1, item 9: checks the offered extensions.
     ///
     /// # Errors
     ///
@@ -297,15 +298,15 @@ impl Request<'_> {
         }
     }
 
-    /// §4.2.1, item 7: the origin, checked against a list unless that is empty (§10.2).
+    /// §4.2.1, item 7: checks the origin, also against a list unless it is empty (§10.2).
     ///
     /// # Errors
     ///
-    /// There are two, it has a byte that no origin has, or the list does not have it.
+    /// There are two origins, the origin has an invalid byte, or the list does not contain it.
     pub fn check_origin(&self, allowed: &[String]) -> Result<(), HandshakeError> {
         match self.only("Origin") {
             Only::Several => Err(HandshakeError::OriginRepeated),
-            // A value that is no text would look to a hook like no Origin at all.
+            // A hook could not tell a value that is no text from a missing Origin.
             Only::One(origin) if !origin.iter().all(|it| matches!(it, b' '..=b'~')) => {
                 Err(HandshakeError::OriginInvalid)
             }

@@ -1,20 +1,20 @@
 //! The grammar of a request's parts: RFC 3986 for hosts and targets, RFC 9110 §5.6 for lists.
 //!
-//! This file knows which bytes a part may have. It refuses to know which header has which part, and how a
-//! breach is answered.
+//! This file knows which bytes a part may have. It does not know which header has which part, and how an
+//! invalid part is answered.
 
 use std::str;
 
 // --- Hosts (RFC 3986 §3.2) ---------------------------------------------------------------------------------
 
-/// RFC 3986 §3.2: `uri-host [ ":" port ]`, here with a host that is not empty.
+/// RFC 3986 §3.2: checks `uri-host [ ":" port ]`, here with a host that is not empty.
 pub(super) fn is_authority(value: &[u8]) -> bool {
     let Ok(authority) = str::from_utf8(value) else { return false };
     let (host, port) = split_port(authority);
     is_host(host) && port.unwrap_or_default().bytes().all(|it| it.is_ascii_digit())
 }
 
-/// Splits an authority before the colon of its port. The colons of an IPv6 address stand in brackets.
+/// Splits an authority before the colon of its port. The colons of an IPv6 address are in brackets.
 pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     let literal_len = match authority.strip_prefix('[') {
         Some(literal) => literal.find(']').map_or(authority.len(), |end| 1 + end + 1),
@@ -29,7 +29,7 @@ pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// RFC 3986 §3.2.2: `IP-literal / IPv4address / reg-name`. Every IPv4 address is a `reg-name` as well.
+/// RFC 3986 §3.2.2: checks `IP-literal / IPv4address / reg-name`. Every IPv4 address is a `reg-name` as well.
 pub(super) fn is_host(host: &str) -> bool {
     match host.strip_prefix('[') {
         Some(literal) => literal.strip_suffix(']').is_some_and(|it| is_ipv6_address(it) || is_ipv_future(it)),
@@ -37,7 +37,7 @@ pub(super) fn is_host(host: &str) -> bool {
     }
 }
 
-/// RFC 3986 §3.2.2: `*( unreserved / pct-encoded / sub-delims )`, here never empty.
+/// RFC 3986 §3.2.2: checks `*( unreserved / pct-encoded / sub-delims )`, here never empty.
 fn is_reg_name(name: &[u8]) -> bool {
     !name.is_empty() && is_encoded(name, &IN_NAME)
 }
@@ -56,7 +56,7 @@ fn is_encoded(text: &[u8], allowed: &[bool; 256]) -> bool {
     true
 }
 
-/// RFC 3986 §3.2.2: eight groups of 16 bits, or fewer with one `::` for those that are zero.
+/// RFC 3986 §3.2.2: checks eight groups of 16 bits, or fewer with one `::` for those that are zero.
 fn is_ipv6_address(text: &str) -> bool {
     match text.split_once("::") {
         None => count_groups(text, true) == Some(8),
@@ -85,18 +85,18 @@ fn count_groups(part: &str, is_end: bool) -> Option<usize> {
     Some(count)
 }
 
-/// RFC 3986 §3.2.2: `h16 = 1*4HEXDIG`.
+/// RFC 3986 §3.2.2: checks `h16 = 1*4HEXDIG`.
 fn is_group(text: &str) -> bool {
     matches!(text.len(), 1..=4) && text.bytes().all(|it| it.is_ascii_hexdigit())
 }
 
-/// RFC 3986 §3.2.2: four numbers up to 255, without leading zeros.
+/// RFC 3986 §3.2.2: checks four numbers up to 255, without leading zeros.
 fn is_ipv4_address(text: &str) -> bool {
     let is_octet = |it: &str| it.parse::<u8>().is_ok_and(|octet| octet.to_string() == it);
     text.split('.').count() == 4 && text.split('.').all(is_octet)
 }
 
-/// RFC 3986 §3.2.2: `"v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )`.
+/// RFC 3986 §3.2.2: checks `"v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )`.
 fn is_ipv_future(text: &str) -> bool {
     let Some((version, address)) = text.strip_prefix(['v', 'V']).and_then(|it| it.split_once('.')) else {
         return false;
@@ -118,12 +118,12 @@ pub(super) fn is_query(query: &str) -> bool {
     query.bytes().all(|it| IN_QUERY[usize::from(it)])
 }
 
-/// RFC 3986 §3.3: `path-abempty`, as a client must write it.
+/// RFC 3986 §3.3: checks `path-abempty`, as a client must write it.
 pub(super) fn is_encoded_path(path: &str) -> bool {
     is_encoded(path.as_bytes(), &letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/"]))
 }
 
-/// RFC 3986 §3.4: `*( pchar / "/" / "?" )`, as a client must write it.
+/// RFC 3986 §3.4: checks `*( pchar / "/" / "?" )`, as a client must write it.
 pub(super) fn is_encoded_query(query: &str) -> bool {
     is_encoded(query.as_bytes(), &letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/?"]))
 }
@@ -142,7 +142,7 @@ const IN_PATH: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/"
 /// slash.
 const IN_QUERY: [bool; 256] = letters_digits_and(&[UNRESERVED, SUB_DELIMS, b":@/?", b"%[]^`{|}", b"\\"]);
 
-/// RFC 3986 §2.3: what may always stand as it is, beside letters and digits.
+/// RFC 3986 §2.3: the bytes that are never encoded, beside letters and digits.
 const UNRESERVED: &[u8] = b"-._~";
 /// RFC 3986 §2.2.
 const SUB_DELIMS: &[u8] = b"!$&'()*+,;=";
@@ -174,18 +174,18 @@ pub(super) fn elements(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|element| !element.is_empty())
 }
 
-/// RFC 9110 §5.6.2: `token`.
+/// RFC 9110 §5.6.2: checks `token`.
 pub(super) fn is_token(value: &[u8]) -> bool {
     const IN_TOKEN: [bool; 256] = letters_digits_and(&[b"!#$%&'*+-.^_`|~"]);
     !value.is_empty() && value.iter().all(|&it| IN_TOKEN[usize::from(it)])
 }
 
-/// RFC 9110 §5.5: a line end inside a value would begin another header.
+/// RFC 9110 §5.5: checks a field value. A line end in it would begin another header.
 pub(super) fn is_field_value(value: &str) -> bool {
     !value.bytes().any(|it| it.is_ascii_control() && it != b'\t')
 }
 
-/// RFC 9110 §7.8: `protocol-name [ "/" protocol-version ]`.
+/// RFC 9110 §7.8: checks `protocol-name [ "/" protocol-version ]`.
 pub(super) fn is_protocol(value: &[u8]) -> bool {
     match value.iter().position(|&byte| byte == b'/') {
         Some(slash) => is_token(&value[..slash]) && is_token(&value[slash + 1..]),

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_byte_of_a_head_is_looked_at_once_however_it_drips_in() {
+    fn each_byte_of_a_head_is_read_once_however_the_head_is_cut() {
         let limits = Limits { max_header_size: 64 * 1024, ..Limits::default() };
         let filler = format!("X: {}\r\n", "x".repeat(1000)).repeat(60);
         let head = format!("GET / HTTP/1.1\r\nHost: a\r\n{filler}\r\n").into_bytes();

@@ -1,6 +1,6 @@
-//! §4.1 What a request says: its target, its headers, its offers.
+//! §4.1 The parts of a request: its target, its headers, its offers.
 //!
-//! This file takes a head apart, with `httparse`. It refuses to judge the parts: `check.rs` does that.
+//! This file parses a head, with `httparse`. It does not judge the parts: `check.rs` does that.
 
 use std::{borrow::Cow, str};
 
@@ -10,8 +10,7 @@ use super::{
 };
 use crate::protocol::error::HandshakeError;
 
-/// A request head (§4.1), borrowed from the bytes it came in. A [`RequestReader`](super::RequestReader) makes
-/// one.
+/// A request head (§4.1), borrowed from its bytes. A [`RequestReader`](super::RequestReader) returns it.
 ///
 /// ```
 /// use wirehook::protocol::{HandshakeError, Limits, RequestReader, Response};
@@ -107,7 +106,7 @@ impl<'a> Request<'a> {
         if path.is_empty() && authority.is_some() { "/" } else { path }
     }
 
-    /// Returns the query as it was sent: what follows the `?`. [`query`](Self::query) returns one value of
+    /// Returns the query as it was sent: the bytes after the `?`. [`query`](Self::query) returns one value of
     /// it.
     pub fn query_string(&self) -> Option<&'a str> {
         let (_, path) = split_target(self.target);
@@ -193,7 +192,7 @@ fn names_a_version(head: &[u8]) -> bool {
     matches!(version, [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'])
 }
 
-/// Returns the only one of some values, if there is just one.
+/// Returns the only value, if there is exactly one.
 pub(super) fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Only<'a> {
     match (values.next(), values.next()) {
         (None, _) => Only::None,
@@ -202,7 +201,7 @@ pub(super) fn only<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Only<'a> {
     }
 }
 
-/// A header that a head may have once.
+/// A header that a head may contain once.
 pub(super) enum Only<'a> {
     None,
     One(&'a [u8]),

@@ -1,6 +1,6 @@
-//! §4.2.2 What a request is answered with.
+//! §4.2.2 The response to a request.
 //!
-//! This file knows how a response is written. It refuses to know which response is due.
+//! This file knows how a response is written. It does not know which response is due.
 
 use super::{
     Request,
@@ -9,12 +9,12 @@ use super::{
 };
 use crate::protocol::error::HandshakeError;
 
-/// A header that can't go into a response: its name is no token, its value holds a control byte, or it is one
-/// of those that the handshake itself writes. See [`Response::header`].
+/// A header that a response can't have: its name is no token, its value contains a control byte, or the
+/// handshake itself writes it. See [`Response::header`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidHeader;
 
-/// What a request is answered with (§4.2.2).
+/// The response to a request (§4.2.2).
 ///
 /// ```
 /// use wirehook::protocol::{HandshakeError, Response};
@@ -51,7 +51,7 @@ impl Response {
     /// Returns the 101 for a request that has passed [`Request::check`]. The connection is open once it is
     /// sent. Example: [`Request`].
     ///
-    /// The subprotocol goes out only if the client offered it: §4.2.2 allows no other.
+    /// The subprotocol is sent only if the client offered it: §4.2.2 allows no other.
     pub fn switching_protocols(request: &Request<'_>, subprotocol: Option<&str>) -> Self {
         let mut response = Self { status: 101, headers: String::with_capacity(160), body: None };
         response.line("Upgrade", "websocket");
@@ -74,9 +74,9 @@ impl Response {
         if error == HandshakeError::MethodIsHead { response.without_body() } else { response }
     }
 
-    /// Returns the answer to a request that keeps the rules and is rejected. `body` is plain text.
+    /// Returns the answer to a valid request that is rejected. `body` is plain text.
     ///
-    /// A status below 300 or over 599 would be no refusal, and 304 could not have the body: they become 500.
+    /// A status below 300 or over 599 is no refusal, and 304 can't have the body: they become 500.
     ///
     /// ```
     /// # use wirehook::protocol::Response;
@@ -90,9 +90,9 @@ impl Response {
 
     /// Returns an answer to a request that asks for no WebSocket; the connection closes after it.
     ///
-    /// A status below 200 would have another answer follow, and one over 599 has no meaning: they become 500.
-    /// So does a page whose content type holds a control byte: a line end would begin another header. 204,
-    /// 205 and 304 have no body (RFC 9110 §15), so theirs is left out.
+    /// After a status below 200 another answer must follow, and a status over 599 has no meaning: they become
+    /// 500. So does a page whose content type contains a control byte: a line end would begin another header.
+    /// 204, 205 and 304 have no body (RFC 9110 §15), so their body is left out.
     ///
     /// ```
     /// use wirehook::protocol::Response;
@@ -160,7 +160,7 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// The header can't go into a response; nothing is added.
+    /// A response can't have the header; nothing is added.
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
         let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
         if is_own || !is_token(name.as_bytes()) || !is_field_value(value) {

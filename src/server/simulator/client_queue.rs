@@ -1,5 +1,4 @@
-//! The listener of a simulation: clients that wait to be accepted, accepts that fail, file descriptors that
-//! run out.
+//! The listener of a simulation: waiting clients, accepts that fail, a shortage of file descriptors.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,14 +14,14 @@ use crate::transport::{Listener, PeerAddr, Script, Stream};
 /// The error of an accept when no file descriptor is free.
 const EMFILE: i32 = 24;
 
-/// Clients that wait to be accepted. The test and the loop each have one end of it.
+/// Clients that wait to be accepted. The test and the loop each have one end of the queue.
 #[derive(Clone, Default)]
 pub(crate) struct ClientQueue(Rc<PendingClients>);
 
 #[derive(Default)]
 pub(crate) struct PendingClients {
     clients: RefCell<VecDeque<std::result::Result<(Script, IpAddr), ErrorKind>>>,
-    /// While this is set every accept fails with it.
+    /// The error of every accept, while it is set.
     pub(crate) failure: Cell<Option<ErrorKind>>,
     /// How often the loop has called accept.
     pub(crate) calls: Cell<usize>,
@@ -31,7 +30,7 @@ pub(crate) struct PendingClients {
     pub(crate) descriptors: Rc<Descriptors>,
 }
 
-/// The file descriptors for clients and for what is held in reserve.
+/// The file descriptors for clients and for the reserve.
 #[derive(Default)]
 pub(crate) struct Descriptors {
     /// How many there are; `None` is no limit.
@@ -40,7 +39,7 @@ pub(crate) struct Descriptors {
     spares: Cell<usize>,
 }
 
-/// A file descriptor that is held in reserve.
+/// A reserved file descriptor.
 pub(crate) struct Spare(Rc<Descriptors>);
 
 impl Drop for Spare {

@@ -1,25 +1,24 @@
-//! The figures agree with what was done: at the end of every scenario, and at the metrics listener.
+//! Compares the figures with the events: at the end of every scenario, and at the metrics listener.
 //!
-//! What was done is known from three other places: the streams, the hooks, and the bytes that an observer has
-//! seen.
+//! The events are known from three other places: the streams, the hooks, and the bytes of an observer.
 
 use std::collections::BTreeMap;
 
 use super::{ClientQueue, Record, Traffic};
 use crate::{Cause, CloseCode, transport::Script};
 
-/// What one client has received, decoded.
+/// The decoded output of the server for one client.
 #[derive(Default)]
 pub(crate) struct Output {
-    /// The head, or the frame's header, as far as it has come.
+    /// The received part of the head, or of the frame's header.
     partial: Vec<u8>,
-    /// How much of the frame's payload is still to come.
+    /// The number of payload bytes of the frame that are still to come.
     payload: u64,
     status: Option<u16>,
     /// How many data messages have begun.
     messages: u64,
     is_closed: bool,
-    /// Bytes came after a Close (§5.5.1).
+    /// Whether bytes arrived after a Close (§5.5.1).
     has_more_after_close: bool,
 }
 
@@ -133,7 +132,7 @@ pub(crate) fn check(
     assert_eq!(figure("received_bytes_total"), (read + scraped) as f64);
     assert_eq!(figure("sent_bytes_total"), (written + shown) as f64);
 
-    // Connections: how many were accepted, opened and closed, and why.
+    // Connections: accepted, opened and closed, by cause.
     let (opened, closed) = (record.opened.borrow(), record.closed.borrow());
     assert_eq!(opened.len(), closed.len(), "one on_close for each on_open");
     assert_eq!((figure("connections"), figure("accepted_total")), (0.0, accepted.len() as f64));

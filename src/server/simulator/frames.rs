@@ -1,4 +1,4 @@
-//! Frames as bytes (§5.2), written by hand: the codec has no part in it, so its mistakes can't hide themselves.
+//! Frames as bytes (§5.2), without the codec, so that its mistakes can't hide themselves.
 //!
 //! Test crates include this file by its path. It checks nothing: half of the tests break rules with it.
 

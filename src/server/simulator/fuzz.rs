@@ -1,19 +1,19 @@
-//! Invariant: whatever a client's socket does and whenever, the client gets each echo once, whole and in
-//! order; its end is told once, and then nothing is held. Every input is a script of reads, short writes,
-//! stalls, errors and steps of the clock.
+//! Invariant: whatever a client's socket does, the client gets each echo once, whole and in order. `on_close`
+//! is called once, and then no memory is held. Every input is a script of reads, short writes, stalls, errors
+//! and steps of the clock.
 
 use std::{collections::VecDeque, io::ErrorKind};
 
 use super::{Client, World, frame, server_frame};
 use crate::Cause;
 
-/// How many steps a script can have, so that an execution stays short.
+/// The most steps of a script, so that an execution is short.
 const MAX_STEPS: usize = 200;
 
-/// What a client sends next, or what happens to it.
+/// One step of a script: bytes of the client, or an event of its socket.
 #[derive(Clone, Copy, Debug)]
-enum Step {
-    /// It has a message of this length to send,
+enum ScriptStep {
+    /// The client has a message of this length to send,
     Message(usize),
     /// … one in two fragments, with a ping between,
     Fragments(usize),
@@ -21,67 +21,68 @@ enum Step {
     Ping,
     /// … a Close,
     Close,
-    /// … and a frame that begins with this byte, be it allowed or not.
+    /// … or a frame that begins with this byte, allowed or not.
     Frame(u8),
-    /// This many bytes of what it has to send arrive.
+    /// This many of its bytes arrive.
     Arrive(usize),
     /// Its socket has room for this many bytes.
     Room(usize),
     /// Its socket has no room, or has room again.
     Full(bool),
-    /// A call is interrupted, or finds nothing after all.
+    /// A call is interrupted, or would block.
     Disturb(u8),
     /// This many milliseconds pass.
     Advance(u64),
     /// It closes its side.
     HalfClose,
     Reset,
-    /// The next read, or the next write, fails for good.
+    /// The next read, or the next write, fails.
     Fail(u8),
 }
 
-/// Each step is two bytes: what, and how much.
-fn step(what: u8, much: u8) -> Step {
+/// Returns the step that two bytes encode: its kind, and an amount.
+fn step(what: u8, much: u8) -> ScriptStep {
     match what % 16 {
-        0 => Step::Message(much.into()),
-        1 => Step::Message(usize::from(much) * 64),
-        2 => Step::Fragments(much.into()),
-        3 => Step::Ping,
-        4 => Step::Frame(much),
-        5 => Step::Close,
-        6 | 7 => Step::Arrive(much.into()),
-        8 => Step::Arrive(usize::from(much) * 64),
-        9 | 10 => Step::Room(much.into()),
-        11 => Step::Full(much.is_multiple_of(2)),
-        12 => Step::Disturb(much),
-        13 => Step::Advance(u64::from(much) * 100),
-        14 => Step::Fail(much),
-        _ if much.is_multiple_of(2) => Step::HalfClose,
-        _ => Step::Reset,
+        0 => ScriptStep::Message(much.into()),
+        1 => ScriptStep::Message(usize::from(much) * 64),
+        2 => ScriptStep::Fragments(much.into()),
+        3 => ScriptStep::Ping,
+        4 => ScriptStep::Frame(much),
+        5 => ScriptStep::Close,
+        6 | 7 => ScriptStep::Arrive(much.into()),
+        8 => ScriptStep::Arrive(usize::from(much) * 64),
+        9 | 10 => ScriptStep::Room(much.into()),
+        11 => ScriptStep::Full(much.is_multiple_of(2)),
+        12 => ScriptStep::Disturb(much),
+        13 => ScriptStep::Advance(u64::from(much) * 100),
+        14 => ScriptStep::Fail(much),
+        _ if much.is_multiple_of(2) => ScriptStep::HalfClose,
+        _ => ScriptStep::Reset,
     }
 }
 
-/// The client, what it has to send, and what it is owed.
+/// The client, the bytes that it has to send, and the answers that it is owed.
 struct Scenario {
     world: World,
     client: Client,
-    /// What it has yet to send.
+    /// The bytes that it has not sent yet.
     to_send: Vec<u8>,
-    /// The echoes that it has yet to get.
+    /// The echoes that it has not received yet.
     echoes: VecDeque<Vec<u8>>,
-    /// The pongs that it may yet get. A slow peer's pong waits, and §5.5.3 lets it stand for those before it.
+    /// The pongs that it may still receive. A slow peer's pong waits, and §5.5.3 lets it replace those before
+    /// it.
     pongs: VecDeque<Vec<u8>>,
-    /// A frame of which a part has come.
+    /// An incomplete frame.
     partial: Vec<u8>,
     /// Makes every payload different from those before it.
     count: u8,
-    /// From here on the connection may end, or has ended, before all was sent.
+    /// Whether the connection may end, or has ended, before all bytes are sent.
     may_end: bool,
-    /// The server's Close has come.
+    /// Whether the server's Close has arrived.
     is_over: bool,
 }
 
-/// Runs a script: pairs of bytes, each a [`Step`].
+/// Runs a script: pairs of bytes, each a [`ScriptStep`].
 pub(crate) fn body(script: &[u8]) {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let client = world.open();
@@ -108,46 +109,46 @@ pub(crate) fn body(script: &[u8]) {
 }
 
 impl Scenario {
-    fn run(&mut self, step: Step) {
+    fn run(&mut self, step: ScriptStep) {
         let (script, client) = (self.client.script.clone(), self.client.clone());
         match step {
-            Step::Message(len) => self.send(len, |payload| frame(0x82, payload)),
-            Step::Fragments(len) => {
+            ScriptStep::Message(len) => self.send(len, |payload| frame(0x82, payload)),
+            ScriptStep::Fragments(len) => {
                 let ping = self.ping();
                 self.send(len, |payload| {
                     let (first, second) = payload.split_at(payload.len() / 2);
                     [frame(0x02, first), ping, frame(0x80, second)].concat()
                 });
             }
-            Step::Ping => {
+            ScriptStep::Ping => {
                 let ping = self.ping();
                 self.to_send.extend(ping);
             }
-            Step::Close => {
+            ScriptStep::Close => {
                 self.may_end = true;
                 self.to_send.extend(frame(0x88, &[3, 232]));
             }
-            Step::Frame(first) => {
+            ScriptStep::Frame(first) => {
                 self.may_end = true;
                 self.to_send.extend(frame(first, b"?"));
             }
-            Step::Arrive(len) => {
+            ScriptStep::Arrive(len) => {
                 let arrived: Vec<u8> = self.to_send.drain(..len.min(self.to_send.len())).collect();
                 if !arrived.is_empty() {
                     script.will_read(&arrived);
                 }
                 self.world.readable(&client);
             }
-            Step::Room(len) => {
-                // A write that takes nothing is no room.
+            ScriptStep::Room(len) => {
+                // A write of 0 bytes would be no room.
                 script.will_take(len.max(1));
                 self.world.writable(&client);
             }
-            Step::Full(is_full) => {
+            ScriptStep::Full(is_full) => {
                 script.set_full(is_full);
                 self.world.readable_and_writable(&client);
             }
-            Step::Disturb(how) => {
+            ScriptStep::Disturb(how) => {
                 match how % 4 {
                     0 => script.read_will_fail(ErrorKind::Interrupted),
                     1 => script.read_will_fail(ErrorKind::WouldBlock),
@@ -156,16 +157,16 @@ impl Scenario {
                 }
                 self.world.readable_and_writable(&client);
             }
-            Step::Advance(millis) => self.world.advance(millis),
-            Step::HalfClose => {
+            ScriptStep::Advance(millis) => self.world.advance(millis),
+            ScriptStep::HalfClose => {
                 self.may_end = true;
                 self.world.half_close(&client);
             }
-            Step::Reset => {
+            ScriptStep::Reset => {
                 self.may_end = true;
                 self.world.reset(&client);
             }
-            Step::Fail(how) => {
+            ScriptStep::Fail(how) => {
                 self.may_end = true;
                 let error = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe][usize::from(how / 2 % 2)];
                 if how % 2 == 0 {
@@ -178,12 +179,12 @@ impl Scenario {
         }
     }
 
-    /// Has a message to send that is unlike the others, and is owed its echo.
+    /// Adds a message that differs from all others, and its echo to what the client is owed.
     fn send(&mut self, len: usize, frames: impl FnOnce(&[u8]) -> Vec<u8>) {
         self.count = self.count.wrapping_add(1);
         let payload: Vec<u8> = (0..len).map(|i| self.count.wrapping_add(i as u8)).collect();
         self.to_send.extend(frames(&payload));
-        // What follows a Close or a broken rule is not owed; whether it comes depends on what came before.
+        // Messages after a Close or a broken rule are not owed an echo.
         if !self.may_end {
             self.echoes.push_back(server_frame(0x82, &payload));
         }
@@ -198,14 +199,14 @@ impl Scenario {
         frame(0x89, &payload)
     }
 
-    /// Checks what the server has written: it must be what the client is owed.
+    /// Checks the bytes of the server: they must be those that the client is owed.
     fn check_output(&mut self) {
         self.partial.extend(self.client.script.take_written());
         while let Some(len) = frame_len(&self.partial) {
             let bytes: Vec<u8> = self.partial.drain(..len).collect();
             assert!(!self.is_over, "§5.5.1: nothing comes after a Close");
             match bytes[0] {
-                // The server's own ping, and its Close, which comes for a reason or in answer.
+                // The server's own ping, and its Close, its own or in answer.
                 0x89 => assert_eq!(bytes, [0x89, 0]),
                 0x88 => self.is_over = true,
                 0x8A => {
@@ -221,7 +222,7 @@ impl Scenario {
         }
     }
 
-    /// Sends the rest as a good client does. Then the client is owed nothing, unless its connection was cut.
+    /// Sends the rest without faults. Then the client is owed nothing, unless its connection was cut.
     fn finish(mut self) {
         self.client.script.set_full(false);
         for _ in 0..1000 {
@@ -229,7 +230,7 @@ impl Scenario {
             if has_all || self.is_over || self.is_cut() {
                 break;
             }
-            self.run(Step::Arrive(3000));
+            self.run(ScriptStep::Arrive(3000));
             self.world.readable_and_writable(&self.client);
             self.check_output();
         }
@@ -240,7 +241,7 @@ impl Scenario {
         self.world.finish();
     }
 
-    /// Whether the socket or a deadline has ended the connection, so that bytes may be lost.
+    /// Returns whether the socket or a deadline has ended the connection, so that bytes may be lost.
     fn is_cut(&self) -> bool {
         let has_failed =
             |(_, cause, _): &(_, Cause, _)| matches!(cause, Cause::Timeout | Cause::Transport(_));

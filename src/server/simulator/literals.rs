@@ -1,4 +1,4 @@
-//! What clients and the server send in most tests, as literal bytes.
+//! The bytes of clients and the server in most tests, as literals.
 
 use super::frames::{client_frame, server_frame};
 
@@ -19,7 +19,7 @@ pub(crate) fn server_text(text: &[u8]) -> Vec<u8> {
     server_frame(0x81, text)
 }
 
-/// Whether the bytes begin with a Close of the server with this code; a reason may follow.
+/// Returns whether the bytes begin with a Close of the server with this code; a reason may follow.
 pub(crate) fn is_close(bytes: &[u8], code: u16) -> bool {
     let [high, low] = code.to_be_bytes();
     matches!(*bytes, [0x88, _, a, b, ..] if [a, b] == [high, low])

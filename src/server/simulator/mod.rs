@@ -1,15 +1,15 @@
 //! The loop without a network: its streams follow a script, its clock is set, nothing sleeps.
 //!
-//! The tests of the loop and the fuzz target `server` share it. This file knows how a loop is turned, and
-//! what its clients do; it refuses to know the hooks.
+//! The tests of the loop and the fuzz target `server` share it. This file runs turns of a loop, and acts for
+//! its clients. It does not know the hooks.
 //!
 //! - `client_queue.rs`: the listener, whose accepts can fail.
-//! - `world.rs`: a simulation whose hooks are recorded, and what must hold after every scenario.
+//! - `world.rs`: a simulation whose hooks are recorded, and the invariants after every scenario.
 //! - `recorder.rs`: the hooks of a world.
-//! - `traffic.rs`: what the observer of a world is shown.
+//! - `traffic.rs`: the observer of a world.
 //! - `figures.rs`: compares the figures of a server with what clients and hooks did.
 //! - `frames.rs`: frames as bytes, by hand; other test crates use this file too.
-//! - `literals.rs`: what clients and the server send in most tests.
+//! - `literals.rs`: the bytes of clients and the server in most tests.
 //! - `fuzz.rs`: one client that follows a script of bytes, which the fuzz target `server` writes.
 
 // The fuzz target does not need all of it.
@@ -46,9 +46,9 @@ use crate::{
     transport::{Poll, Ready, Script, Token, Waker},
 };
 
-/// The address of a client that a test does not give another one.
+/// The default address of a client.
 pub(crate) const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-/// After so many turns without an end the loop spins.
+/// A loop that runs this many turns without a wait spins.
 const MAX_TURNS: usize = 1000;
 
 /// A loop without a network.
@@ -104,7 +104,7 @@ impl<H: Handler> Simulation<H> {
         self.event_loop.poll_timeout(LoopTime(self.now))
     }
 
-    /// Turns until nothing is left to do at once.
+    /// Runs turns until the loop would wait.
     pub(crate) fn settle(&mut self) {
         for _ in 0..MAX_TURNS {
             if self.poll_timeout() != Some(Duration::ZERO) || self.event_loop.is_over() {
@@ -115,7 +115,7 @@ impl<H: Handler> Simulation<H> {
         panic!("the loop spins");
     }
 
-    /// Moves the clock, and runs what is due then.
+    /// Moves the clock, and runs all due work.
     pub(crate) fn advance(&mut self, millis: u64) {
         self.now += millis;
         self.turn(&[]);
@@ -177,26 +177,27 @@ impl<H: Handler> Simulation<H> {
         self.report(client, true, true, true);
     }
 
-    /// The client sends bytes, which arrive at once.
+    /// Sends bytes of the client, which arrive at once.
     pub(crate) fn send(&mut self, client: &Client, bytes: &[u8]) {
         client.script.will_read(bytes);
         self.readable(client);
     }
 
-    /// The client closes its side.
+    /// Closes the client's side.
     pub(crate) fn half_close(&mut self, client: &Client) {
         client.script.will_read(b"");
         self.hang_up(client);
     }
 
-    /// The client's socket takes `len` bytes. Returns all that it has taken since the last time.
+    /// Reads `len` bytes for the client. Returns all bytes since the last call.
     pub(crate) fn read(&mut self, client: &Client, len: usize) -> Vec<u8> {
         client.script.will_take(len);
         self.writable(client);
         client.script.take_written()
     }
 
-    /// The client's socket is not full any more. Returns all that it has taken since the last time.
+    /// Reads all bytes for the client, whose socket is not full any more. Returns all bytes since the last
+    /// call.
     pub(crate) fn read_all(&mut self, client: &Client) -> Vec<u8> {
         client.script.set_full(false);
         self.writable(client);
@@ -222,7 +223,7 @@ impl<H: Handler> Simulation<H> {
     }
 }
 
-/// Returns the event of a poll that has something to read at `token`.
+/// Returns the poll's event that `token` can be read.
 pub(crate) const fn readable(token: Token) -> Ready {
     Ready { token, readable: true, writable: false, hang_up: false }
 }

@@ -1,4 +1,4 @@
-//! The hooks of a world: they echo or do what a test says, and record each call.
+//! The hooks of a world: they echo or run the action of a test, and record each call.
 
 use std::{
     cell::{Cell, RefCell},
@@ -15,16 +15,16 @@ use crate::{
 type Action = Box<dyn FnMut(&mut WebSocket<'_>, Message<'_>)>;
 type HookAction = Box<dyn FnMut(&mut WebSocket<'_>)>;
 
-/// Echoes, or does what a test says, and records each call of a hook.
+/// Echoes, or runs the action of a test, and records each call of a hook.
 #[derive(Clone, Default)]
 pub(crate) struct Recorder(Rc<Record>);
 
-/// What a [`Recorder`] has recorded, and what its hooks do.
+/// The calls that a [`Recorder`] has recorded, and the actions of its hooks.
 #[derive(Default)]
 pub(crate) struct Record {
     pub(crate) opened: RefCell<Vec<ConnId>>,
     pub(crate) closed: RefCell<Vec<(ConnId, CloseCode, Cause, bool)>>,
-    /// The reasons in `closed`, at the same places.
+    /// The reasons of the endings in `closed`, in the same order.
     pub(crate) reasons: RefCell<Vec<String>>,
     pub(crate) messages: RefCell<Vec<Vec<u8>>>,
     pub(crate) drained: Cell<usize>,
@@ -50,7 +50,7 @@ impl Deref for Recorder {
     }
 }
 
-/// What hooks panic with: it panics once more when it is dropped.
+/// The payload of a hook's panic, which panics once more when it is dropped.
 pub(crate) struct PanicsWhenDropped(pub(crate) &'static str);
 
 impl Drop for PanicsWhenDropped {
@@ -99,7 +99,7 @@ impl Handler for Recorder {
         self.enter("on_ping");
     }
 
-    /// A test sends an unsolicited pong to ask for the figures: the server does not answer it.
+    /// Records the figures. A test requests them with an unsolicited pong, which the server does not answer.
     fn on_pong(&mut self, ws: &mut WebSocket<'_>, _: &[u8]) {
         self.stats.set(ws.all().stats());
         self.enter("on_pong");

@@ -1,4 +1,4 @@
-//! What the observer of a world is shown, in sums.
+//! The observer of a world, which counts bytes and connections.
 
 use std::{
     cell::RefCell,

@@ -1,4 +1,4 @@
-//! A simulation whose hooks are recorded and whose bytes are counted, and what must hold after every
+//! A simulation whose hooks are recorded and whose bytes are counted, and the invariants after every
 //! scenario.
 
 use std::{

@@ -1,9 +1,10 @@
-//! Those who come in: accepts that fail, storms, caps. And the pipe that ends the server.
+//! New clients: accepts that fail, storms, caps. And the pipe that ends the server.
 
 use super::*;
 use crate::transport;
 
-/// Turns as a real loop would, by what `poll_timeout` says, for so many milliseconds; how many turns it took.
+/// Runs turns as a real loop does, with the waits of `poll_timeout`, for `millis` milliseconds. Returns their
+/// number.
 fn run_for(world: &mut World, millis: u64) -> usize {
     let end = world.now + millis;
     for turns in 0..100_000 {
@@ -28,7 +29,7 @@ fn a_failed_accept_is_retried_after_a_pause_and_not_before() {
     world.queue.push(&waiting, ADDRESS);
     world.turn(&[readable(LISTENER)]);
     assert_eq!(world.poll_timeout(), Some(Duration::from_millis(100)));
-    // Another event doesn't make it try earlier.
+    // Another event does not cause an earlier try.
     world.now = 99;
     world.turn(&[readable(LISTENER)]);
     assert_eq!(world.queue.len(), 1);
@@ -143,7 +144,7 @@ fn over_max_connections_get_503_and_only_256_may_linger() {
         let client = world.connect();
         assert!(client.script.take_written().starts_with(b"HTTP/1.1 503 "), "{number}");
         refused.push(client);
-        // The oldest goes first.
+        // The oldest is dropped first.
         let is_dropped = |it: &Client| it.script.is_dropped();
         assert_eq!(refused.partition_point(is_dropped), number.saturating_sub(255));
         assert!(refused.is_sorted_by_key(|it| !is_dropped(it)));
@@ -167,7 +168,7 @@ fn the_cap_per_address_frees_a_slot_when_a_connection_ends() {
     let answer = third.script.take_written();
     assert!(answer.starts_with(b"HTTP/1.1 429 "), "{}", answer.escape_ascii());
     assert!(String::from_utf8_lossy(&answer).contains("Retry-After: "));
-    // Those of other addresses don't suffer, and one that was refused takes no place.
+    // Clients of other addresses are accepted, and a refused client does not count.
     let other = world.connect_from(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)));
     world.send(&other, REQUEST);
     assert_eq!(other.script.take_written(), ANSWER);
@@ -182,7 +183,7 @@ fn the_cap_per_address_frees_a_slot_when_a_connection_ends() {
 const BAD: &[u8] = b"bad\r\n\r\n";
 
 impl World {
-    /// A client that asks wrongly, is answered, and stays.
+    /// Connects a client whose request is refused, and which does not leave.
     fn refuse_from(&mut self, address: IpAddr) -> Client {
         let client = self.connect_from(address);
         if client.script.take_written().is_empty() {
@@ -192,8 +193,8 @@ impl World {
         client
     }
 
-    /// Whether a client that comes from here is let in.
-    fn lets_in_from(&mut self, address: IpAddr) -> Option<Client> {
+    /// Connects a client from `address`, and returns it if it is admitted.
+    fn admit_from(&mut self, address: IpAddr) -> Option<Client> {
         let client = self.connect_from(address);
         self.send(&client, REQUEST);
         let answer = client.script.take_written();
@@ -212,24 +213,24 @@ fn an_address_counts_until_its_socket_is_gone() {
         let mut world = World::new(|config| config.max_connections_per_address = Some(3));
         let refused = world.refuse_from(first);
         // §5.1: a frame without a mask fails the connection.
-        let failed = world.lets_in_from(second).unwrap();
+        let failed = world.admit_from(second).unwrap();
         world.send(&failed, b"\x81\x00");
-        let closed = world.lets_in_from(first).unwrap();
+        let closed = world.admit_from(first).unwrap();
         world.send(&closed, &frame(0x88, &[3, 232]));
         for client in [&refused, &failed, &closed] {
             assert!(client.script.is_write_closed() && !client.script.is_dropped());
-            assert!(world.lets_in_from(second).is_none());
-            assert!(world.lets_in_from(other).is_some());
+            assert!(world.admit_from(second).is_none());
+            assert!(world.admit_from(other).is_some());
             world.half_close(client);
-            assert!(world.lets_in_from(second).is_some());
+            assert!(world.admit_from(second).is_some());
         }
-        assert!(world.lets_in_from(first).is_none(), "counted once, and given back once");
+        assert!(world.admit_from(first).is_none(), "counted once, and given back once");
         world.finish();
     }
 }
 
 #[test]
-fn sockets_of_one_address_that_stay_keep_no_other_out() {
+fn lingering_sockets_of_an_address_do_not_block_others() {
     let (busy, quiet) = (IpAddr::from([192, 0, 2, 2]), IpAddr::from([192, 0, 2, 3]));
     let mut world = World::new(|config| config.max_connections = Some(20));
     let witness = world.open();
@@ -238,7 +239,7 @@ fn sockets_of_one_address_that_stay_keep_no_other_out() {
     let held = |clients: &[Client]| clients.iter().filter(|it| !it.script.is_dropped()).count();
     assert_eq!(held(&staying), 20 + 256 - 2);
     for _ in 0..40 {
-        let client = world.lets_in_from(quiet).expect("another address is let in");
+        let client = world.admit_from(quiet).expect("another address is let in");
         world.reset(&client);
     }
     assert!(!patient.script.is_dropped(), "the address that has most is the one that loses");
@@ -250,7 +251,7 @@ fn sockets_of_one_address_that_stay_keep_no_other_out() {
 }
 
 #[test]
-fn over_its_cap_an_address_is_answered_however_many_stay() {
+fn an_address_over_its_cap_is_answered_despite_lingering_ones() {
     let mut world = World::new(|config| config.max_connections_per_address = Some(1));
     let _inside = world.open();
     let refused: Vec<Client> = (0..400)
@@ -262,8 +263,8 @@ fn over_its_cap_an_address_is_answered_however_many_stay() {
         .collect();
     assert_eq!(refused.iter().filter(|it| !it.script.is_dropped()).count(), 256);
     let other = IpAddr::from([192, 0, 2, 2]);
-    let inside = world.lets_in_from(other).unwrap();
-    assert!(world.lets_in_from(other).is_none(), "answered with 429");
+    let inside = world.admit_from(other).unwrap();
+    assert!(world.admit_from(other).is_none(), "answered with 429");
     assert_eq!(world.stats(&inside).evicted, 145);
     world.finish();
 }
@@ -271,7 +272,7 @@ fn over_its_cap_an_address_is_answered_however_many_stay() {
 #[test]
 fn one_address_has_its_cap_and_256_ending_sockets() {
     let mut world = World::new(|config| config.max_connections_per_address = Some(10));
-    // Some are let in and end, and most are refused: those who make room for others are of both kinds.
+    // Some are admitted and end, and most are refused: sockets of both kinds are evicted for others.
     let staying: Vec<Client> = (0..1000).map(|_| world.refuse_from(ADDRESS)).collect();
     assert!(staying.iter().filter(|it| !it.script.is_dropped()).count() <= 266);
     world.finish();
@@ -292,7 +293,7 @@ fn without_a_free_descriptor_a_leaving_socket_makes_room() {
         world.send(&client, REQUEST);
         assert_eq!(client.script.take_written(), ANSWER);
     }
-    // Now all who hold one are served. The next client waits until one of them leaves.
+    // Now all clients with a descriptor are served. The next client waits until one of them leaves.
     let waiting = Script::default();
     world.queue.push(&waiting, quiet);
     world.turn(&[readable(LISTENER)]);
@@ -312,7 +313,7 @@ fn without_a_free_descriptor_a_leaving_socket_makes_room() {
 
 // --- The metrics listener ----------------------------------------------------------------------------
 
-/// Clients that connect to the metrics listener and say nothing yet.
+/// Connects clients that send nothing to the metrics listener.
 fn idle_at_metrics(world: &mut World, count: usize) -> Vec<Script> {
     let idle: Vec<Script> = (0..count).map(|_| Script::default()).collect();
     idle.iter().for_each(|it| world.metrics_queue.push(it, ADDRESS));
@@ -322,14 +323,14 @@ fn idle_at_metrics(world: &mut World, count: usize) -> Vec<Script> {
 }
 
 #[test]
-fn idle_sockets_at_the_metrics_listener_keep_no_probe_out() {
+fn idle_metrics_sockets_do_not_block_a_probe() {
     let mut world = World::new(|_| {});
     let idle = idle_at_metrics(&mut world, 40);
     assert_eq!(idle.iter().filter(|it| !it.is_dropped()).count(), 16);
     for _ in 0..70 {
         assert!(world.scrape("/healthz").ends_with("\r\n\r\nok\n"));
     }
-    // One that has asked is answered before it makes room for others.
+    // A client with a complete request is answered before it is evicted.
     let probe = Script::default();
     probe.will_read(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     world.metrics_queue.push(&probe, ADDRESS);
@@ -353,7 +354,7 @@ fn without_a_free_descriptor_each_probe_is_answered() {
     for _ in 0..5 {
         assert!(world.scrape("/healthz").ends_with("\r\n\r\nok\n"));
     }
-    // One that says nothing has the descriptor for as long as nobody else asks for it, and 100 ms at least.
+    // A silent client keeps the descriptor until another client needs it, and at least for 100 ms.
     let idle = idle_at_metrics(&mut world, 1);
     let probe = Script::default();
     probe.will_read(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -372,7 +373,7 @@ fn without_a_free_descriptor_each_probe_is_answered() {
 }
 
 #[test]
-fn one_address_begins_so_many_handshakes_a_second() {
+fn the_handshake_rate_of_an_address_is_limited() {
     let mut world = World::new(|config| config.max_handshakes_per_address = Some(5));
     let count_let_in =
         |world: &mut World| (0..20).filter(|_| world.connect().script.take_written().is_empty()).count();

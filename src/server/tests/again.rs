@@ -1,5 +1,5 @@
-//! What happens for the second time: a second shutdown, accepts that fail again, a timer after a timer, a
-//! second pause, a second ping.
+//! Events that happen again: a second shutdown, accepts that fail again, a timer after a timer, a second
+//! pause, a second ping.
 
 use super::*;
 
@@ -93,7 +93,7 @@ fn an_accept_that_fails_again_pauses_again() {
 }
 
 #[test]
-fn those_who_were_accepted_before_an_accept_fails_are_served() {
+fn clients_accepted_before_a_failed_accept_are_served() {
     let mut world = World::new(|_| {});
     let (first, second) = (Script::default(), Script::default());
     world.queue.push(&first, ADDRESS);
@@ -111,10 +111,10 @@ fn those_who_were_accepted_before_an_accept_fails_are_served() {
 
 // --- Timers ------------------------------------------------------------------------------------------------
 
-/// Has the hook of a client do something now.
-fn by_hook(world: &mut World, client: &Client, deed: impl FnMut(&mut WebSocket<'_>) + 'static) {
-    let mut deed = deed;
-    world.on_message(move |ws, _| deed(ws));
+/// Runs `action` in a hook of a client.
+fn by_hook(world: &mut World, client: &Client, action: impl FnMut(&mut WebSocket<'_>) + 'static) {
+    let mut action = action;
+    world.on_message(move |ws, _| action(ws));
     world.send(client, &frame(0x81, b"now"));
     world.recorder.on_message.take();
 }
@@ -128,7 +128,7 @@ fn a_hook_after_a_timer_has_no_timer_to_stop() {
         let it = Rc::clone(&count);
         by_hook(&mut world, &client, move |ws| {
             let it = Rc::clone(&it);
-            // The one that goes on runs last.
+            // The task that does not panic runs last.
             ws.all().after(Duration::from_millis(10), move |_| assert!(!panics, "a task that panics"));
             ws.all().every(Duration::from_millis(10), move |_| it.set(it.get() + 1));
         });
@@ -259,7 +259,7 @@ fn a_byte_read_after_a_ping_renews_the_pong_timeout() {
         assert_eq!(world.read(&client, 1).len(), 1, "round {round}");
     }
     assert!(world.endings().is_empty(), "each byte is a sign of life");
-    // After its Close it gives no time beyond max_close_time.
+    // After the client's Close its bytes do not extend max_close_time.
     world.send(&client, &frame(0x88, &[3, 232]));
     for _ in 0..4 {
         world.advance(1000);
@@ -301,7 +301,7 @@ fn sixteen_scrapers_at_once_and_any_number_one_after_another() {
     }
     let silent: Vec<Client> = (0..16).map(|_| connect(&mut world)).collect();
     assert!(silent.iter().all(|it| !it.script.is_dropped()), "sixteen at once");
-    // They take no place of a client.
+    // They do not count as connections.
     let client = world.open();
     assert_eq!(world.stats(&client).connections, 1);
     for it in &silent {
@@ -316,7 +316,7 @@ fn sixteen_scrapers_at_once_and_any_number_one_after_another() {
 }
 
 #[test]
-fn pages_are_known_by_their_whole_path_and_in_its_case() {
+fn a_page_is_found_by_its_exact_path() {
     let mut world = World::new(|_| {});
     for (path, status) in [
         ("/metrics", 200),

@@ -1,10 +1,10 @@
-//! Every way a connection ends, and the arguments of its `on_close`: code, reason, cause, and whether it was
+//! All endings of a connection, and the arguments of its `on_close`: code, reason, cause, and whether it was
 //! clean.
 
 use super::*;
 use crate::{Backpressure, protocol::ProtocolError};
 
-/// A way in which the connection of the first client ends.
+/// One ending of the first client's connection.
 struct Ending {
     name: &'static str,
     config: fn(&mut Config),
@@ -37,7 +37,7 @@ impl Ending {
     }
 }
 
-/// The hook begins the closing handshake.
+/// Begins the closing handshake in a hook.
 fn close(world: &mut World, client: &Client) {
     world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "ours"));
     world.send(client, &frame(0x81, b"close"));
@@ -49,7 +49,7 @@ fn fill(world: &mut World, client: &Client) {
     world.send(client, &frame(0x81, b"waits"));
 }
 
-/// Another client's hook does something to the first connection.
+/// Runs `action` for the first connection in another client's hook.
 fn by_another(world: &mut World, action: impl Fn(&mut WebSocket<'_>, ConnId) + 'static) {
     let id = world.last_id();
     let other = world.open();
@@ -58,12 +58,13 @@ fn by_another(world: &mut World, action: impl Fn(&mut WebSocket<'_>, ConnId) + '
     world.recorder.on_message.take();
 }
 
-/// A panic of one of the hooks.
+/// Makes one of the hooks panic.
 fn panic_in(world: &World, hook: &'static str) {
     world.recorder.panics_in.set(Some(hook));
 }
 
-/// Another client makes the server hold more than it may, less than this one does.
+/// Sends bytes of another client until the server holds more than it may. This client holds more than that
+/// one.
 fn overload(world: &mut World) {
     let other = world.open();
     world.send(&other, &frame(0x02, &[1; 60]));
@@ -444,7 +445,7 @@ const ENDINGS: &[Ending] = &[
 ];
 
 #[test]
-fn on_close_is_told_once_how_the_connection_has_ended() {
+fn on_close_is_called_once_with_the_ending() {
     for ending in ENDINGS {
         let mut world = World::new(ending.config);
         let client = world.open();

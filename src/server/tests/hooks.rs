@@ -1,4 +1,4 @@
-//! Hooks and tasks that panic, timers, what other threads want, and the end of the server.
+//! Hooks and tasks that panic, timers, commands of other threads, and the end of the server.
 
 use super::*;
 use crate::{Connections, HandleError};
@@ -60,7 +60,7 @@ fn a_hook_that_always_panics_does_not_end_the_server() {
 
 // --- Timers ------------------------------------------------------------------------------------------------
 
-/// Has the next message run something with all connections.
+/// Runs `action` with all connections in the hook of the next message.
 fn with_all(world: &mut World, client: &Client, action: impl Fn(&mut Connections<'_>) + 'static) {
     world.on_message(move |ws, _| action(&mut ws.all()));
     world.send(client, &frame(0x81, b"now"));
@@ -86,7 +86,7 @@ fn timers_run_at_their_millisecond_once_or_every_so_often() {
         world.advance(1);
         assert_eq!((once.get(), often.get()), (usize::from(now >= 25), now / 10), "at {now}");
     }
-    // A loop that lags skips what it was too busy for.
+    // A late loop skips missed runs.
     world.advance(1000);
     assert_eq!(often.get(), 11);
     world.finish();
@@ -186,7 +186,7 @@ fn a_task_that_repeats_at_once_lets_the_loop_turn_between() {
 }
 
 #[test]
-fn a_broadcast_looks_only_at_those_who_are_there() {
+fn a_broadcast_visits_only_existing_connections() {
     let mut world = World::new(|config| config.ping_interval = None);
     let first = world.open();
     let crowd: Vec<Script> = (0..900).map(|_| Script::default()).collect();
@@ -242,7 +242,7 @@ fn a_task_reaches_every_connection() {
 // --- Handles -----------------------------------------------------------------------------------------------
 
 #[test]
-fn at_most_65_536_wishes_wait_and_they_are_fulfilled_in_order() {
+fn at_most_65_536_commands_wait_and_run_in_order() {
     let mut world = World::new(|_| {});
     let client = world.open();
     let id = world.recorder.opened.borrow()[0];
@@ -261,7 +261,7 @@ fn at_most_65_536_wishes_wait_and_they_are_fulfilled_in_order() {
 }
 
 #[test]
-fn at_most_64_mib_of_wishes_wait() {
+fn at_most_64_mib_of_commands_wait() {
     let mut world = World::new(|_| {});
     let message = vec![0u8; 16 * 1024 * 1024 - 10];
     for _ in 0..4 {
@@ -297,7 +297,7 @@ fn a_handle_reaches_its_loop_from_a_hook_until_the_loop_ends() {
 }
 
 #[test]
-fn wishes_for_those_who_have_gone_are_nothing() {
+fn commands_for_ended_connections_do_nothing() {
     let mut world = World::new(|_| {});
     let client = world.open();
     let id = world.recorder.opened.borrow()[0];
@@ -311,10 +311,10 @@ fn wishes_for_those_who_have_gone_are_nothing() {
     world.finish();
 }
 
-// --- Draining ----------------------------------------------------------------------------------------------
+// --- Shutdown ----------------------------------------------------------------------------------------------
 
 #[test]
-fn a_drain_tells_everybody_once_and_ends_when_all_have_answered() {
+fn a_shutdown_closes_all_once_and_ends_after_all_answers() {
     let mut world = World::new(|_| {});
     let clients = [(); 5].map(|()| world.open());
     let (connecting, half) = (world.connect(), world.connect());
@@ -344,7 +344,7 @@ fn a_drain_tells_everybody_once_and_ends_when_all_have_answered() {
 }
 
 #[test]
-fn a_drain_is_spread_and_has_a_deadline() {
+fn a_shutdown_is_spread_and_has_a_deadline() {
     let mut world = World::new(|config| config.shutdown_spread = Duration::from_secs(1));
     let clients: Vec<Client> = (0..10).map(|_| world.open()).collect();
     clients[9].script.set_full(true);
@@ -360,7 +360,7 @@ fn a_drain_is_spread_and_has_a_deadline() {
     assert_eq!(told(&clients), 1);
     world.advance(800);
     assert_eq!(told(&clients), 7, "the last one takes nothing");
-    // Messages reach hooks of those who are not told yet, and nobody is told twice.
+    // Connections without a Close so far are served, and no connection gets two.
     world.advance(2099);
     assert_eq!(told(&clients), 0);
     assert_eq!(world.endings().len(), 0);
@@ -372,7 +372,7 @@ fn a_drain_is_spread_and_has_a_deadline() {
 }
 
 #[test]
-fn a_drain_lets_those_who_were_not_told_yet_go_on() {
+fn a_shutdown_serves_connections_before_their_close() {
     let mut world = World::new(|config| config.shutdown_spread = Duration::from_secs(10));
     let (first, second, connecting) = (world.open(), world.open(), world.connect());
     world.handle.shutdown();
@@ -392,7 +392,7 @@ fn a_drain_lets_those_who_were_not_told_yet_go_on() {
 }
 
 #[test]
-fn errors_during_a_drain_end_each_connection_once() {
+fn errors_during_a_shutdown_end_each_connection_once() {
     for error in [ErrorKind::BrokenPipe, ErrorKind::ConnectionReset, ErrorKind::Other] {
         let mut world = World::new(|_| {});
         let [writing, reading, full, well] = [(); 4].map(|()| world.open());
@@ -420,7 +420,7 @@ fn errors_during_a_drain_end_each_connection_once() {
 }
 
 #[test]
-fn without_connections_a_drain_is_over_at_once() {
+fn a_shutdown_without_connections_ends_at_once() {
     let mut world = World::new(|_| {});
     assert!(!world.event_loop.is_over());
     world.handle.shutdown();

@@ -1,8 +1,8 @@
-//! Writes, reads and registrations that fail, or do half of what they should, at every point of every output.
+//! Writes, reads and registrations that fail or are partial, at every point of every output.
 
 use super::*;
 
-/// Everything that a server writes: what happens before, and what causes the output.
+/// One kind of output of a server: its name, its preparation, and its cause.
 type Output = (&'static str, fn(&mut World) -> Client, fn(&mut World, &Client));
 
 const OUTPUTS: &[Output] = &[
@@ -39,7 +39,7 @@ fn connect_to_greeter(world: &mut World) -> Client {
     world.connect()
 }
 
-/// A client that hears what another one has broadcast.
+/// Connects a client that receives the broadcasts of another one.
 fn open_beside_speaker(world: &mut World) -> Client {
     world.open();
     world.on_message(|ws, message| {
@@ -53,7 +53,7 @@ fn speak(world: &mut World, messages: &[&[u8]]) {
     world.send(&speaker, &messages.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<u8>>());
 }
 
-/// What an output is when nothing fails.
+/// Returns the bytes of an output without failures.
 fn whole((_, prepare, cause): &Output) -> Vec<u8> {
     let mut world = World::new(|_| {});
     let client = prepare(&mut world);
@@ -63,13 +63,13 @@ fn whole((_, prepare, cause): &Output) -> Vec<u8> {
     bytes
 }
 
-/// Every place in `len` bytes, or those near the ends and some between if there are many.
+/// Returns all positions in `len` bytes; of many, those near the ends and some between.
 fn cuts(len: usize) -> impl Iterator<Item = usize> {
     (0..len).filter(move |it| len < 500 || *it < 20 || *it + 5 > len || it % 4093 == 0)
 }
 
 #[test]
-fn what_one_batch_of_input_causes_leaves_in_one_write() {
+fn the_answers_to_one_batch_leave_in_one_write() {
     // §2.1: "the implementation MAY delay the actual transmission arbitrarily, e.g., buffering data
     // so as to send fewer IP packets." §5.5.1, §5.5.2: pong and Close are no later than the echoes.
     let mut world = World::new(|_| {});
@@ -84,7 +84,7 @@ fn what_one_batch_of_input_causes_leaves_in_one_write() {
 
 #[test]
 fn a_long_answer_at_the_end_of_a_batch_is_written_in_place() {
-    // Each message is answered twice: what is collected leaves in one write, what is not in one each.
+    // Each message is answered twice: collected answers leave in one write, all others in one write each.
     let long = [b'x'; 32 * 1024];
     let short = &long[1..];
     for (batch, writes) in [
@@ -210,7 +210,7 @@ fn a_failed_write_is_the_cause_of_the_end() {
     }
 }
 
-/// A client in a stage of its life, and whether `on_close` has been called by then.
+/// A client in one stage of its connection, and whether `on_close` has been called by then.
 pub(super) type Life = (&'static str, fn(&mut World) -> Client, bool);
 
 pub(super) const STAGES: &[Life] = &[
@@ -426,7 +426,7 @@ fn the_streams_own_answer_leaves_after_the_read_that_caused_it() {
 }
 
 #[test]
-fn what_the_stream_holds_leaves_when_there_is_room() {
+fn the_streams_own_bytes_leave_when_there_is_room() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_keeps(true);
@@ -443,7 +443,7 @@ fn what_the_stream_holds_leaves_when_there_is_room() {
 }
 
 #[test]
-fn what_the_stream_holds_leaves_before_tcp_is_closed() {
+fn the_streams_own_bytes_leave_before_tcp_is_closed() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_keeps(true);

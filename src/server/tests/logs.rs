@@ -1,4 +1,4 @@
-//! What a log says: nothing of a peer as it is, and each spell of failing accepts once.
+//! The log: it contains no unescaped text of a peer, and reports each period of failing accepts once.
 
 use std::sync::Once;
 
@@ -6,7 +6,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use super::*;
 
-/// Collects the lines of the threads that ask for them; other tests run at the same time.
+/// Collects the lines of the threads that request them; other tests run at the same time.
 struct Collector;
 
 thread_local! {
@@ -29,15 +29,15 @@ impl Log for Collector {
     fn flush(&self) {}
 }
 
-/// What is logged meanwhile, at every level.
-fn lines_of(deed: impl FnOnce()) -> Vec<String> {
+/// Returns the lines that `action` logs, at every level.
+fn lines_of(action: impl FnOnce()) -> Vec<String> {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Collector).unwrap();
         log::set_max_level(LevelFilter::Trace);
     });
     LINES.set(Some(Vec::new()));
-    deed();
+    action();
     LINES.take().unwrap()
 }
 
@@ -52,7 +52,7 @@ fn no_text_of_a_peer_forges_a_line_or_steers_a_terminal() {
         for first in [0x81, 0x82, 0x89, 0x8A] {
             world.send(&client, &frame(first, evil.as_bytes()));
         }
-        // Our Close repeats nothing of the peer's, a hook's may.
+        // The server's own Close contains no text of the peer; a hook's may.
         let reason = [&[3, 232], evil.as_bytes()].concat();
         world.send(&client, &frame(0x88, &reason));
         let other = world.open();
@@ -101,7 +101,7 @@ fn each_spell_of_failing_accepts_logs_its_start_and_its_end() {
 }
 
 #[test]
-fn each_end_is_told_once_with_its_cause() {
+fn each_end_is_logged_once_with_its_cause() {
     let lines = lines_of(|| {
         let mut world = World::new(|_| {});
         let [closing, reset, terminated] = [(); 3].map(|()| world.open());

@@ -1,4 +1,4 @@
-//! What peers can make the server hold, alone and together.
+//! The memory that peers can make the server hold, alone and together.
 
 use super::*;
 use crate::{hub::Hub, server::inbound::Inbound};
@@ -6,15 +6,15 @@ use crate::{hub::Hub, server::inbound::Inbound};
 const MIB: usize = 1024 * 1024;
 
 #[test]
-fn a_connection_without_traffic_costs_its_places_in_two_tables() {
+fn an_idle_connection_costs_its_slots_in_two_tables() {
     let (peer, conversation) = (Hub::<()>::PLACE_LEN, size_of::<Inbound>());
     println!("peer {peer} bytes, conversation {conversation} bytes");
     assert!(peer <= 136 && conversation <= 80, "{peer} and {conversation} bytes");
 }
 
 #[test]
-fn a_declared_length_makes_the_server_hold_nothing() {
-    // Over the limit: judged on the header, and the end.
+fn a_declared_length_reserves_no_memory() {
+    // Over the limit: refused at the header, and ended.
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
     world.send(&client, &header(0x82, Some([0; 4]), 1 << 62));
@@ -22,7 +22,7 @@ fn a_declared_length_makes_the_server_hold_nothing() {
     assert_eq!(world.endings()[0].0, CloseCode::MESSAGE_TOO_BIG);
     assert_eq!(world.buffered(&witness), 0);
     world.finish();
-    // Within the limit: only what comes is held.
+    // Within the limit: only received bytes are held.
     let mut world = World::new(|config| config.limits.max_message_size = usize::MAX);
     let (client, witness) = (world.open(), world.open());
     world.send(&client, &header(0x82, Some([0; 4]), 1 << 62));
@@ -33,7 +33,7 @@ fn a_declared_length_makes_the_server_hold_nothing() {
 }
 
 #[test]
-fn a_frame_that_drips_holds_what_has_arrived() {
+fn an_incomplete_frame_holds_its_received_bytes() {
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
     for (number, byte) in frame(0x82, &[1; 1000])[..1000].iter().enumerate() {
@@ -45,7 +45,7 @@ fn a_frame_that_drips_holds_what_has_arrived() {
 }
 
 #[test]
-fn a_head_that_drips_holds_what_has_arrived_and_has_an_end() {
+fn an_incomplete_head_holds_its_received_bytes_and_is_ended() {
     let mut world = World::new(|config| config.limits.max_header_size = 1000);
     let (client, witness) = (world.connect(), world.open());
     world.send(&client, b"GET / HTTP/1.1\r\nX: ");
@@ -96,7 +96,7 @@ fn fragments_of_one_byte_hold_at_most_the_message_limit() {
 }
 
 #[test]
-fn over_the_budget_the_heaviest_are_shed_and_the_others_go_on() {
+fn over_the_budget_only_the_heaviest_are_shed() {
     let mut world = World::new(|config| config.max_buffered_bytes = MIB);
     let light: Vec<Client> = (0..20).map(|_| world.open()).collect();
     for client in &light {
@@ -162,12 +162,12 @@ fn heads_count_against_the_budget() {
 }
 
 #[test]
-fn shedding_ranks_by_what_is_held_and_not_by_what_waits() {
+fn shedding_ranks_by_held_bytes_not_by_unsent_bytes() {
     let mut world = World::new(|config| {
         config.max_buffered_bytes = 16 * MIB;
         config.limits.max_message_size = 16 * MIB;
     });
-    // Four have nearly taken a long message, which is held to its last byte.
+    // Four have read nearly all of a long message, which is held until its last byte is written.
     let slow: Vec<_> = (0..4)
         .map(|_| {
             let client = world.open();
@@ -191,7 +191,7 @@ fn shedding_ranks_by_what_is_held_and_not_by_what_waits() {
 }
 
 #[test]
-fn who_is_shed_at_the_end_of_a_turn_is_answered_in_it() {
+fn a_connection_shed_at_a_turns_end_gets_its_close_in_it() {
     let mut world = World::new(|config| config.max_buffered_bytes = 100_000);
     let slow = world.open();
     slow.script.set_full(true);
@@ -241,7 +241,7 @@ fn no_turn_ends_over_the_budget_although_frames_are_shared() {
     world.finish();
 }
 
-/// Sends a message of so many bytes in two pieces.
+/// Sends a message in two pieces.
 fn sends_in_pieces(world: &mut World, client: &Client, first: u8, payload: &[u8]) {
     let whole = frame(first, payload);
     let (start, rest) = whole.split_at(whole.len() / 2);
@@ -250,7 +250,7 @@ fn sends_in_pieces(world: &mut World, client: &Client, first: u8, payload: &[u8]
 }
 
 #[test]
-fn a_long_message_that_is_sent_on_is_held_once_for_all() {
+fn a_forwarded_long_message_is_held_once_for_all() {
     for first in [0x81, 0x82] {
         let payload = vec![b'x'; 100_000];
         let mut world = World::new(|_| {});
@@ -265,7 +265,7 @@ fn a_long_message_that_is_sent_on_is_held_once_for_all() {
                 ws.push(id, message);
             }
             ws.send(message);
-            // One more, which waits behind it; and what is only a part of it, or only looks like it, is
+            // Another message waits after it. A part of it, or other bytes with the same content, are
             // copied.
             ws.send("behind");
             ws.send(&message.as_bytes()[1..]);
@@ -286,7 +286,7 @@ fn a_long_message_that_is_sent_on_is_held_once_for_all() {
 }
 
 #[test]
-fn a_long_message_is_kept_while_half_of_it_waits_else_copied() {
+fn a_long_message_is_retained_if_half_of_it_waits_else_copied() {
     let payload: Vec<u8> = (0..100_000).map(|it| it as u8).collect();
     for (taken, held) in [(0, 100_010), (5, 100_005), (10, 100_000), (50_010, 100_000), (50_011, 49_999)] {
         let mut world = World::new(|_| {});
@@ -302,7 +302,7 @@ fn a_long_message_is_kept_while_half_of_it_waits_else_copied() {
 }
 
 #[test]
-fn a_long_message_that_is_not_sent_on_is_freed() {
+fn a_long_message_that_is_not_forwarded_is_freed() {
     let mut world = World::new(|_| {});
     let (witness, client) = (world.open(), world.open());
     world.on_message(|_, _| {});
@@ -316,8 +316,8 @@ fn a_long_message_that_is_not_sent_on_is_freed() {
 }
 
 #[test]
-fn messages_behind_a_long_one_are_heard_however_they_came() {
-    // Of fragments in one input the message is put together, and the next one lies whole behind them.
+fn messages_after_a_long_one_are_dispatched() {
+    // A message in fragments is assembled, and the same input contains the next message whole.
     let (long, short) = (vec![1; 10_000], b"short");
     let input = [frame(0x02, &long), frame(0x80, &long), frame(0x82, short), frame(0x82, &long)].concat();
     for cut in [1, 9_000, 11_000, 20_100, 20_200, 30_000] {
@@ -346,7 +346,7 @@ fn an_owned_message_waits_without_a_copy() {
         client.script.set_full(true);
         client.script.will_take(taken);
         world.send(&client, &frame(0x82, b"go"));
-        // What is taken from a message that was moved stays held; a copy begins with the rest.
+        // The written part of a moved message stays held; a copy contains the rest only.
         assert_eq!(world.buffered(&witness), held, "{taken} bytes were taken");
         assert!(world.read_all(&client) == server_frame(0x82, &payload));
         assert_eq!(world.buffered(&witness), 0);

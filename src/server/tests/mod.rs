@@ -1,24 +1,24 @@
-//! Tests of the loop under faults that sockets don't have on demand: short writes at every point, errors at
-//! every call, a clock that stands, jumps and creeps. They run in the worlds of `server/simulator/`.
+//! Tests of the loop under faults that real sockets do not have on demand: short writes at every point,
+//! errors of every call, a clock that stands still or jumps. They run in the worlds of `server/simulator/`.
 //!
 //! Each file has one subject:
 //!
-//! - `io.rs`: writes, reads and registrations that fail or do half of what they should.
+//! - `io.rs`: writes, reads and registrations that fail or are partial.
 //! - `accepting.rs`: accepts that fail, storms of clients, caps.
 //! - `time.rs`: every deadline, one millisecond before and at it.
 //! - `pausing.rs`: connections that the application does not read from for a while.
-//! - `pressure.rs`: slow peers, and what is held for them.
-//! - `turns.rs`: what one turn does at most.
+//! - `pressure.rs`: slow peers, and the bytes held for them.
+//! - `turns.rs`: the most work of one turn.
 //! - `memory.rs`: how much memory peers can make the server hold.
-//! - `hooks.rs`: hooks and tasks that panic, timers, handles, draining.
+//! - `hooks.rs`: hooks and tasks that panic, timers, handles, shutdown.
 //! - `stages.rs`: every way to send, to a connection in every stage.
-//! - `endings.rs`: every way a connection ends, and the arguments of its `on_close`.
-//! - `again.rs`: what happens for the second time.
-//! - `several.rs`: what one connection causes for others, and several of which the first one is bad.
-//! - `observing.rs`: what an observer is shown.
-//! - `logs.rs`: what a log says.
-//! - `random.rs`: everything at once, by fixed seeds.
-//! - `wire.rs`: what the RFC asks for, from a client's bytes to the end of TCP.
+//! - `endings.rs`: all endings of a connection, and the arguments of its `on_close`.
+//! - `again.rs`: events that happen again.
+//! - `several.rs`: effects of one connection on others, and several items of which the first fails.
+//! - `observing.rs`: the calls of an observer.
+//! - `logs.rs`: the lines of the log.
+//! - `random.rs`: everything together, by fixed seeds.
+//! - `wire.rs`: the RFC's rules, from a client's bytes to the end of TCP.
 
 mod accepting;
 mod again;

@@ -1,10 +1,10 @@
-//! Slow peers: when they are paused, when they are read from again, in which order, and what is dropped for
-//! them.
+//! Slow peers: when they are paused, when they are read again, in which order, and which messages are
+//! dropped.
 
 use super::*;
 use crate::{Backpressure, SendStatus};
 
-/// A client that takes nothing and has `len` bytes waiting, of which the first three are the echo of a
+/// Connects a client that does not read and has `len` bytes waiting. The first three are the echo of one
 /// letter.
 fn slow(world: &mut World, len: usize) -> Client {
     let client = world.open();
@@ -50,8 +50,7 @@ fn input_keeps_its_order_over_a_pause_whatever_event_ends_it() {
         let client = slow(&mut world, 3);
         let texts: Vec<Vec<u8>> = (0..40).map(|it| format!("number {it}").into_bytes()).collect();
         let expected: Vec<u8> = texts.iter().flat_map(|it| server_text(it)).collect();
-        // The first twenty in one batch, of which most are put aside, then the others, of which nothing is
-        // read.
+        // The first twenty arrive in one batch, most of which is postponed; the others are not read.
         world.send(&client, &texts[..20].iter().flat_map(|it| frame(0x81, it)).collect::<Vec<u8>>());
         for text in &texts[20..] {
             client.script.will_read(&frame(0x81, text));
@@ -122,7 +121,7 @@ fn a_client_that_floods_has_one_read_a_turn() {
 }
 
 #[test]
-fn of_several_that_flood_one_is_read_per_turn_in_order() {
+fn one_of_several_flooding_clients_is_read_per_turn() {
     let mut world = World::new(|_| {});
     let flooders = [(); 3].map(|()| world.open());
     for flooder in &flooders {
@@ -159,7 +158,7 @@ fn a_large_message_is_read_to_its_end_before_others() {
 }
 
 #[test]
-fn who_adds_nothing_to_a_message_does_not_go_on_before_others() {
+fn a_read_without_progress_gives_no_precedence() {
     let mut world = World::new(|_| {});
     let order = Rc::new(RefCell::new(Vec::new()));
     let it = Rc::clone(&order);
@@ -178,7 +177,7 @@ fn who_adds_nothing_to_a_message_does_not_go_on_before_others() {
 }
 
 #[test]
-fn who_has_little_more_waits_for_no_further_turn() {
+fn a_little_more_input_waits_for_no_further_turn() {
     let mut world = World::new(|_| {});
     let clients = [(); 10].map(|()| world.open());
     for client in &clients {
@@ -201,7 +200,7 @@ fn who_has_little_more_waits_for_no_further_turn() {
 }
 
 #[test]
-fn what_others_send_is_dropped_exactly_above_max_backpressure() {
+fn messages_of_others_are_dropped_above_max_backpressure() {
     for (len, status) in [(57, SendStatus::Queued(100)), (58, SendStatus::Dropped)] {
         let mut world = World::new(|config| config.max_backpressure = 100);
         let slow = slow(&mut world, 41);
@@ -219,7 +218,7 @@ fn what_others_send_is_dropped_exactly_above_max_backpressure() {
 }
 
 #[test]
-fn slow_consumers_of_broadcasts_share_a_frame_and_lose_others() {
+fn slow_consumers_share_queued_frames_and_miss_later_ones() {
     let mut world = World::new(|config| config.max_backpressure = 100_000);
     let speaker = world.open();
     let slow: Vec<Client> = (0..10).map(|_| world.open()).collect();
@@ -256,7 +255,7 @@ fn a_full_socket_is_not_tried_for_every_dropped_message() {
 }
 
 #[test]
-fn a_slow_consumer_is_closed_where_the_policy_says_so() {
+fn the_close_policy_closes_a_slow_consumer() {
     let mut world = World::new(|config| {
         (config.max_backpressure, config.backpressure) = (100, Backpressure::Close);
     });
@@ -274,7 +273,7 @@ fn a_slow_consumer_is_closed_where_the_policy_says_so() {
 }
 
 #[test]
-fn of_pings_that_find_the_socket_full_the_last_is_answered() {
+fn only_the_last_ping_at_a_full_socket_is_answered() {
     let mut world = World::new(|_| {});
     let (client, other) = (slow(&mut world, 3), world.open());
     for number in 0..10_000u32 {
@@ -288,7 +287,7 @@ fn of_pings_that_find_the_socket_full_the_last_is_answered() {
 }
 
 #[test]
-fn a_pong_that_is_owed_goes_before_every_close() {
+fn an_owed_pong_leaves_before_every_close() {
     // §5.5.2: a ping MUST be answered "unless it already received a Close frame"; §5.5.1: nothing follows a
     // Close.
     type Ending = (&'static str, u16, fn(&mut World, &Client));
@@ -333,7 +332,7 @@ fn a_pong_that_is_owed_goes_before_every_close() {
 }
 
 #[test]
-fn a_pong_is_owed_once_although_its_place_in_the_queue_is_taken() {
+fn an_owed_pong_is_sent_once_though_its_place_is_taken() {
     let mut world = World::new(|_| {});
     let client = slow(&mut world, 1000);
     world.send(&client, &frame(0x89, b"ping"));
@@ -345,7 +344,7 @@ fn a_pong_is_owed_once_although_its_place_in_the_queue_is_taken() {
 }
 
 #[test]
-fn pings_of_a_client_that_reads_single_bytes_pile_up_no_pongs() {
+fn pongs_for_a_slow_reader_do_not_accumulate() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let (client, other) = (slow(&mut world, 100), world.open());
     for _ in 0..200 {
@@ -377,7 +376,7 @@ fn a_client_that_reads_a_byte_a_second_stays_and_holds_no_more() {
 }
 
 #[test]
-fn on_drain_comes_once_when_all_that_waited_is_written() {
+fn on_drain_runs_once_after_the_queue_is_written() {
     let mut world = World::new(|_| {});
     let client = slow(&mut world, 50);
     world.read(&client, 49);

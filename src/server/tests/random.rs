@@ -1,4 +1,4 @@
-//! Everything at once: clients, frames, short writes, errors and steps of the clock, drawn by fixed seeds.
+//! Everything together: clients, frames, short writes, errors and steps of the clock, drawn by fixed seeds.
 
 use super::*;
 
@@ -22,16 +22,16 @@ impl Random {
     }
 }
 
-/// A client that behaves, and what it must have got back.
-struct Player {
+/// A client that breaks no rule, and the bytes that it must receive.
+struct HonestClient {
     client: Client,
-    /// What it has yet to send.
+    /// The bytes that it has not sent yet.
     to_send: Vec<u8>,
     expected: Vec<u8>,
     written: Vec<u8>,
 }
 
-/// A message in one frame or in several, with pings between.
+/// Returns a message in one frame or in several, with pings between them.
 fn message(random: &mut Random) -> (Vec<u8>, Vec<u8>) {
     let len = match random.below(10) {
         0 => random.below(20_000),
@@ -57,13 +57,13 @@ fn play(seed: u64, steps: usize) {
         config.max_connections = Some(30);
     });
     let witness = world.open();
-    let (mut players, mut hostile): (Vec<Player>, Vec<Client>) = (Vec::new(), Vec::new());
+    let (mut players, mut hostile): (Vec<HonestClient>, Vec<Client>) = (Vec::new(), Vec::new());
     for _ in 0..steps {
         hostile.retain(|it| !it.script.is_dropped());
         match random.below(12) {
             0 if players.len() < 8 => {
                 let client = world.open();
-                players.push(Player {
+                players.push(HonestClient {
                     client,
                     to_send: Vec::new(),
                     expected: Vec::new(),
@@ -85,21 +85,21 @@ fn play(seed: u64, steps: usize) {
             _ => {}
         }
         world.check();
-        // Nobody who behaves is lost to time.
+        // No deadline ends an honest client.
         if random.one_in(20) {
             players.iter_mut().for_each(|it| step(&mut world, it, &mut random));
             world.stats(&witness);
         }
     }
-    for player in &mut players {
-        player.client.script.set_full(false);
-        for piece in player.to_send.chunks(3000) {
-            player.client.script.will_read(piece);
-            world.readable_and_writable(&player.client);
+    for client in &mut players {
+        client.client.script.set_full(false);
+        for piece in client.to_send.chunks(3000) {
+            client.client.script.will_read(piece);
+            world.readable_and_writable(&client.client);
         }
-        (0..10).for_each(|_| world.readable_and_writable(&player.client));
-        player.written.extend(player.client.script.take_written());
-        assert!(player.written == player.expected, "seed {seed}: an echo is not whole or not in order");
+        (0..10).for_each(|_| world.readable_and_writable(&client.client));
+        client.written.extend(client.client.script.take_written());
+        assert!(client.written == client.expected, "seed {seed}: an echo is not whole or not in order");
     }
     for client in hostile {
         world.reset(&client);
@@ -114,14 +114,14 @@ fn play(seed: u64, steps: usize) {
     world.finish();
 }
 
-/// A client that behaves sends a piece of what it has to say, or takes a piece of what it is told.
-fn step(world: &mut World, player: &mut Player, random: &mut Random) {
-    if player.to_send.len() < 5000 {
+/// Runs a step of an honest client: it sends a piece of its bytes, or reads a piece of the server's.
+fn step(world: &mut World, client: &mut HonestClient, random: &mut Random) {
+    if client.to_send.len() < 5000 {
         let (bytes, echo) = message(random);
-        player.to_send.extend(bytes);
-        player.expected.extend(echo);
+        client.to_send.extend(bytes);
+        client.expected.extend(echo);
     }
-    let script = player.client.script.clone();
+    let script = client.client.script.clone();
     script.set_full(random.one_in(2));
     if random.one_in(2) {
         script.will_take(1 + random.below(3000) as usize);
@@ -132,19 +132,19 @@ fn step(world: &mut World, player: &mut Player, random: &mut Random) {
     if random.one_in(8) {
         script.read_will_fail(ErrorKind::Interrupted);
     }
-    let len = random.below(player.to_send.len() as u64 + 1) as usize;
+    let len = random.below(client.to_send.len() as u64 + 1) as usize;
     if len > 0 {
-        script.will_read(&player.to_send.drain(..len).collect::<Vec<u8>>());
+        script.will_read(&client.to_send.drain(..len).collect::<Vec<u8>>());
     }
     match random.below(3) {
-        0 => world.readable(&player.client),
-        1 => world.writable(&player.client),
-        _ => world.readable_and_writable(&player.client),
+        0 => world.readable(&client.client),
+        1 => world.writable(&client.client),
+        _ => world.readable_and_writable(&client.client),
     }
-    player.written.extend(script.take_written());
+    client.written.extend(script.take_written());
 }
 
-/// A client that does not behave does what it likes.
+/// Runs a step of a hostile client: it may break any rule.
 fn disturb(world: &mut World, hostile: &[Client], random: &mut Random) {
     let client = &hostile[random.below(hostile.len() as u64) as usize];
     let errors =

@@ -1,10 +1,10 @@
-//! What one connection causes for others, above all what its `on_drain` does; several items of which the
-//! first is bad; and two limits at once.
+//! Effects of one connection on others, mostly of its `on_drain`; several items of which the first fails; and
+//! two limits at once.
 
 use super::*;
 use crate::{Backpressure, SendStatus};
 
-/// A client that takes nothing, with an echo waiting.
+/// Connects a client whose socket is full, with an echo waiting.
 fn full(world: &mut World) -> (Client, ConnId) {
     let client = world.open();
     client.script.set_full(true);
@@ -12,7 +12,7 @@ fn full(world: &mut World) -> (Client, ConnId) {
     (client, world.last_id())
 }
 
-/// One turn in which these sockets have room again, and no more than it.
+/// Runs one turn in which these sockets have room again.
 fn have_room(world: &mut World, clients: &[&Client]) {
     clients.iter().for_each(|it| it.script.set_full(false));
     let events: Vec<Ready> = clients.iter().map(|it| it.ready(false, true, false)).collect();
@@ -22,7 +22,7 @@ fn have_room(world: &mut World, clients: &[&Client]) {
 // --- What on_drain causes ----------------------------------------------------------------------------------
 
 #[test]
-fn what_on_drain_sends_leaves_in_its_turn_to_whomever() {
+fn messages_of_on_drain_leave_in_the_same_turn() {
     type Send = fn(&mut WebSocket<'_>, ConnId);
     let sends: [(&str, Send, bool); 6] = [
         ("push", |ws, id| assert_eq!(ws.push(id, "on"), SendStatus::Sent), false),
@@ -81,7 +81,7 @@ fn a_connection_that_on_drain_ended_gets_no_on_drain() {
 }
 
 #[test]
-fn what_on_drain_sends_to_its_own_is_never_dropped() {
+fn a_message_of_on_drain_to_its_own_peer_is_never_dropped() {
     let mut world = World::new(|config| config.max_backpressure = 100);
     let (slow, _) = full(&mut world);
     world.on_drain(|ws| {
@@ -98,14 +98,14 @@ fn what_on_drain_sends_to_its_own_is_never_dropped() {
 }
 
 #[test]
-fn what_on_drain_fills_again_drains_again() {
+fn a_queue_that_on_drain_refills_drains_again() {
     let mut world = World::new(|_| {});
     let (slow, _) = full(&mut world);
     world.on_drain(|ws| {
         ws.send("and more");
     });
     for round in 1..5 {
-        // What waits has room, and what on_drain sends has none.
+        // The queued bytes have room, and the message of on_drain has none.
         slow.script.will_take(100);
         world.writable(&slow);
         assert_eq!(world.recorder.drained.get(), round);
@@ -117,7 +117,7 @@ fn what_on_drain_fills_again_drains_again() {
 }
 
 #[test]
-fn what_others_send_to_one_that_keeps_up_is_never_dropped() {
+fn messages_to_a_fast_receiver_are_never_dropped() {
     let mut world = World::new(|config| config.max_backpressure = 100);
     let client = world.open();
     let id = world.last_id();
@@ -134,10 +134,10 @@ fn what_others_send_to_one_that_keeps_up_is_never_dropped() {
     world.finish();
 }
 
-// --- Several, and the first one is bad ---------------------------------------------------------------------
+// --- Several, and the first one fails ----------------------------------------------------------------------
 
 #[test]
-fn of_several_that_have_drained_the_first_may_be_gone() {
+fn the_first_of_several_drained_connections_may_have_ended() {
     let mut world = World::new(|_| {});
     let clients = [(); 4].map(|()| full(&mut world).0);
     clients.iter().for_each(|it| it.script.set_full(false));
@@ -150,7 +150,7 @@ fn of_several_that_have_drained_the_first_may_be_gone() {
 }
 
 #[test]
-fn of_several_that_were_paused_the_first_may_be_gone() {
+fn the_first_of_several_paused_connections_may_have_ended() {
     let mut world = World::new(|config| config.max_backpressure = 100);
     let clients = [(); 3].map(|()| world.open());
     for client in &clients {
@@ -161,7 +161,7 @@ fn of_several_that_were_paused_the_first_may_be_gone() {
     }
     let heard = world.message_count();
     let events = clients.each_ref().map(|it| it.ready(false, true, false));
-    // All of them can be read from again; the one that comes first ends the first.
+    // All of them can be read again; the hook of the one that is read first ends the first.
     let first = world.recorder.opened.borrow()[0];
     world.on_drain(move |ws| ws.all().terminate(first));
     world.turn(&events);
@@ -172,7 +172,7 @@ fn of_several_that_were_paused_the_first_may_be_gone() {
 }
 
 #[test]
-fn of_several_receivers_the_first_may_fail_or_be_too_slow() {
+fn the_first_of_several_receivers_may_fail_or_be_too_slow() {
     for fails in [true, false] {
         let mut world = World::new(|config| config.max_backpressure = 10);
         let (bad, _) = full(&mut world);
@@ -201,7 +201,7 @@ fn of_several_receivers_the_first_may_fail_or_be_too_slow() {
 }
 
 #[test]
-fn of_several_that_end_the_first_ones_on_close_may_panic() {
+fn the_first_of_several_on_close_calls_may_panic() {
     let mut world = World::new(|_| {});
     let clients = [(); 3].map(|()| world.open());
     clients.iter().for_each(|it| it.script.read_will_fail(ErrorKind::ConnectionReset));
@@ -213,7 +213,7 @@ fn of_several_that_end_the_first_ones_on_close_may_panic() {
 }
 
 #[test]
-fn what_on_close_sends_leaves_in_its_turn() {
+fn messages_of_on_close_leave_in_the_same_turn() {
     let mut world = World::new(|_| {});
     let (leaving, other) = (world.open(), world.open());
     world.on_close(|ws| {
@@ -228,7 +228,7 @@ fn what_on_close_sends_leaves_in_its_turn() {
 }
 
 #[test]
-fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
+fn the_first_command_may_be_for_an_ended_connection() {
     let mut world = World::new(|_| {});
     let gone = world.open();
     let gone_id = world.last_id();
@@ -245,12 +245,11 @@ fn of_several_wishes_the_first_may_be_for_one_that_has_gone() {
     world.finish();
 }
 
-// --- Parts of what was heard -------------------------------------------------------------------------------
+// --- Parts of a received message ---------------------------------------------------------------------------
 
 #[test]
-fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
-    // The message comes in two reads, so that it is put together and could be kept for who has to wait for
-    // it.
+fn a_queued_part_of_a_long_message_keeps_its_bytes() {
+    // The message arrives in two reads, so it is assembled and could be retained for a slow receiver.
     let payload: Vec<u8> = (0..20_000u32).map(|it| (it / 7) as u8).collect();
     type Cut = fn(&[u8]) -> &[u8];
     let cuts: [(&str, Cut); 6] = [
@@ -274,7 +273,7 @@ fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
             world.on_message(move |ws, message| {
                 ws.push(id, cut(message.as_bytes()));
             });
-            // Something waits already, so that the message has to.
+            // Earlier bytes wait, so the message must wait too.
             world.send(&sender, &frame(0x82, &[9; 30_000]));
             let bytes = frame(0x82, &payload);
             world.send(&sender, &bytes[..9_000]);
@@ -288,7 +287,7 @@ fn a_part_of_a_long_message_for_a_full_socket_stays_that_part() {
 }
 
 #[test]
-fn another_message_of_the_same_length_is_not_the_received_one() {
+fn a_message_of_equal_length_is_not_taken_for_the_received_one() {
     let mut world = World::new(|config| config.ping_interval = None);
     let sender = world.open();
     sender.script.set_full(true);
@@ -315,7 +314,7 @@ fn another_message_of_the_same_length_is_not_the_received_one() {
 
 const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7));
 
-/// Why a client was refused: its status, and how long it is to wait.
+/// Returns the refusal of a client: the status, and the Retry-After.
 fn refusal(client: &Client) -> Option<(String, String)> {
     let answer = String::from_utf8(client.script.take_written()).unwrap();
     let status = answer.get(9..12)?.to_owned();
@@ -369,7 +368,7 @@ fn a_client_refused_for_its_rate_does_not_delay_its_next_try() {
 }
 
 #[test]
-fn a_client_that_is_refused_for_all_counts_not_for_its_address() {
+fn a_client_over_max_connections_counts_for_no_address() {
     let mut world = World::new(|config| {
         (config.max_connections, config.max_connections_per_address) = (Some(1), Some(1));
         config.max_handshakes_per_address = Some(1);
@@ -380,7 +379,7 @@ fn a_client_that_is_refused_for_all_counts_not_for_its_address() {
         assert_eq!(refusal(&client).map(|it| it.0), Some("503".to_owned()));
         world.half_close(&client);
     }
-    // Those of the same address hear of the limit of all first.
+    // For clients of the same address, the limit of the whole server is checked first.
     let client = world.connect();
     assert_eq!(refusal(&client).map(|it| it.0), Some("503".to_owned()));
     world.half_close(&client);
@@ -390,7 +389,7 @@ fn a_client_that_is_refused_for_all_counts_not_for_its_address() {
 }
 
 #[test]
-fn a_limit_of_none_at_all_lets_nobody_in_and_no_limit_everybody() {
+fn a_limit_of_0_refuses_all_and_no_limit_admits_all() {
     for (limit, count) in [(Some(0), 0), (Some(1), 1), (None, 20)] {
         let mut world = World::new(|config| config.max_handshakes_per_address = limit);
         let accept_pending = (0..20).filter(|_| refusal(&world.connect()).is_none()).count();
@@ -400,7 +399,7 @@ fn a_limit_of_none_at_all_lets_nobody_in_and_no_limit_everybody() {
 }
 
 #[test]
-fn those_who_linger_take_no_place_of_max_connections() {
+fn lingering_sockets_do_not_count_for_max_connections() {
     let mut world = World::new(|config| config.max_connections = Some(2));
     for _ in 0..20 {
         let client = world.open();
@@ -412,8 +411,8 @@ fn those_who_linger_take_no_place_of_max_connections() {
     world.finish();
 }
 
-/// The address number `number` of many.
-fn one_of_many(number: u32) -> IpAddr {
+/// Returns one of many addresses.
+fn address_number(number: u32) -> IpAddr {
     IpAddr::V4(Ipv4Addr::from_bits(0x0A00_0000 + number))
 }
 
@@ -429,7 +428,7 @@ fn an_address_is_known_while_it_has_connections_or_owes_time() {
             world.reset(&first);
         }
         for number in 0..1100 {
-            let client = world.connect_from(one_of_many(number));
+            let client = world.connect_from(address_number(number));
             assert_eq!(refusal(&client), None, "{number}");
             world.reset(&client);
         }
@@ -439,7 +438,7 @@ fn an_address_is_known_while_it_has_connections_or_owes_time() {
 }
 
 #[test]
-fn a_message_is_counted_as_sent_or_as_dropped_and_never_as_both() {
+fn each_message_is_counted_either_as_sent_or_as_dropped() {
     for policy in [Backpressure::Drop, Backpressure::Close] {
         let mut world = World::new(|config| (config.max_backpressure, config.backpressure) = (20, policy));
         let (_slow, id) = full(&mut world);
@@ -465,10 +464,10 @@ fn a_message_is_counted_as_sent_or_as_dropped_and_never_as_both() {
 }
 
 #[test]
-fn each_that_is_shed_is_counted_once_in_whatever_stage() {
+fn each_shed_connection_is_counted_once_in_every_stage() {
     let mut world = World::new(|config| config.max_buffered_bytes = 1000);
     let witness = world.open();
-    // One that has not finished its head, one that reads, and one that does not.
+    // A client with an incomplete head, a client that reads, and a client that does not.
     let head = world.connect();
     world.send(&head, &[b"GET / HTTP/1.1\r\nX: ", &[b'x'; 400][..]].concat());
     let reads = world.open();

@@ -1,4 +1,4 @@
-//! Every way to send, to a connection in every stage: only one that is open is sent something.
+//! Every way to send, to a connection in every stage: only an open connection gets bytes.
 
 use super::{
     io::{Life, STAGES},
@@ -6,8 +6,8 @@ use super::{
 };
 use crate::protocol::SendError;
 
-/// A way to send: its name, what it says of an open connection and of any other, and what an open one is
-/// sent.
+/// A way to send: its name, its results for an open connection and for any other, and the bytes for an open
+/// one.
 type Way = (&'static str, fn(&mut World, &Client, ConnId) -> String, [&'static str; 2], &'static [u8]);
 
 const WAYS: &[Way] = &[
@@ -69,19 +69,19 @@ const WAYS: &[Way] = &[
     ),
     (
         "a handle's send",
-        |world, _, id| wish(world, |handle| handle.send(id, "x").is_ok()),
+        |world, _, id| command_result(world, |handle| handle.send(id, "x").is_ok()),
         ["true"; 2],
         b"\x81\x01x",
     ),
     (
         "a handle's broadcast",
-        |world, _, _| wish(world, |handle| handle.broadcast("x").is_ok()),
+        |world, _, _| command_result(world, |handle| handle.broadcast("x").is_ok()),
         ["true"; 2],
         b"\x81\x01x",
     ),
     (
         "a handle's close",
-        |world, _, id| wish(world, |handle| handle.close(id, CloseCode::NORMAL, "").is_ok()),
+        |world, _, id| command_result(world, |handle| handle.close(id, CloseCode::NORMAL, "").is_ok()),
         ["true"; 2],
         b"\x88\x02\x03\xe8",
     ),
@@ -115,27 +115,27 @@ const WAYS: &[Way] = &[
     ),
 ];
 
-/// Has the hook of the one who speaks do something; what it says of it.
+/// Runs `action` in a hook of the speaker, and returns its result.
 fn by_hook(
     world: &mut World,
     speaker: &Client,
-    deed: impl Fn(&mut WebSocket<'_>) -> String + 'static,
+    action: impl Fn(&mut WebSocket<'_>) -> String + 'static,
 ) -> String {
     let said = Rc::new(RefCell::new(String::new()));
     let it = Rc::clone(&said);
-    world.on_message(move |ws, _| *it.borrow_mut() = deed(ws));
+    world.on_message(move |ws, _| *it.borrow_mut() = action(ws));
     world.send(speaker, &frame(0x81, b"go"));
     world.recorder.on_message.take();
     said.take()
 }
 
-fn wish(world: &mut World, deed: impl Fn(&Handle) -> bool) -> String {
-    let is_taken = deed(&world.handle);
+fn command_result(world: &mut World, action: impl Fn(&Handle) -> bool) -> String {
+    let is_taken = action(&world.handle);
     world.wake();
     is_taken.to_string()
 }
 
-/// The stages that a connection can be found in; whether it is open.
+/// Returns the stages of a connection.
 fn stages() -> impl Iterator<Item = Life> {
     const MORE: [Life; 2] = [
         (
@@ -165,7 +165,7 @@ fn stages() -> impl Iterator<Item = Life> {
 }
 
 #[test]
-fn whatever_is_sent_reaches_only_who_is_open() {
+fn every_way_to_send_reaches_open_connections_only() {
     for (way, send, said, sent) in WAYS {
         for (stage, prepare, is_open) in stages() {
             let mut world = World::new(|config| config.ping_interval = None);
@@ -179,7 +179,7 @@ fn whatever_is_sent_reaches_only_who_is_open() {
             assert_eq!(answer, said[usize::from(!is_open)], "{way}, {stage}");
             let expected = if is_open { *sent } else { b"" };
             assert_eq!(client.script.take_written(), expected, "{way}, {stage}");
-            // Nor does anything wait for a later moment.
+            // No bytes wait for a later turn.
             match stage {
                 "connecting" => world.send(&client, REQUEST),
                 "in the middle of the head" => world.send(&client, &REQUEST[40..]),
@@ -199,7 +199,7 @@ fn whatever_is_sent_reaches_only_who_is_open() {
 }
 
 #[test]
-fn what_is_sent_to_a_full_socket_waits_and_arrives_in_order() {
+fn messages_to_a_full_socket_wait_and_arrive_in_order() {
     let mut world = World::new(|config| config.ping_interval = None);
     let speaker = world.open();
     let client = world.open();

@@ -1,4 +1,4 @@
-//! Every deadline, one millisecond before it and at it; clocks that stand and clocks that jump.
+//! All deadlines, one millisecond before and exactly at each; clocks that stand still and clocks that jump.
 
 use super::*;
 
@@ -31,7 +31,7 @@ fn a_head_that_is_complete_at_the_last_millisecond_is_in_time() {
     world.advance(1);
     assert_eq!(client.script.take_written(), ANSWER);
     assert!(silent.script.take_written().starts_with(b"HTTP/1.1 408 "));
-    // One that says nothing any more is gone after close_timeout.
+    // A client that sends nothing more is dropped after close_timeout.
     world.advance(4999);
     assert!(!silent.script.is_dropped());
     world.advance(1);
@@ -53,7 +53,7 @@ fn a_silent_client_is_pinged_and_dropped_at_pong_timeout() {
     world.advance(1);
     assert!(is_close(&client.script.take_written(), 1011));
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
-    // It has vanished, so it won't close its side either.
+    // The client has vanished, so it does not close its side.
     world.advance(4_999);
     assert!(!client.script.is_dropped());
     world.advance(1);
@@ -82,7 +82,7 @@ fn a_client_that_never_answers_our_close_is_dropped() {
     let client = world.open();
     world.on_message(|ws, _| ws.close(CloseCode::NORMAL, "bye"));
     world.send(&client, &frame(0x81, b"close"));
-    // What it says meanwhile is heard by no hook, and gives it no time.
+    // Its later bytes reach no hook and extend no deadline.
     for _ in 0..4 {
         world.advance(1000);
         world.send(&client, &frame(0x81, b"and another thing"));
@@ -109,12 +109,12 @@ fn a_full_socket_keeps_its_queue_until_close_timeout() {
     assert_eq!(world.endings(), [], "it may yet be clean");
     world.advance(1);
     assert!(client.script.is_dropped());
-    // §7.1.4: the peer's Close has come, but ours never left.
+    // §7.1.4: the peer's Close has arrived, but ours was never written.
     assert_eq!(world.endings(), [(CloseCode::NORMAL, Cause::Peer, false)]);
     world.finish();
 }
 
-/// Who closes a connection that has bytes waiting, and the code of the Close that follows them.
+/// The side that closes a connection with bytes waiting, and the code of the Close after them.
 type Closer = (&'static str, u16, fn(&mut World, &Client));
 
 const CLOSERS: [Closer; 3] = [
@@ -171,7 +171,7 @@ fn a_peer_that_reads_slowly_is_dropped_at_max_close_time() {
 }
 
 #[test]
-fn what_a_closing_peer_sends_gives_it_no_time_to_take() {
+fn bytes_of_a_closing_peer_do_not_extend_its_deadline() {
     let mut world = World::new(|_| {});
     let client = world.open();
     client.script.set_full(true);
@@ -222,7 +222,7 @@ fn a_client_that_never_closes_its_side_is_dropped() {
 }
 
 #[test]
-fn a_client_that_neither_reads_nor_is_read_from_is_given_up() {
+fn a_full_and_paused_client_is_dropped() {
     let mut world = World::new(|config| config.max_backpressure = 1000);
     let client = world.open();
     client.script.set_full(true);
@@ -272,7 +272,7 @@ fn while_the_clock_stands_nothing_is_due() {
 fn a_thousand_idle_clients_cost_turns_only_when_pings_are_due() {
     let mut world = World::new(|_| {});
     let clients: Vec<Client> = (0..1000).map(|_| world.open()).collect();
-    // The handshake's deadlines are looked at once.
+    // The handshake's deadlines are checked once.
     world.advance(10_000);
     assert_eq!(world.poll_timeout(), Some(Duration::from_secs(10)));
     world.advance(10_000);
@@ -282,7 +282,7 @@ fn a_thousand_idle_clients_cost_turns_only_when_pings_are_due() {
 }
 
 #[test]
-fn without_a_ping_interval_nobody_is_pinged() {
+fn without_a_ping_interval_no_ping_is_sent() {
     let mut world = World::new(|config| config.ping_interval = None);
     let client = world.open();
     world.advance(10_000_000);
@@ -292,7 +292,7 @@ fn without_a_ping_interval_nobody_is_pinged() {
 }
 
 #[test]
-fn who_waits_to_be_read_from_is_not_taken_for_silent() {
+fn a_client_that_waits_for_its_read_is_not_silent() {
     let mut world = World::new(|config| {
         config.limits.max_message_size = 4_000_000;
         config.ping_interval = Some(Duration::from_secs(20));
@@ -311,7 +311,7 @@ fn who_waits_to_be_read_from_is_not_taken_for_silent() {
     assert_eq!(waiting.script.take_written(), b"", "no ping");
     world.settle();
     assert_eq!((world.message_count(), world.endings()), (2, vec![]));
-    // Once it is read from, its silence counts again.
+    // After its next read, its silence counts again.
     waiting.script.take_written();
     world.advance(20_000);
     assert_eq!(waiting.script.take_written(), b"\x89\x00");
@@ -319,7 +319,7 @@ fn who_waits_to_be_read_from_is_not_taken_for_silent() {
 }
 
 #[test]
-fn a_ping_interval_of_zero_does_not_hold_up_the_loop() {
+fn a_ping_interval_of_zero_does_not_block_the_loop() {
     let mut world = World::new(|config| {
         (config.ping_interval, config.pong_timeout) = (Some(Duration::ZERO), Duration::ZERO);
     });
@@ -342,7 +342,7 @@ fn a_client_accepted_late_in_a_long_turn_has_its_full_time() {
             world.turn(&[readable(LISTENER)]);
         }
         world.queue.push(&script, ADDRESS);
-        // The turn begins at 1,000; what others have sent takes 500 ms, and then the client is let in.
+        // The turn begins at 1,000; the bytes of others take 500 ms, and then the client is accepted.
         world.now = 1_500;
         let late = || LoopTime(1_500);
         world.event_loop.turn(LoopTime(1_000), late, [readable(LISTENER)].into_iter());
@@ -354,9 +354,9 @@ fn a_client_accepted_late_in_a_long_turn_has_its_full_time() {
     }
 }
 
-// --- What came in time and was not read yet ----------------------------------------------------------------
+// --- Unread bytes that arrived in time ---------------------------------------------------------------------
 
-/// What a client sends while the loop does not look, until it has had this much time.
+/// Sends bytes that arrive while the loop does not run, and moves the clock.
 fn sends_unseen(world: &mut World, client: &Client, bytes: &[u8], millis: u64) {
     client.script.will_read(bytes);
     world.advance(millis);
@@ -364,7 +364,7 @@ fn sends_unseen(world: &mut World, client: &Client, bytes: &[u8], millis: u64) {
 
 #[test]
 fn an_answer_to_a_ping_that_waits_in_the_socket_counts() {
-    // The process was stopped, or a hook took long, and the poll brought the events of others first.
+    // The process was stopped, or a hook took long, and the poll reported other events first.
     let mut world = World::new(|_| {});
     let (client, silent) = (world.open(), world.open());
     world.advance(20_000);
@@ -373,7 +373,7 @@ fn an_answer_to_a_ping_that_waits_in_the_socket_counts() {
     assert_eq!(client.script.take_written(), b"");
     assert!(is_close(&silent.script.take_written()[2..], 1011), "who has not answered is given up");
     assert_eq!(world.endings(), [(CloseCode::INTERNAL_ERROR, Cause::Timeout, false)]);
-    // Its time begins anew, as after any sign of life.
+    // Its deadline begins anew, as after any received byte.
     world.advance(19_999);
     assert_eq!(client.script.take_written(), b"");
     world.advance(1);
@@ -414,7 +414,7 @@ fn an_answer_to_our_close_still_in_the_socket_ends_cleanly() {
 }
 
 #[test]
-fn at_the_end_of_a_shutdown_the_answers_that_wait_are_read() {
+fn the_end_of_a_shutdown_reads_waiting_answers() {
     let mut world = World::new(|_| {});
     let clients = [(); 300].map(|()| world.open());
     world.handle.shutdown_within(Duration::from_secs(3));
@@ -427,7 +427,7 @@ fn at_the_end_of_a_shutdown_the_answers_that_wait_are_read() {
 }
 
 #[test]
-fn however_many_are_due_a_turn_looks_at_256_of_them() {
+fn a_turn_handles_at_most_256_due_deadlines() {
     let mut world = World::new(|_| {});
     let clients: Vec<Client> = (0..1000).map(|_| world.open()).collect();
     world.advance(20_000);

@@ -1,23 +1,23 @@
-//! What one turn does at most, whatever few bytes, commands, timers and endings ask for.
+//! The most work of one turn, whatever a few bytes, commands, timers and endings cause.
 
 use std::{cell::Cell, rc::Rc};
 
 use super::*;
 
-/// How many receivers the scenarios have, and how long a message to all is: 20 of them make a batch's quota.
+/// The number of receivers, and the length of a message to all: 20 such messages are a batch's quota.
 const RECEIVERS: usize = 25;
 const LEN: usize = 3900;
-/// More than one turn queues for receivers that take nothing.
+/// More bytes than one turn queues for receivers that do not read.
 const TURN: usize = 12 * 1024 * 1024;
 
-/// Receivers that take nothing.
-fn deaf(world: &mut World) -> Vec<Client> {
+/// Connects receivers that do not read.
+fn non_readers(world: &mut World) -> Vec<Client> {
     let receivers: Vec<_> = (0..RECEIVERS).map(|_| world.open()).collect();
     receivers.iter().for_each(|it| it.script.set_full(true));
     receivers
 }
 
-/// A world in which each message is sent to all, with much room for each.
+/// Returns a world in which each message is sent to all, with much room for each.
 fn room() -> World {
     let world = World::new(|config| config.max_backpressure = 1 << 30);
     world.on_message(|ws, _| {
@@ -29,7 +29,7 @@ fn room() -> World {
 #[test]
 fn a_batch_that_queues_much_for_others_is_cut() {
     let mut world = room();
-    let receivers = deaf(&mut world);
+    let receivers = non_readers(&mut world);
     let speaker = world.open();
     speaker.script.will_read(&frame(0x81, b"x").repeat(1000));
     let held = world.held();
@@ -51,9 +51,9 @@ fn a_batch_that_queues_much_for_others_is_cut() {
 }
 
 #[test]
-fn input_that_was_cut_keeps_its_order() {
+fn postponed_input_keeps_its_order() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
-    let receivers = deaf(&mut world);
+    let receivers = non_readers(&mut world);
     world.on_message(|ws, message| {
         ws.broadcast(message.as_bytes().repeat(1000));
     });
@@ -63,7 +63,7 @@ fn input_that_was_cut_keeps_its_order() {
     speaker.script.will_read(&early.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<_>>());
     world.turn(&[speaker.ready(true, false, false)]);
     assert!(world.message_count() < 150);
-    // What comes meanwhile, and the end, wait behind it.
+    // Later bytes, and the end, wait after it.
     speaker.script.will_read(&late.iter().flat_map(|it| frame(0x82, it)).collect::<Vec<_>>());
     world.half_close(&speaker);
     assert_eq!(*world.recorder.messages.borrow(), texts);
@@ -73,9 +73,9 @@ fn input_that_was_cut_keeps_its_order() {
 }
 
 #[test]
-fn costly_connections_wait_for_each_other_and_no_other_waits() {
+fn costly_connections_delay_only_each_other() {
     let mut world = room();
-    let _receivers = deaf(&mut world);
+    let _receivers = non_readers(&mut world);
     let speakers: Vec<_> = (0..30).map(|_| world.open()).collect();
     let other = world.open();
     for speaker in &speakers {
@@ -122,9 +122,9 @@ fn a_batch_of_slow_hooks_is_cut_by_the_clock() {
 }
 
 #[test]
-fn commands_of_other_threads_are_done_in_shares() {
+fn commands_of_handles_run_in_shares() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
-    let receivers = deaf(&mut world);
+    let receivers = non_readers(&mut world);
     let held = world.held();
     for number in 0..1000_u32 {
         world.handle.broadcast(&number.to_be_bytes().repeat(1000)[..]).unwrap();
@@ -139,9 +139,9 @@ fn commands_of_other_threads_are_done_in_shares() {
 }
 
 #[test]
-fn a_shutdown_comes_after_what_was_asked_for_before_it() {
+fn a_shutdown_runs_after_earlier_commands() {
     let mut world = room();
-    let receivers = deaf(&mut world);
+    let receivers = non_readers(&mut world);
     for _ in 0..1000 {
         world.handle.broadcast(&[b'y'; LEN][..]).unwrap();
     }
@@ -149,7 +149,7 @@ fn a_shutdown_comes_after_what_was_asked_for_before_it() {
     let (mut turns, mut later) = (0, 0);
     world.turn(&[readable(WAKER)]);
     while world.endings().is_empty() && world.poll_timeout() == Some(Duration::ZERO) {
-        // A thread that is never silent does not put it off.
+        // A thread that sends without a pause does not delay it.
         for _ in 0..5 {
             later += usize::from(world.handle.broadcast(&[b'z'; LEN][..]).is_ok());
         }
@@ -172,7 +172,7 @@ fn a_shutdown_comes_after_what_was_asked_for_before_it() {
 #[test]
 fn tasks_that_are_due_together_are_run_in_shares() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
-    let _receivers = deaf(&mut world);
+    let _receivers = non_readers(&mut world);
     let other = world.open();
     let ran = Rc::new(Cell::new(0));
     world.on_message({
@@ -197,12 +197,12 @@ fn tasks_that_are_due_together_are_run_in_shares() {
 }
 
 #[test]
-fn the_ends_of_many_are_told_in_shares() {
+fn on_close_of_many_runs_in_shares() {
     let mut world = World::new(|config| config.max_backpressure = 1 << 30);
     world.recorder.on_close.replace(Some(Box::new(|ws| {
         ws.broadcast(&[b'f'; LEN]);
     })));
-    let _receivers = deaf(&mut world);
+    let _receivers = non_readers(&mut world);
     let guests: Vec<_> = (0..400).map(|_| world.open()).collect();
     for guest in &guests {
         guest.script.set_full(true);
@@ -219,7 +219,7 @@ fn the_ends_of_many_are_told_in_shares() {
 }
 
 #[test]
-fn what_few_bytes_cause_stays_near_the_budget() {
+fn the_effects_of_few_bytes_stay_near_the_budget() {
     const BUDGET: usize = 20 * 1024 * 1024;
     let mut world = World::new(|config| config.max_buffered_bytes = BUDGET);
     world.recorder.on_close.replace(Some(Box::new(|ws| {

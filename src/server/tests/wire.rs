@@ -1,12 +1,11 @@
-//! What the RFC asks for on the wire: from a client's bytes to the server's, and to the end of TCP.
+//! The RFC's rules on the wire: from a client's bytes to the server's, and to the end of TCP.
 //!
-//! The rows of `docs/rfc6455.md` name these tests where a rule of the protocol core counts only once the
-//! server obeys it.
+//! The rows of `docs/rfc6455.md` name these tests for rules that only the whole server can obey.
 
 use super::*;
 use crate::protocol::ProtocolError as E;
 
-/// Bytes that break a rule, the code of the Close that answers them, and the rule.
+/// Bytes that break a rule, the code of the Close in answer, and the rule.
 const BROKEN: [(&[u8], u16, E); 17] = [
     (b"\x81\x02hi", 1002, E::UnmaskedFrame),
     (b"\xc1\x80\0\0\0\0", 1002, E::ReservedBits),
@@ -27,7 +26,7 @@ const BROKEN: [(&[u8], u16, E); 17] = [
     (b"\x82\xff\0\0\0\0\0\x10\0\x01\0\0\0\0", 1009, E::MessageTooBig),
 ];
 
-/// A Close of the server, whole.
+/// Returns a whole Close of the server.
 fn close(code: u16, reason: &str) -> Vec<u8> {
     server_frame(0x88, &[&code.to_be_bytes(), reason.as_bytes()].concat())
 }
@@ -84,7 +83,7 @@ fn a_failed_connection_is_not_processed_any_more() {
 
 #[test]
 fn frames_after_a_request_are_served_after_its_answer() {
-    // §4.2.2: only with the answer the connection is open.
+    // §4.2.2: the connection is open only after the answer.
     let mut world = World::new(|_| {});
     let client = world.connect();
     world.send(&client, &[REQUEST, &frame(0x89, b"?"), &frame(0x81, b"x")].concat());
@@ -236,9 +235,8 @@ fn a_message_may_go_to_any_connection_from_open_to_close() {
 }
 
 #[test]
-fn nothing_but_what_waited_leaves_after_a_close() {
-    // §5.5.1: "MUST NOT send any more data frames after sending a Close frame", to whom and by whom it may
-    // be.
+fn after_a_close_only_earlier_data_leaves() {
+    // §5.5.1: "MUST NOT send any more data frames after sending a Close frame", from any sender.
     let mut world = World::new(|_| {});
     let (client, other) = (world.open(), world.open());
     world.on_message(|ws, message| {
@@ -261,7 +259,7 @@ fn nothing_but_what_waited_leaves_after_a_close() {
 }
 
 #[test]
-fn what_waits_leaves_before_a_close() {
+fn queued_data_leaves_before_a_close() {
     // §5.5.1: "An endpoint MAY delay sending a Close frame until its current message is sent".
     for is_by_hook in [true, false] {
         let mut world = World::new(|_| {});
@@ -307,7 +305,7 @@ fn a_refused_request_is_answered_and_tcp_ends() {
 }
 
 #[test]
-fn what_comes_after_the_end_is_thrown_away() {
+fn bytes_after_the_end_are_discarded() {
     // §7.1.1: "discarding any trailing bytes that may have been received".
     let mut world = World::new(|_| {});
     let client = world.open();
