@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_holds_its_lowest_value_and_is_at_most_three_percent_wide() {
+    fn a_bucket_has_its_lowest_value_and_is_at_most_3_percent_wide() {
         for value in (0..4000).chain([1 << 20, (1 << 20) + 12345, 987_654_321, u64::MAX]) {
             let lowest = lowest_in(bucket(value));
             assert_eq!(bucket(lowest), bucket(value), "of {value}");

@@ -63,6 +63,27 @@ fn every_target_of_tests_is_in_the_map_of_testing_md() {
     assert!(missing.is_empty(), "docs/testing.md has no row for {missing:?}");
 }
 
+/// The numbers from ten on, in words.
+const NUMBERS: [&str; 15] = [
+    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+    "twenty", "twenty-one", "twenty-two", "twenty-three", "twenty-four",
+];
+
+#[test]
+fn the_documents_count_the_fuzz_targets_rightly() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let count = fs::read_dir(root.join("fuzz/fuzz_targets")).unwrap().count();
+    let number = NUMBERS[count - 10];
+    for document in ["README.md", "docs/testing.md", "fuzz/README.md"] {
+        let text = fs::read_to_string(root.join(document)).unwrap().to_lowercase();
+        let says = [format!("{number} targets"), format!("{number} fuzz targets")];
+        assert!(says.iter().any(|it| text.contains(it)), "{document} does not say that there are {number} targets");
+        let others = NUMBERS.iter().filter(|it| **it != number);
+        let wrong = others.filter(|it| text.contains(&format!("{it} targets")) || text.contains(&format!("{it} fuzz targets")));
+        assert_eq!(wrong.count(), 0, "{document} has another number of targets than {number}");
+    }
+}
+
 /// Where limits are declared.
 const LIMITS: [&str; 2] = ["src/config.rs", "src/protocol/config.rs"];
 
