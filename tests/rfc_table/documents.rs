@@ -9,10 +9,22 @@ use super::{Files, Named, declares, has_test, named_in, rust_files};
 
 /// The documents that are checked, and what each may name although it does not exist: what a reader may add,
 /// and what a build makes.
-const CHECKED: [(&str, &[&str]); 9] = [
+const CHECKED: [(&str, &[&str]); 10] = [
     ("README.md", &["DIR/FILE.pcapng"]),
     ("docs/architecture.md", &["protocol/extension.rs", "deflate.rs"]),
     ("docs/decisions.md", &[]),
+    (
+        "docs/exercises.md",
+        &[
+            "Cause::Shutdown",
+            "Limits::max_fragments",
+            "ProtocolError::TextIncomplete",
+            "ProtocolError::TooManyFragments",
+            "Server::on_violation",
+            "Stats::received_pings",
+            "examples/say.rs",
+        ],
+    ),
     ("docs/performance.md", &[]),
     ("docs/performance/figures.md", &[]),
     ("docs/performance/notebook.md", &[]),
@@ -65,8 +77,21 @@ fn every_target_of_tests_is_in_the_map_of_testing_md() {
 
 /// The numbers from ten on, in words.
 const NUMBERS: [&str; 15] = [
-    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-    "twenty", "twenty-one", "twenty-two", "twenty-three", "twenty-four",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "twenty-one",
+    "twenty-two",
+    "twenty-three",
+    "twenty-four",
 ];
 
 #[test]
@@ -77,9 +102,14 @@ fn the_documents_count_the_fuzz_targets_rightly() {
     for document in ["README.md", "docs/testing.md", "fuzz/README.md"] {
         let text = fs::read_to_string(root.join(document)).unwrap().to_lowercase();
         let says = [format!("{number} targets"), format!("{number} fuzz targets")];
-        assert!(says.iter().any(|it| text.contains(it)), "{document} does not say that there are {number} targets");
+        assert!(
+            says.iter().any(|it| text.contains(it)),
+            "{document} does not say that there are {number} targets"
+        );
         let others = NUMBERS.iter().filter(|it| **it != number);
-        let wrong = others.filter(|it| text.contains(&format!("{it} targets")) || text.contains(&format!("{it} fuzz targets")));
+        let wrong = others.filter(|it| {
+            text.contains(&format!("{it} targets")) || text.contains(&format!("{it} fuzz targets"))
+        });
         assert_eq!(wrong.count(), 0, "{document} has another number of targets than {number}");
     }
 }
@@ -223,8 +253,13 @@ fn exists(name: &str, files: &Files, paths: &[String]) -> Option<bool> {
         } else if owner.starts_with(char::is_uppercase) {
             |source, owner, item| declares(source, &format!("{owner}::{item}"))
         } else {
-            let tests = files.get(&format!("src/server/tests/{owner}.rs"));
-            return Some(tests.is_some_and(|source| has_test(source, item)));
+            let is_test = |path: &str, source: &str| {
+                path == format!("src/server/tests/{owner}.rs") && has_test(source, item)
+            };
+            let is_function = |path: &str, source: &str| {
+                path.starts_with("src/") && path.ends_with(&format!("/{owner}.rs")) && declares(source, item)
+            };
+            return Some(files.iter().any(|(path, it)| is_test(path, it) || is_function(path, it)));
         };
         let is_its_file = |path: &str| !owner.ends_with(".rs") || path == owner;
         return Some(files.iter().any(|(path, source)| is_its_file(path) && is_there(source, owner, item)));
