@@ -155,12 +155,17 @@ impl<'a, S> Connections<'a, S> {
     /// Stops reading from a connection; see [`WebSocket::pause`](crate::WebSocket::pause). An id that has
     /// gone is ignored. Example: [`WebSocket::pause`](crate::WebSocket::pause).
     pub fn pause(&mut self, id: ConnId) {
-        self.hub.pause_reads(id);
+        // A request that is held is paused by the server itself.
+        if self.hub.is_open(id) {
+            self.hub.pause_reads(id);
+        }
     }
 
     /// Reads from a connection again. Example: [`WebSocket::pause`](crate::WebSocket::pause).
     pub fn resume(&mut self, id: ConnId) {
-        self.hub.resume_reads(id);
+        if self.hub.is_open(id) {
+            self.hub.resume_reads(id);
+        }
     }
 
     /// Runs a task once, `delay` from now, on the loop.

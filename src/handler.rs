@@ -3,10 +3,11 @@
 //! This file knows when which hook is called and with what. It refuses to know how a connection comes to that
 //! point: the server calls, the hooks answer.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     cause::Cause,
+    pending::{PendingUpgrade, Slot},
     protocol::{CloseCode, Limits, Message, Request, Response},
     transport::PeerAddr,
     websocket::WebSocket,
@@ -18,6 +19,7 @@ use crate::{
 /// ```text
 ///                 ┌─ reject ─▶ a refusal, gone
 /// request ─▶ on_upgrade
+///                 ├─ pending ─▶ held, until Handle::finish accepts or rejects
 ///                 └─ accept ─▶ 101 ─▶ on_open ─▶ on_message, on_ping, on_pong, on_drain ─▶ on_close
 ///                                                as things happen, in any order
 /// request for no WebSocket ─▶ on_http
@@ -191,7 +193,12 @@ pub struct Upgrade<S = ()> {
 #[derive(Clone, Debug)]
 pub(crate) enum Decision<S> {
     Accept(Option<S>),
-    Reject { status: u16, body: String },
+    /// The answer comes later.
+    Pending(Arc<Slot<S>>),
+    Reject {
+        status: u16,
+        body: String,
+    },
 }
 
 impl<S> Upgrade<S> {
@@ -227,6 +234,45 @@ impl<S> Upgrade<S> {
     pub fn subprotocol(mut self, name: &str) -> Self {
         self.subprotocol = Some(name.to_owned());
         self
+    }
+
+    /// Holds the request until the application answers it, such as after a look-up on another thread:
+    /// [`Handle::finish`](crate::Handle::finish) opens or refuses the connection.
+    ///
+    /// What the client sends meanwhile waits, in its socket and in one read. A request without an answer at
+    /// [`handshake_timeout`](crate::Config::handshake_timeout) is answered with 503; the time runs from when
+    /// the client has connected. A held connection counts in all limits. `subprotocol` and `header` belong to
+    /// the answer.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use std::thread;
+    /// # use wirehook::{Server, Upgrade};
+    /// let server = Server::bind("127.0.0.1:0")?.state::<String>();
+    /// let handle = server.handle();
+    /// let server = server
+    ///     .on_upgrade(move |request, _| {
+    ///         let (upgrade, pending) = Upgrade::pending();
+    ///         let (handle, name) = (handle.clone(), request.path()[1..].to_owned());
+    ///         thread::spawn(move || {
+    ///             // A look-up that takes its time.
+    ///             let answer = match name.as_str() {
+    ///                 "ann" => Upgrade::accept_with("Ann from the database".to_owned()),
+    ///                 _ => Upgrade::reject(403, "unknown"),
+    ///             };
+    ///             handle.finish(pending, answer)
+    ///         });
+    ///         upgrade
+    ///     })
+    ///     .on_open(|ws, _| {
+    ///         ws.send(format!("hello, {}", ws.state()));
+    ///     });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x1chello, Ann from the database\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn pending() -> (Self, PendingUpgrade<S>) {
+        let (pending, slot) = PendingUpgrade::new();
+        (Self::new(Decision::Pending(slot)), pending)
     }
 
     /// Adds a header to the response.

@@ -184,6 +184,7 @@ const IMPORTS: [(&str, &[&str]); 3] = [
             "hub",
             "outgoing",
             "panics",
+            "pending",
             "protocol",
             "router",
             "stats",

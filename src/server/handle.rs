@@ -13,9 +13,11 @@ use log::error;
 
 use crate::{
     connections::Connections,
+    handler::Upgrade,
     hub::ConnId,
     outgoing::Outgoing,
     panics,
+    pending::PendingUpgrade,
     protocol::{CloseCode, Prepared},
     stats::Stats,
     transport::Waker,
@@ -101,6 +103,8 @@ struct Queue<S> {
     /// How many commands have come, and how many of them the loop has taken.
     come: u64,
     taken: u64,
+    /// Connections whose held requests have an answer. There are no more than connections.
+    answered: VecDeque<ConnId>,
     /// The command to end, and how many commands came before it.
     shutdown: Option<(ShutdownRequest, u64)>,
     stopped: bool,
@@ -129,7 +133,15 @@ pub(super) struct ShutdownRequest {
 
 impl<S> Queue<S> {
     const fn new() -> Self {
-        Self { commands: VecDeque::new(), bytes: 0, come: 0, taken: 0, shutdown: None, stopped: false }
+        Self {
+            commands: VecDeque::new(),
+            bytes: 0,
+            come: 0,
+            taken: 0,
+            answered: VecDeque::new(),
+            shutdown: None,
+            stopped: false,
+        }
     }
 }
 
@@ -242,6 +254,25 @@ impl<S> Handle<S> {
         closure: impl FnOnce(&mut Connections<'_, S>) + Send + 'static,
     ) -> Result<(), HandleError> {
         self.command(Command::Call(Box::new(closure)))
+    }
+
+    /// Answers a request that is held: opens the connection or refuses it. Example: [`Upgrade::pending`].
+    ///
+    /// It is never refused for what waits already, for there are no more of them than connections. If the
+    /// request has ended meanwhile, because its client has gone or its time is up, nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// The server has stopped.
+    pub fn finish(&self, pending: PendingUpgrade<S>, upgrade: Upgrade<S>) -> Result<(), HandleError> {
+        if lock(&self.shared.queue).stopped {
+            return Err(HandleError::Stopped);
+        }
+        if let Some(id) = pending.answer(upgrade) {
+            lock(&self.shared.queue).answered.push_back(id);
+            self.wake();
+        }
+        Ok(())
     }
 
     /// Begins the closing handshake of a connection; see [`WebSocket::close`](crate::WebSocket::close).
@@ -360,6 +391,11 @@ impl<S> Handle<S> {
         for command in commands.into_iter().rev() {
             queue.commands.push_front(command);
         }
+    }
+
+    /// Takes a connection whose held request has an answer.
+    pub(super) fn take_answered(&self) -> Option<ConnId> {
+        lock(&self.shared.queue).answered.pop_front()
     }
 
     /// The command to end, once all that came before it was taken.

@@ -16,11 +16,11 @@ use std::{
 
 use log::{debug, warn};
 
-use super::upgrade;
+use super::{held::Held, upgrade};
 use crate::{
     handler::Handler,
-    hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage},
-    protocol::{Event, ProtocolError, Receiver, RequestReader, append},
+    hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage, Stage},
+    protocol::{Event, HandshakeError, ProtocolError, Receiver, RequestReader, append},
     trace,
     transport::{Read, ReadBuffer},
     websocket::call_hook,
@@ -56,10 +56,12 @@ pub(super) struct Inbound {
 
 /// What the next input is.
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// A request for a WebSocket.
     Request(RequestReader),
     Frames(Receiver),
+    /// What follows a request that waits for its answer.
+    Held(Box<Held>),
     /// Of no interest.
     Nothing,
 }
@@ -178,6 +180,33 @@ impl Inbounds {
         self.shed(hub);
     }
 
+    /// Returns whether the connection's request waits for the application's answer.
+    pub(super) fn is_held(&mut self, id: ConnId) -> bool {
+        self.get_mut(id).is_some_and(|inbound| matches!(inbound.phase, Phase::Held(_)))
+    }
+
+    /// Opens or refuses a connection whose request was held, and reads from it again.
+    pub(super) fn finish_upgrade<H: Handler>(
+        &mut self,
+        id: ConnId,
+        handler: &mut H,
+        hub: &mut Hub<H::State>,
+    ) {
+        let is_awaited = hub.get(id).is_some_and(|outbound| outbound.stage() == Stage::Connecting);
+        let Some(inbound) = self.get_mut(id).filter(|_| is_awaited) else { return };
+        let Phase::Held(held) = &mut inbound.phase else { return };
+        let Some(upgrade) = held.take_answer() else { return };
+        let limits = hub.config.limits;
+        // Before the hook, which may pause the connection anew.
+        hub.resume_reads(id);
+        hub.cork(id);
+        let answered =
+            held.with_request(&limits, |request| upgrade::carry_out(id, request, upgrade, handler, hub));
+        hub.uncork();
+        inbound.phase = answered.unwrap_or(Phase::Nothing);
+        hub.hold(id, inbound.held());
+    }
+
     /// Closes the connections that hold most memory, if all together hold too much.
     #[inline]
     pub(super) fn shed<S>(&mut self, hub: &mut Hub<S>) {
@@ -232,6 +261,7 @@ impl Inbound {
             + match &self.phase {
                 Phase::Request(reader) => reader.buffered(),
                 Phase::Frames(receiver) => receiver.memory(),
+                Phase::Held(held) => held.len(),
                 Phase::Nothing => 0,
             }
     }
@@ -314,15 +344,23 @@ impl Inbound {
         hub: &mut Hub<H::State>,
     ) {
         let Phase::Request(reader) = &mut self.phase else { return };
-        let receiver = match reader.next_request(input, &hub.config.limits) {
+        self.phase = match reader.next_request(input, &hub.config.limits) {
             Ok(None) => return,
             Ok(Some(request)) => upgrade::answer(id, &request, handler, hub),
             Err(error) => {
                 upgrade::refuse(id, error, hub);
-                None
+                Phase::Nothing
             }
         };
-        self.phase = receiver.map_or(Phase::Nothing, Phase::Frames);
+        if matches!(self.phase, Phase::Held(_)) {
+            match set_aside(input) {
+                Ok(stash) => self.stash = stash,
+                Err(_) => {
+                    upgrade::refuse(id, HandshakeError::TooManyConnections, hub);
+                    self.phase = Phase::Nothing;
+                }
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod closures;
 mod event_loop;
 mod handle;
 mod heap;
+mod held;
 mod inbound;
 mod metrics;
 mod metrics_server;

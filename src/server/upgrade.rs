@@ -2,27 +2,29 @@
 //!
 //! This file knows what a request leads to. It refuses to know where its bytes come from.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
-use log::{error, info};
+use log::{debug, error, info};
 
+use super::{held::Held, inbound::Phase};
 use crate::{
     handler::{Decision, Handler, Upgrade},
     hub::{ConnId, Hub},
     panics,
-    protocol::{Connection, HandshakeError, Receiver, Request, Response},
+    pending::Slot,
+    protocol::{Connection, HandshakeError, Limits, Request, Response},
     trace::Cut,
     websocket::call_hook,
 };
 
-/// Answers a complete request. Returns the receiver if the connection is open now.
+/// Answers a complete request. Returns what the next input is.
 pub(super) fn answer<H: Handler>(
     id: ConnId,
     request: &Request<'_>,
     handler: &mut H,
     hub: &mut Hub<H::State>,
-) -> Option<Receiver> {
-    let address = hub.get(id)?.address;
+) -> Phase {
+    let Some(address) = hub.get(id).map(|outbound| outbound.address) else { return Phase::Nothing };
     if let Err(error) = request.check(&hub.config.hosts, &hub.config.origins) {
         // A request for something else than a WebSocket may be wanted all the same.
         let page = asks_for_page(request, error, &hub.config.hosts)
@@ -34,18 +36,64 @@ pub(super) fn answer<H: Handler>(
             Some(Some(Some(page))) => hub.respond(id, &page),
             Some(Some(None)) | None => refuse_request(id, request, error, hub),
         }
-        return None;
+        return Phase::Nothing;
     }
-    let verdict = call_hook(id, hub, |_| handler.on_upgrade(request, address));
-    let Upgrade { decision, subprotocol, headers, limits } = verdict?;
+    match call_hook(id, hub, |_| handler.on_upgrade(request, address)) {
+        Some(Upgrade { decision: Decision::Pending(slot), limits, .. }) => {
+            hold(id, request, &slot, limits, handler, hub)
+        }
+        Some(upgrade) => carry_out(id, request, upgrade, handler, hub),
+        None => Phase::Nothing,
+    }
+}
+
+/// Holds a request until its answer comes, or answers it if that has come already.
+fn hold<H: Handler>(
+    id: ConnId,
+    request: &Request<'_>,
+    slot: &Arc<Slot<H::State>>,
+    limits: Option<Limits>,
+    handler: &mut H,
+    hub: &mut Hub<H::State>,
+) -> Phase {
+    // The request is kept before the slot names the connection: an answer from then on finds it.
+    let Ok(held) = Held::new(request, Arc::clone(slot), limits) else {
+        hub.respond(id, &Response::refusal(HandshakeError::TooManyConnections));
+        return Phase::Nothing;
+    };
+    match slot.hold(id) {
+        Some(upgrade) => carry_out(id, request, upgrade.or_limits(limits), handler, hub),
+        None => {
+            debug!("connection {id} is held until the application answers its request");
+            hub.pause_reads(id);
+            Phase::Held(held)
+        }
+    }
+}
+
+/// Does what the application has answered. Returns what the next input is.
+pub(super) fn carry_out<H: Handler>(
+    id: ConnId,
+    request: &Request<'_>,
+    upgrade: Upgrade<H::State>,
+    handler: &mut H,
+    hub: &mut Hub<H::State>,
+) -> Phase {
+    let Some(address) = hub.get(id).map(|outbound| outbound.address) else { return Phase::Nothing };
+    let Upgrade { decision, subprotocol, headers, limits } = upgrade;
     let state = match decision {
         Decision::Accept(state) => state,
+        Decision::Pending(_) => {
+            error!("connection {id}: the answer to a held request is to hold it");
+            hub.respond(id, &Response::rejection(500, "The server's application has failed."));
+            return Phase::Nothing;
+        }
         Decision::Reject { status, body } => {
             let target = Cut(request.target());
             info!("connection {id} from {address} refused by the handler: {status} {target}");
             let response = with_headers(Response::rejection(status, &body), &headers);
             hub.respond(id, &response);
-            return None;
+            return Phase::Nothing;
         }
     };
     let subprotocol = subprotocol
@@ -55,7 +103,7 @@ pub(super) fn answer<H: Handler>(
     if response.status() != 101 {
         hub.respond(id, &response);
         panics::discard(state);
-        return None;
+        return Phase::Nothing;
     }
     let Connection { recv, send } = Connection::new(&limits.unwrap_or(hub.config.limits));
     hub.accept_upgrade(id, &response, send);
@@ -68,7 +116,7 @@ pub(super) fn answer<H: Handler>(
     }
     info!("connection {id} from {address} open: {}", Cut(request.target()));
     call_hook(id, hub, |ws| handler.on_open(ws, request));
-    Some(recv)
+    Phase::Frames(recv)
 }
 
 /// The response with a hook's headers, or 500 if one of them can't be sent.

@@ -1,8 +1,10 @@
 //! Routes: which handler a path has, and the limits of its connections.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::mpsc, thread};
 
-use wirehook::{Handler, Message, PeerAddr, Route, Router, Upgrade, WebSocket, protocol::Request};
+use wirehook::{
+    Handler, Hooks, Message, PeerAddr, PendingUpgrade, Route, Router, Upgrade, WebSocket, protocol::Request,
+};
 
 use crate::{
     common::{Client, request},
@@ -142,4 +144,55 @@ fn a_router_without_routes_has_nothing() {
     let server = start(|server, _| server.handler(Router::<()>::new()));
     let answer = answer_to(server.address, &request("/", ""));
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+}
+
+#[test]
+fn another_thread_answers_a_request_of_a_route() {
+    let (to_look_up, look_ups) = mpsc::channel::<(String, PendingUpgrade<String>)>();
+    let server = start(move |server, log| {
+        let hooks = Hooks::<String>::new()
+            .on_upgrade(move |request, _| {
+                let (upgrade, pending) = Upgrade::pending();
+                let name = request.param("name").unwrap_or_default().to_owned();
+                to_look_up.send((name, pending)).unwrap();
+                upgrade
+            })
+            .on_open({
+                let log = log.clone();
+                move |ws, request| {
+                    log.open(ws);
+                    ws.send(format!("{} at {:?}", ws.state(), request.param("name")));
+                }
+            })
+            .on_message(|ws, message| {
+                ws.send(message);
+            })
+            .on_close(move |ws, close| log.close(ws, close));
+        server.route("/:name", Route::new(hooks).limits(|limits| limits.max_message_size = 4))
+    });
+    let handle = server.handle.clone();
+    let answers = thread::spawn(move || {
+        for (name, pending) in look_ups {
+            let answer = match name.as_str() {
+                "ann" => Upgrade::accept_with("Ann".to_owned()),
+                _ => Upgrade::reject(403, "unknown"),
+            };
+            if handle.finish(pending, answer).is_err() {
+                return;
+            }
+        }
+    });
+    let mut client = Client::connect(server.address);
+    client.write(request("/ann", "").as_bytes());
+    client.send_text("soon");
+    client.expect_open();
+    client.expect_text("Ann at Some(\"ann\")");
+    client.expect_text("soon");
+    client.send_text("fives");
+    assert_eq!(client.frame().payload[..2], 1009u16.to_be_bytes(), "the limits of its route");
+    let refused = answer_to(server.address, &request("/ben", ""));
+    assert!(refused.starts_with("HTTP/1.1 403 "), "{refused}");
+    drop(client);
+    server.stop();
+    answers.join().unwrap();
 }

@@ -41,6 +41,7 @@ use crate::protocol::error::HandshakeError;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
+    head: &'a [u8],
     method: &'a str,
     target: &'a str,
     minor_version: u8,
@@ -70,7 +71,12 @@ impl<'a> Request<'a> {
             values(&headers, "Sec-WebSocket-Protocol"),
             values(&headers, "Sec-WebSocket-Extensions"),
         );
-        Ok(Self { method, target, minor_version, headers, offers, params: Vec::new() })
+        Ok(Self { head, method, target, minor_version, headers, offers, params: Vec::new() })
+    }
+
+    /// Returns the bytes of the request, as they were sent.
+    pub(crate) const fn head(&self) -> &'a [u8] {
+        self.head
     }
 
     /// Returns the same request with the parameters of its route.

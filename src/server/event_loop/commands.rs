@@ -31,6 +31,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             }
             self.handle.put_back(commands);
         }
+        while !self.has_commands
+            && let Some(id) = self.handle.take_answered()
+        {
+            self.inbounds.finish_upgrade(id, &mut self.handler, &mut self.hub);
+            self.inbounds.shed(&mut self.hub);
+            self.has_commands = self.is_share_used_up();
+        }
         if let Some(shutdown) = self.handle.take_shutdown()
             && self.shutdown.is_none()
         {

@@ -1,12 +1,12 @@
 //! What is due at a time or asked for from outside, and not by a connection: accepts, deadlines, timers, commands.
 
-use log::debug;
+use log::{debug, warn};
 
 use super::state::{EventLoop, LISTENER, METRICS, WAKER};
 use crate::{
     handler::Handler,
     hub::{ConnId, Hub, LoopTime, Stage},
-    protocol::HandshakeError,
+    protocol::{HandshakeError, Response},
     server::{acceptor::Acceptor, metrics_server::MetricsServer, upgrade::refuse},
     transport::{Listener, Token},
 };
@@ -47,7 +47,15 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.inbounds.read_once_more(id, &mut self.handler, &mut self.hub);
         }
         if self.hub.is_due(id) {
-            expire(id, &mut self.hub);
+            if self.inbounds.is_held(id) {
+                warn!("connection {id}: the application has not answered its request in time");
+                self.hub.respond(
+                    id,
+                    &Response::rejection(503, "The server's application did not answer in time."),
+                );
+            } else {
+                expire(id, &mut self.hub);
+            }
         } else {
             self.hub.schedule(id);
         }

@@ -16,6 +16,7 @@
 //! - `again.rs`: events that happen again.
 //! - `several.rs`: effects of one connection on others, and several items of which the first fails.
 //! - `observing.rs`: the calls of an observer.
+//! - `later.rs`: requests that the application answers later.
 //! - `logs.rs`: the lines of the log.
 //! - `random.rs`: everything together, by fixed seeds.
 //! - `wire.rs`: the RFC's rules, from a client's bytes to the end of TCP.
@@ -25,6 +26,7 @@ mod again;
 mod endings;
 mod hooks;
 mod io;
+mod later;
 mod logs;
 mod memory;
 mod observing;
