@@ -27,7 +27,7 @@ use crate::protocol::Limits;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// What a peer's bytes are held to: message size, head size, header count.
+    /// The limits on a peer's bytes: message size, head size, header count.
     pub limits: Limits,
     /// How long a client may take, from the moment it connects, to send its whole request head; then 408.
     /// Default: 10 s.
@@ -55,11 +55,10 @@ pub struct Config {
     pub close_timeout: Duration,
     /// How long all that may take while the peer still takes what waits for it. Default: 30 s.
     ///
-    /// What was sent before a Close goes out before it, so a slow peer may need longer than `close_timeout`.
-    /// Whenever it takes some, `close_timeout` begins anew; this is the end of it, counted from when the
-    /// closing begins with something waiting, and never less than `close_timeout`. A message may be cut
-    /// there, and at the end of a shutdown, which waits for nobody. Neighbours: nginx 30 s
-    /// (`lingering_time`).
+    /// Messages sent before a Close leave before it, so a slow peer may need longer than `close_timeout`.
+    /// Each time it reads some bytes, `close_timeout` begins anew. This limit counts from the beginning of a
+    /// close with bytes waiting, and is never less than `close_timeout`. A message may be cut at this limit,
+    /// and at the end of a shutdown, which waits for no peer. Neighbours: nginx 30 s (`lingering_time`).
     pub max_close_time: Duration,
     /// How many bytes may wait for one peer, in bytes. Default: 1 MiB.
     ///

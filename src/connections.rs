@@ -69,7 +69,7 @@ impl<'a, S> Connections<'a, S> {
     }
 
     /// Sends a message in fragments (§5.4) of `fragment_len` bytes; otherwise as [`send`](Self::send). A
-    /// receiver makes one message of them, so this is for those who want to see it do that.
+    /// receiver makes one message of them, so this is for tests of a receiver.
     ///
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));

@@ -1,6 +1,6 @@
-//! The entrance for fuzz targets that need more than the public API. Only cargo-fuzz sets the `cfg` for it.
+//! The functions for fuzz targets that need more than the public API. Only cargo-fuzz sets the `cfg` for it.
 //!
-//! This file knows which bodies there are. It refuses to know what they check: each is beside its code.
+//! This file lists the bodies of the targets. Each is beside the code that it checks.
 
 /// The body of the target `server`.
 pub fn server(script: &[u8]) {

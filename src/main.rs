@@ -1,6 +1,6 @@
-//! The binary: arguments in, a configured server out, run until it is told to stop.
+//! The binary: reads the arguments, and runs a command or a server.
 //!
-//! It is one more user of the library and knows nothing but its public API.
+//! It uses only the library's public API.
 
 mod cli;
 

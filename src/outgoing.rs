@@ -1,4 +1,4 @@
-//! A message to send, borrowed or owned: every call that sends takes what turns into one.
+//! A message to send, borrowed or owned. Every call that sends accepts a value that converts into one.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use crate::{
 /// A message to send: text or bytes, borrowed or owned.
 ///
 /// Text becomes a text message, bytes become a binary one. A received [`Message`] keeps its kind. The bytes
-/// of an owned message are not copied when they have to wait for a slow peer: give away what is not needed
-/// any more.
+/// of an owned message are not copied when they wait for a slow peer, so pass messages by value where
+/// possible.
 ///
 /// ```
 /// use std::borrow::Cow;
@@ -29,7 +29,7 @@ use crate::{
 pub enum Outgoing<'m> {
     /// The sender keeps the bytes.
     Borrowed(Message<'m>),
-    /// The sender gives the bytes away.
+    /// The bytes move to the server.
     Owned(OwnedMessage),
 }
 
@@ -42,8 +42,8 @@ impl Outgoing<'_> {
         }
     }
 
-    /// Sends the message to a connection, and keeps its bytes if they are given away.
-    // In line with the hook: for a borrowed message the other branch is gone.
+    /// Sends the message to a connection. Owned bytes move to it.
+    // Inlined into the hook: the compiler removes the other branch for a borrowed message.
     #[inline(always)]
     pub(crate) fn send<S>(self, hub: &mut Hub<S>, id: ConnId) -> SendStatus {
         match self {

@@ -1,6 +1,7 @@
-//! What a log at `trace` shows of each frame, received and sent: its kind, its length, the start of its payload.
+//! What a log at `trace` shows of each frame, received and sent: its kind, its length, the start of its
+//! payload.
 //!
-//! This file knows how a payload is shown so that it can't steer a terminal. It refuses to know when.
+//! This file knows how a payload is shown so that it can't control a terminal. It does not know when.
 //! It costs one comparison when it is off.
 
 use std::fmt::{self, Display};

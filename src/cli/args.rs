@@ -94,7 +94,7 @@ const SHORTEST_REQUEST: &str = "GET / HTTP/1.1\r\nHost:a\r\nUpgrade:websocket\r\
 
 /// What the arguments ask for.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(super) enum CliCommand {
     Help,
     Version,
     DecodeHelp,
@@ -129,7 +129,7 @@ pub(super) struct ServeOptions {
     pub(super) verbosity: Option<i8>,
 }
 
-pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
+pub(super) fn parse(mut parser: Parser) -> Result<CliCommand, lexopt::Error> {
     let mut mode = None;
     let mut given = HashSet::new();
     let mut options = ServeOptions {
@@ -151,8 +151,8 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
             }
         }
         match arg {
-            Short('h') | Long("help") => return Ok(Command::Help),
-            Short('V') | Long("version") => return Ok(Command::Version),
+            Short('h') | Long("help") => return Ok(CliCommand::Help),
+            Short('V') | Long("version") => return Ok(CliCommand::Version),
             Short('v') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_add(1)),
             Short('q') => options.verbosity = Some(options.verbosity.unwrap_or(0).saturating_sub(1)),
             Value(value) if mode.is_none() && value == "decode" => return parse_decode(&mut parser),
@@ -180,31 +180,31 @@ pub(super) fn parse(mut parser: Parser) -> Result<Command, lexopt::Error> {
     if options.is_public && options.mode != Mode::Study {
         return Err("--public is for study; the other modes listen on any address".into());
     }
-    Ok(Command::Serve(Box::new(options)))
+    Ok(CliCommand::Serve(Box::new(options)))
 }
 
-fn parse_decode(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+fn parse_decode(parser: &mut Parser) -> Result<CliCommand, lexopt::Error> {
     let options = decode::parse(parser)?;
-    Ok(options.map_or(Command::DecodeHelp, |options| Command::Decode(Box::new(options))))
+    Ok(options.map_or(CliCommand::DecodeHelp, |options| CliCommand::Decode(Box::new(options))))
 }
 
-fn parse_accept(parser: &mut Parser) -> Result<Command, lexopt::Error> {
-    Ok(accept::parse(parser)?.map_or(Command::AcceptHelp, Command::Accept))
+fn parse_accept(parser: &mut Parser) -> Result<CliCommand, lexopt::Error> {
+    Ok(accept::parse(parser)?.map_or(CliCommand::AcceptHelp, CliCommand::Accept))
 }
 
-fn parse_replay(parser: &mut Parser) -> Result<Command, lexopt::Error> {
+fn parse_replay(parser: &mut Parser) -> Result<CliCommand, lexopt::Error> {
     let options = replay::parse(parser)?;
-    Ok(options.map_or(Command::ReplayHelp, |options| Command::Replay(Box::new(options))))
+    Ok(options.map_or(CliCommand::ReplayHelp, |options| CliCommand::Replay(Box::new(options))))
 }
 
 /// Reads the argument of `help`: nothing, or the name of a mode or a command.
-fn parse_help(parser: &mut Parser) -> Result<Command, lexopt::Error> {
-    let Some(arg) = parser.next()? else { return Ok(Command::Help) };
+fn parse_help(parser: &mut Parser) -> Result<CliCommand, lexopt::Error> {
+    let Some(arg) = parser.next()? else { return Ok(CliCommand::Help) };
     match &arg {
-        Value(name) if name == "decode" => Ok(Command::DecodeHelp),
-        Value(name) if name == "accept" => Ok(Command::AcceptHelp),
-        Value(name) if name == "replay" => Ok(Command::ReplayHelp),
-        Value(name) => name.parse_with(parse_mode).map(|_| Command::Help),
+        Value(name) if name == "decode" => Ok(CliCommand::DecodeHelp),
+        Value(name) if name == "accept" => Ok(CliCommand::AcceptHelp),
+        Value(name) if name == "replay" => Ok(CliCommand::ReplayHelp),
+        Value(name) => name.parse_with(parse_mode).map(|_| CliCommand::Help),
         _ => Err(arg.unexpected()),
     }
 }

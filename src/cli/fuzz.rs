@@ -25,8 +25,9 @@ fn seeds_and_past_findings_pass() {
     if !fuzz.exists() {
         return;
     }
-    type Body = fn(&[u8]);
-    let targets = [("capture", capture as Body), ("replay_peer", replay_peer), ("arguments", arguments)];
+    type TargetBody = fn(&[u8]);
+    let targets =
+        [("capture", capture as TargetBody), ("replay_peer", replay_peer), ("arguments", arguments)];
     for (target, body) in targets {
         let mut count = 0;
         for folder in ["corpus", "crashes"] {

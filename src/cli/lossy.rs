@@ -22,7 +22,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 const ENTRY_SIZE: usize = 64;
 
 /// The producer's end of the queue. Clones share it.
-pub(super) struct Lossy<T>(Arc<Shared<T>>);
+pub(super) struct Lossy<T>(Arc<LossyShared<T>>);
 
 /// The waiting entries, and how many were left out after them.
 #[derive(Debug)]
@@ -36,16 +36,16 @@ pub(super) trait Consumer<T>: Send + 'static {
     fn consume(&mut self, batch: Batch<T>);
 }
 
-struct Shared<T> {
+struct LossyShared<T> {
     name: &'static str,
     capacity: usize,
-    queue: Mutex<Queue<T>>,
+    queue: Mutex<LossyState<T>>,
     changed: Condvar,
     consumer: Mutex<Box<dyn Consumer<T>>>,
 }
 
 #[derive(Debug)]
-struct Queue<T> {
+struct LossyState<T> {
     entries: Vec<T>,
     /// The bytes of the entries.
     size: usize,
@@ -58,8 +58,9 @@ struct Queue<T> {
 impl<T: Send + 'static> Lossy<T> {
     /// Returns a queue for entries of `capacity` bytes, beside as many in the batch under way.
     pub(super) fn new(name: &'static str, capacity: usize, consumer: impl Consumer<T>) -> Self {
-        let queue = Queue { entries: Vec::new(), size: 0, left_out: 0, has_thread: false, is_busy: false };
-        Self(Arc::new(Shared {
+        let queue =
+            LossyState { entries: Vec::new(), size: 0, left_out: 0, has_thread: false, is_busy: false };
+        Self(Arc::new(LossyShared {
             name,
             capacity,
             queue: Mutex::new(queue),
@@ -105,7 +106,7 @@ impl<T: Send + 'static> Lossy<T> {
         }
     }
 
-    fn wake(&self, queue: &mut Queue<T>) {
+    fn wake(&self, queue: &mut LossyState<T>) {
         if queue.has_thread {
             self.0.changed.notify_all();
             return;
@@ -123,7 +124,7 @@ impl<T> Clone for Lossy<T> {
     }
 }
 
-impl<T: 'static> Shared<T> {
+impl<T: 'static> LossyShared<T> {
     /// Runs the thread: consumes batches until none arrives for a while.
     fn run(&self) {
         while let Some(batch) = self.next_batch() {
@@ -155,17 +156,21 @@ impl<T: 'static> Shared<T> {
         self.consumer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue<T>> {
+    fn queue(&self) -> MutexGuard<'_, LossyState<T>> {
         // No code panics while it holds the lock; after a panic the queue would still be valid.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, queue: MutexGuard<'a, Queue<T>>, time: Duration) -> MutexGuard<'a, Queue<T>> {
+    fn wait<'a>(
+        &self,
+        queue: MutexGuard<'a, LossyState<T>>,
+        time: Duration,
+    ) -> MutexGuard<'a, LossyState<T>> {
         self.changed.wait_timeout(queue, time).unwrap_or_else(PoisonError::into_inner).0
     }
 }
 
-impl<T> Queue<T> {
+impl<T> LossyState<T> {
     fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.left_out == 0
     }

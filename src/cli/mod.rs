@@ -36,11 +36,11 @@ use std::{
 
 use wirehook::{Handler, Server};
 
-use args::{Command, Mode, ServeOptions};
+use args::{CliCommand, Mode, ServeOptions};
 use explain::Explain;
 use observers::Observers;
 use output::{Output, ServerStdout};
-use record::Recorder;
+use record::CaptureRecorder;
 use stdout::print;
 
 /// The server could not start, its loop failed, or the explained bytes break a rule.
@@ -50,15 +50,15 @@ const EXIT_USAGE: u8 = 2;
 
 pub(crate) fn main() -> ExitCode {
     match args::parse(lexopt::Parser::from_env()) {
-        Ok(Command::Help) => print(args::HELP),
-        Ok(Command::Version) => print(concat!("wirehook ", env!("CARGO_PKG_VERSION"), "\n")),
-        Ok(Command::DecodeHelp) => print(decode::HELP),
-        Ok(Command::Decode(options)) => decode::run(&options),
-        Ok(Command::AcceptHelp) => print(accept::HELP),
-        Ok(Command::Accept(key)) => accept::run(&key),
-        Ok(Command::ReplayHelp) => print(replay::HELP),
-        Ok(Command::Replay(options)) => replay::run(*options),
-        Ok(Command::Serve(options)) => serve(*options),
+        Ok(CliCommand::Help) => print(args::HELP),
+        Ok(CliCommand::Version) => print(concat!("wirehook ", env!("CARGO_PKG_VERSION"), "\n")),
+        Ok(CliCommand::DecodeHelp) => print(decode::HELP),
+        Ok(CliCommand::Decode(options)) => decode::run(&options),
+        Ok(CliCommand::AcceptHelp) => print(accept::HELP),
+        Ok(CliCommand::Accept(key)) => accept::run(&key),
+        Ok(CliCommand::ReplayHelp) => print(replay::HELP),
+        Ok(CliCommand::Replay(options)) => replay::run(*options),
+        Ok(CliCommand::Serve(options)) => serve(*options),
         Err(error) => report_error(&format!("{} (try --help)", args::error_line(&error)), EXIT_USAGE),
     }
 }
@@ -112,8 +112,9 @@ fn serve_with_output(
     });
     if let Some(directory) = &options.record {
         let max_bytes = options.max_recorded_bytes;
-        let recorder =
-            server.local_addr().and_then(|address| Recorder::into_directory(directory, address, max_bytes));
+        let recorder = server
+            .local_addr()
+            .and_then(|address| CaptureRecorder::into_directory(directory, address, max_bytes));
         match recorder {
             Ok(recorder) => observers.add(recorder),
             Err(error) => {

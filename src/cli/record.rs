@@ -28,12 +28,12 @@ use wirehook::{ConnId, Observer, PeerAddr, explain::Side};
 use super::capture::Writer;
 
 use clock::{Clock, file_time};
-use files::{Files, Place};
+use files::{FilePlace, Files};
 
 pub(super) use files::private_file;
 
 /// Writes every connection's bytes to a file in one directory.
-pub(super) struct Recorder {
+pub(super) struct CaptureRecorder {
     files: Files,
     server: SocketAddr,
     clock: Clock,
@@ -49,12 +49,12 @@ enum Tape {
         since: Duration,
     },
     Running {
-        place: Place,
+        place: FilePlace,
         writer: Writer,
     },
 }
 
-impl Recorder {
+impl CaptureRecorder {
     /// Records a server with the address `server` into `directory`, `max_bytes` at most in all files
     /// together. Creates the directory if needed.
     ///
@@ -169,7 +169,7 @@ impl Write for Limited<'_> {
     }
 }
 
-impl Observer for Recorder {
+impl Observer for CaptureRecorder {
     fn connected(&mut self, id: ConnId, peer: PeerAddr) {
         // A packet needs addresses; the peer of a Unix socket has none.
         let peer = peer.socket_addr().unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));

@@ -52,12 +52,12 @@ enum Length {
 
 /// Collects a body.
 #[derive(Debug)]
-pub(super) struct Body {
+pub(super) struct BodyReader {
     length: Length,
     step: BodyStep,
 }
 
-impl Body {
+impl BodyReader {
     /// Returns the body that a request announces, if any.
     pub(super) fn of_request(request: &RequestStep) -> Option<Self> {
         let length = announced(&request.lines)?;

@@ -8,7 +8,7 @@ use crate::protocol::Limits;
 
 use super::{
     BrokenRule, FrameEvent, FrameStep, Leftover, RequestStep, ResponseStep, Side, State, Step,
-    body::Body,
+    body::BodyReader,
     extension::{DEFLATE, Extension},
     frame_reader::FrameReader,
     handshake::{RequestHead, ResponseHead},
@@ -57,7 +57,7 @@ struct StateEvents {
 enum DirectionStage {
     Request(RequestHead),
     Response(ResponseHead),
-    Body(Body),
+    Body(BodyReader),
     Frames(Box<FrameReader>),
     /// Ignored bytes: their number, and the section that says so.
     Over {
@@ -251,7 +251,7 @@ impl Explainer {
         let extension = if offers_compression { self.extension } else { Extension::None };
         self.client = match request.refused {
             None => DirectionStage::frames(Side::Client, &self.limits, request.length, extension),
-            Some(_) => DirectionStage::body_or_over(Body::of_request(request)),
+            Some(_) => DirectionStage::body_or_over(BodyReader::of_request(request)),
         };
         request.state = self.state();
         self.request = Some(request.clone());
@@ -267,7 +267,7 @@ impl Explainer {
             self.use_extension(extension);
         } else {
             self.state_events.is_over = true;
-            self.server = DirectionStage::body_or_over(Body::of_response(response, request.as_ref()));
+            self.server = DirectionStage::body_or_over(BodyReader::of_response(response, request.as_ref()));
             if !matches!(self.client, DirectionStage::Body(_)) {
                 // The client's incomplete bytes belong to no step any more.
                 self.client = DirectionStage::Over { ignored: self.client.unread(), section: "§4.2.2" };
@@ -371,7 +371,7 @@ impl DirectionStage {
     }
 
     /// Returns the stage after a head that opens no connection.
-    fn body_or_over(body: Option<Body>) -> Self {
+    fn body_or_over(body: Option<BodyReader>) -> Self {
         body.map_or_else(|| Self::over("§4.2.2"), Self::Body)
     }
 

@@ -32,7 +32,7 @@ pub(crate) enum Stage {
     Closing,
     /// Nothing new is sent; what waits still goes out.
     Finishing,
-    /// Everything is sent, and TCP is closed from our side (§7.1.1). Input is thrown away until the peer
+    /// Everything is sent, and TCP is closed from our side (§7.1.1). Input is discarded until the peer
     /// closes too: closing with unread input would reset the connection, and the peer could lose our last
     /// bytes.
     Lingering,
@@ -114,7 +114,7 @@ pub(crate) struct Outbound<S> {
     /// The poll reports room in the socket; registered at the first refusal, and kept.
     pub(super) write_interest: bool,
     /// The server doesn't read from the peer, because the peer doesn't take what its input causes. Only the
-    /// loop lifts this, after it has handled the input that was put aside: input must not overtake input.
+    /// loop lifts this, after it has handled the postponed input: input must not overtake input.
     pauses: Pauses,
     /// A ping was sent, and nothing was received since.
     pinged: bool,

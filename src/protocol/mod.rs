@@ -61,8 +61,8 @@
 //!
 //! # In scope, out of scope
 //!
-//! RFC 6455 for a server and, where a type says so, for a [`Client`]. Out of scope so far: extensions such as permessage-deflate (offers are
-//! ignored, §9.1), and receiving a message before it is complete.
+//! RFC 6455 for a server and, where a type says so, for a [`Client`]. Out of scope so far: extensions such as
+//! permessage-deflate (offers are ignored, §9.1), and receiving a message before it is complete.
 
 mod assembly;
 mod close;

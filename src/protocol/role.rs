@@ -1,6 +1,6 @@
 //! §5.1 The two sides of a connection, and the few rules in which they differ.
 //!
-//! This file knows who masks, and which close codes a side may send. The codec takes the side as a type, so that the
+//! This file knows which side masks, and which close codes a side may send. The codec takes the side as a type, so that the
 //! code of a server contains no question about it.
 
 use super::{close_code::CloseCode, error::ProtocolError};

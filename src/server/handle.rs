@@ -50,7 +50,7 @@ const MAX_BYTES: usize = 64 * 1024 * 1024;
 ///
 /// let (told, handle) = other.join().unwrap();
 /// assert_eq!(told, Ok(()));
-/// assert_eq!(handle.broadcast("is anybody there?"), Err(HandleError::Stopped));
+/// assert_eq!(handle.broadcast("too late"), Err(HandleError::Stopped));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Handle<S = ()> {
@@ -318,7 +318,7 @@ impl<S> Handle<S> {
         self.ask_for(ShutdownRequest { within: None });
     }
 
-    /// [`shutdown`](Self::shutdown) with a time after which whoever has not answered is dropped.
+    /// [`shutdown`](Self::shutdown) with a time after which every connection without an answer is dropped.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -358,7 +358,7 @@ impl<S> Handle<S> {
         queue.bytes += len;
         queue.come += 1;
         drop(queue);
-        // Whoever found the queue empty wakes the loop; it takes all that has come by then.
+        // The call that finds the queue empty wakes the loop, which takes all commands at once.
         if was_empty {
             self.wake();
         }
@@ -412,7 +412,7 @@ impl<S> Handle<S> {
         left.commands.into_iter().for_each(panics::discard);
     }
 
-    /// Whether anybody else has a handle: who has none can't get one any more.
+    /// Returns whether another handle exists. Handles are made of handles, so otherwise none can appear.
     #[inline]
     pub(super) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.shared) > 1

@@ -170,7 +170,7 @@ impl Inbounds {
         }
     }
 
-    /// Continues with the input of a connection that was put aside.
+    /// Continues with the postponed input of a connection.
     pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) {
         let Some(inbound) = self.get_mut(id) else { return };
         let mut input = inbound.stash.take().unwrap_or_default();

@@ -1,9 +1,11 @@
 //! The metrics listener: a small server beside the clients, with a table of its own.
 //!
-//! Its connections are no clients: no limit counts them, no observer sees their bytes, no hook is called for them.
-//! Stages, deadlines and writes are the hub's: they have a second [`Hub`], whose tokens begin at [`FIRST_TOKEN`].
+//! Its connections are no clients: no limit counts them, no observer sees their bytes, no hook is called for
+//! them. Stages, deadlines and writes are the hub's: they have a second [`Hub`], whose tokens begin at
+//! [`FIRST_TOKEN`].
 //!
-//! This file knows when a request has arrived, and which connection makes room for another. `metrics.rs` has the pages.
+//! This file knows when a request has arrived, and which connection makes room for another. `metrics.rs` has
+//! the pages.
 
 use std::io::ErrorKind;
 
@@ -34,7 +36,7 @@ pub(super) struct MetricsServer<L: Listener> {
 
 struct Connections {
     hub: Hub<()>,
-    /// The connections, the oldest first, each with what has arrived of its request.
+    /// The connections, the oldest first, each with the received part of its request.
     readers: Vec<(ConnId, RequestReader)>,
 }
 
@@ -55,7 +57,7 @@ impl<L: Listener> MetricsServer<L> {
         self.acceptor.is_idle()
     }
 
-    /// Takes a file descriptor in reserve again, if it was given up and one is free.
+    /// Reserves a file descriptor again, if the reserved one was released and one is free.
     pub(super) fn refill(&mut self) {
         self.acceptor.refill();
     }
@@ -65,8 +67,8 @@ impl<L: Listener> MetricsServer<L> {
         self.acceptor.wake_at().min(self.connections.hub.next_deadline())
     }
 
-    /// Accepts the connections that wait. For one more than there may be, another metrics connection is closed, or
-    /// a client that only waits for its end.
+    /// Accepts the waiting connections. Over the limit, another metrics connection is closed for each, or a
+    /// client that only waits for its end.
     pub(super) fn accept_pending<S>(&mut self, clients: &mut Hub<S>, buffer: &mut ReadBuffer) {
         let Self { acceptor, connections } = self;
         let now = clients.now;
@@ -105,7 +107,7 @@ impl<L: Listener> MetricsServer<L> {
         let connections = &mut self.connections;
         connections.hub.now = clients.now;
         while let Some(id) = connections.hub.expire() {
-            // What came in time still lies in the socket if the loop is late.
+            // If the loop is late, the socket can still contain bytes that arrived in time.
             connections.hub.flush(id);
             connections.read(id, clients, buffer);
             if connections.hub.is_due(id) {
@@ -117,7 +119,7 @@ impl<L: Listener> MetricsServer<L> {
         connections.settle(clients);
     }
 
-    /// Returns whether an answer has not left yet.
+    /// Returns whether an answer is not written yet.
     pub(super) fn is_answering(&self) -> bool {
         self.connections.readers.iter().any(|(id, _)| self.connections.stage(*id) == Some(Stage::Finishing))
     }
@@ -150,7 +152,7 @@ impl Connections {
         self.hub.get(id).map(Outbound::stage)
     }
 
-    /// Reads from a connection until its socket is empty, and answers its request once it has arrived whole.
+    /// Reads from a connection until its socket is empty, and answers its request once it is complete.
     fn read<S>(&mut self, id: ConnId, clients: &mut Hub<S>, buffer: &mut ReadBuffer) {
         for _ in 0..READS_PER_EVENT {
             let Some(outbound) = self.hub.get_mut(id) else { return };
@@ -193,8 +195,8 @@ impl Connections {
         }
     }
 
-    /// Closes a connection to make room for another: the oldest without a request, or else the oldest. Returns
-    /// whether there was one.
+    /// Closes a connection to make room for another: the oldest without a request, or else the oldest.
+    /// Returns whether there was one.
     fn evict<S>(&mut self, clients: &mut Hub<S>, buffer: &mut ReadBuffer) -> bool {
         for id in self.readers.iter().map(|(id, _)| *id).collect::<Vec<_>>() {
             if self.stage(id) != Some(Stage::Connecting) {
@@ -214,7 +216,7 @@ impl Connections {
         oldest.is_some()
     }
 
-    /// Writes what was queued, and removes the connections that have ended.
+    /// Writes the queued bytes, and removes the ended connections.
     fn settle<S>(&mut self, clients: &mut Hub<S>) {
         self.hub.flush_dirty();
         while self.hub.next_drained().is_some() {}
@@ -225,7 +227,7 @@ impl Connections {
         self.report(clients);
     }
 
-    /// Has the clients' figures contain the sockets and bytes of metrics connections.
+    /// Adds the sockets and bytes of metrics connections to the clients' figures.
     fn report<S>(&mut self, clients: &mut Hub<S>) {
         clients.count_beside(self.hub.len(), &mut self.hub.stats);
     }

@@ -1,4 +1,4 @@
-//! In which order connections are read from again, and how often.
+//! The order in which connections are read again, and how often.
 //!
 //! Each connection is read from once per turn. Three lists hold the connections that have more: with little
 //! to read, with a full buffer, and with a batch that queues much for others.
@@ -12,7 +12,8 @@ use crate::{
     transport::ReadBuffer,
 };
 
-/// How many connections were in each list when the turn began. Those that are added later wait for the next turn.
+/// How many connections were in each list when the turn began. Those that are added later wait for the next
+/// turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Waiting {
     more: usize,
@@ -64,7 +65,7 @@ impl Inbounds {
         self.read_on(id, handler, hub)
     }
 
-    /// Continues with the input that was put aside, or reads if there is none. Returns whether the read
+    /// Continues with the postponed input, or reads if there is none. Returns whether the read
     /// filled the buffer.
     fn read_on<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) -> bool {
         if self.get_mut(id).is_some_and(|inbound| inbound.has_stash()) && !hub.is_paused(id) {
@@ -105,7 +106,7 @@ impl Inbounds {
         }
     }
 
-    /// Returns how many bytes of a connection's message under way have arrived.
+    /// Returns the number of received bytes of a connection's incomplete message.
     fn arrived(&mut self, id: ConnId) -> usize {
         self.get_mut(id).map_or(0, |inbound| inbound.arrived())
     }
@@ -113,8 +114,8 @@ impl Inbounds {
     /// Reads once before a connection is closed for its silence; while it closes, also writes once.
     ///
     /// After a long hook, or when the process was stopped, more sockets are ready than one poll reports. An
-    /// answer that arrived in time still lies in its socket, and the peer must not pay for our delay. One
-    /// read is enough: an answer that is not complete by then changes nothing.
+    /// answer that arrived in time can still be in its socket, and the loop's delay must not end the
+    /// connection. One read is enough: an incomplete answer changes nothing.
     pub(super) fn read_once_more<H: Handler>(
         &mut self,
         id: ConnId,

@@ -81,8 +81,8 @@ impl<H: HookSet> Server<H> {
     /// Shows the server's figures on another address, from the same loop: `/metrics` in the text format of
     /// Prometheus, `/healthz`, and `/readyz`, which says 503 while the server drains.
     ///
-    /// Whoever can reach the address can read the figures; there is no password. They hold no data of
-    /// clients.
+    /// Any program that can reach the address can read the figures; there is no password. They contain no
+    /// data of clients.
     ///
     /// ```
     /// # use wirehook::Server;
@@ -111,8 +111,8 @@ impl<H: HookSet> Server<H> {
     /// Shuts down, as [`Handle::shutdown`](crate::Handle::shutdown) does, once something can be read from
     /// `pipe` or its other end is closed; a later one takes the place of an earlier.
     ///
-    /// It is watched by the loop itself: no thread has to wait for it. So a signal can end the server, if its
-    /// handler writes into the other end, and so can the end of whoever holds that.
+    /// The loop itself polls the pipe: no thread waits for it. So a signal can end the server, if its handler
+    /// writes into the other end; and so can the end of the process that has the other end.
     ///
     /// ```
     /// # use std::{os::unix::net::UnixStream, thread};

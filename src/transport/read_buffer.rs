@@ -1,14 +1,14 @@
-//! The one buffer that all connections are read into, one after the other: a connection that is silent owns
-//! none.
+//! The one buffer that all connections are read into, one after the other. A silent connection owns no
+//! buffer.
 //!
-//! This file knows how long it is and where in memory it begins. It refuses to know what is read into it.
+//! This file knows the buffer's length and its address within a page.
 //!
-//! It begins with a page. The kernel copies what has arrived by one instruction, `rep movsb`, and some
-//! processors are many times slower at it where the destination lies 1 to 63 bytes behind the source, their
-//! pages left aside. What has arrived likes to begin with a page, or at a round place in one; a large block
-//! of the C library's begins 16 bytes behind one.
+//! The buffer begins at the start of a page. The kernel copies received bytes with one instruction, `rep
+//! movsb`. Some processors execute it many times slower if the destination's offset in its page is 1 to 63
+//! bytes higher than the source's. Received bytes often begin at offset 0 or at a round offset. A large block
+//! of the C library begins at offset 16.
 
-/// A power of two that the size of a page is, or what nearly all of them are multiples of.
+/// The size of a page, or a size that divides nearly all page sizes.
 const PAGE: usize = 4096;
 
 pub(crate) struct ReadBuffer {

@@ -20,7 +20,7 @@ pub(crate) struct Script {
 
 #[derive(Debug, Default)]
 struct Inner {
-    reads: RefCell<VecDeque<Input>>,
+    reads: RefCell<VecDeque<ScriptedRead>>,
     writes: RefCell<VecDeque<io::Result<usize>>>,
     register_fails: Cell<bool>,
     /// The token of the stream's registration.
@@ -45,7 +45,7 @@ struct Inner {
 
 /// What a read finds.
 #[derive(Debug)]
-enum Input {
+enum ScriptedRead {
     /// No bytes are the end of the stream.
     Bytes(Vec<u8>),
     /// Bytes of the transport's own, with none for the receiver.
@@ -76,16 +76,16 @@ impl Script {
 
     /// Adds bytes that have arrived; no bytes are the end of the stream.
     pub(crate) fn will_read(&self, bytes: &[u8]) {
-        self.inner.reads.borrow_mut().push_back(Input::Bytes(bytes.to_vec()));
+        self.inner.reads.borrow_mut().push_back(ScriptedRead::Bytes(bytes.to_vec()));
     }
 
     /// Adds a read whose bytes bring the receiver nothing yet.
     pub(crate) fn will_read_nothing(&self) {
-        self.inner.reads.borrow_mut().push_back(Input::Nothing);
+        self.inner.reads.borrow_mut().push_back(ScriptedRead::Nothing);
     }
 
     pub(crate) fn read_will_fail(&self, error: ErrorKind) {
-        self.inner.reads.borrow_mut().push_back(Input::Failure(error));
+        self.inner.reads.borrow_mut().push_back(ScriptedRead::Failure(error));
     }
 
     /// Adds a write that takes `len` bytes, or all if there are fewer.
@@ -183,7 +183,7 @@ impl Script {
     /// Returns whether the next read brings nothing, and consumes that read.
     pub(super) fn reads_nothing(&self) -> bool {
         let mut reads = self.inner.reads.borrow_mut();
-        let is_nothing = matches!(reads.front(), Some(Input::Nothing));
+        let is_nothing = matches!(reads.front(), Some(ScriptedRead::Nothing));
         if is_nothing {
             reads.pop_front();
             self.inner.read_calls.set(self.inner.read_calls.get() + 1);
@@ -201,19 +201,19 @@ impl Script {
         // As a socket does: all bytes up to an end or an error, which is a read of its own.
         while len < buffer.len() {
             match reads.pop_front() {
-                Some(Input::Bytes(mut bytes)) if !bytes.is_empty() => {
+                Some(ScriptedRead::Bytes(mut bytes)) if !bytes.is_empty() => {
                     let taken = bytes.len().min(buffer.len() - len);
                     buffer[len..len + taken].copy_from_slice(&bytes[..taken]);
                     len += taken;
                     if taken < bytes.len() {
-                        reads.push_front(Input::Bytes(bytes.split_off(taken)));
+                        reads.push_front(ScriptedRead::Bytes(bytes.split_off(taken)));
                     }
                 }
                 Some(end) if len > 0 => {
                     reads.push_front(end);
                     break;
                 }
-                Some(Input::Failure(error)) => return Err(error.into()),
+                Some(ScriptedRead::Failure(error)) => return Err(error.into()),
                 Some(_) => return Ok(0),
                 None if len > 0 => break,
                 None => return Err(ErrorKind::WouldBlock.into()),

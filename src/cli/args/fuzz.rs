@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use lexopt::Parser;
 
-use super::{Command, error_line, escape_line, parse};
+use super::{CliCommand, error_line, escape_line, parse};
 
 /// Arguments that can be missing, as the errors spell them.
 const MISSING: [&str; 4] = ["--to", "--extract", "FILE", "KEY"];
@@ -27,8 +27,8 @@ fn argument(bytes: &[u8]) -> OsString {
 }
 
 /// Checks that accepted arguments give a sensible configuration.
-fn check_command(command: &Command) {
-    let Command::Serve(options) = command else { return };
+fn check_command(command: &CliCommand) {
+    let CliCommand::Serve(options) = command else { return };
     let config = &options.config;
     for time in [config.handshake_timeout, config.pong_timeout, config.close_timeout] {
         assert!(!time.is_zero(), "a time of 0 ends every connection at once");

@@ -56,8 +56,8 @@ impl<'a> Conversations<'a> {
 struct Conversation<'a> {
     ends: [SocketAddr; 2],
     began: Duration,
-    streams: [Stream<'a>; 2],
-    /// Which end is the client, if a SYN tells it.
+    streams: [EndBytes<'a>; 2],
+    /// Which end is the client, if a SYN shows it.
     client: Option<usize>,
     /// Until the client is known, end 0 counts as the client.
     pieces: Vec<Piece<'a>>,
@@ -66,7 +66,7 @@ struct Conversation<'a> {
 
 impl<'a> Conversation<'a> {
     fn new(first: SocketAddr, second: SocketAddr, began: Duration) -> Self {
-        let streams = [Stream::default(), Stream::default()];
+        let streams = [EndBytes::default(), EndBytes::default()];
         Self { ends: [first, second], began, streams, client: None, pieces: Vec::new(), was_reset: false }
     }
 
@@ -155,7 +155,7 @@ fn end_of_client(first: Side) -> usize {
 
 /// The bytes of one end.
 #[derive(Debug, Default)]
-struct Stream<'a> {
+struct EndBytes<'a> {
     /// The sequence number of the first byte.
     start: Option<u32>,
     /// The number of bytes delivered.
@@ -171,7 +171,7 @@ struct Stream<'a> {
     has_ended: bool,
 }
 
-impl<'a> Stream<'a> {
+impl<'a> EndBytes<'a> {
     /// Places a segment's payload at its position.
     fn put(&mut self, sequence: u32, payload: &'a [u8]) {
         let start = *self.start.get_or_insert(sequence);

@@ -115,13 +115,13 @@ fn joined<'a>(pieces: impl IntoIterator<Item = (Side, &'a [u8])>) -> Vec<(Side, 
 }
 
 /// A segment: its sender, sequence number, flags and payload.
-type Sent = (Side, u32, u8, &'static [u8]);
+type SentSegment = (Side, u32, u8, &'static [u8]);
 
-fn taken(segments: &[Sent]) -> Vec<Recording<'static>> {
+fn taken(segments: &[SentSegment]) -> Vec<Recording<'static>> {
     taken_with(segments, None)
 }
 
-fn taken_with(segments: &[Sent], first: Option<Side>) -> Vec<Recording<'static>> {
+fn taken_with(segments: &[SentSegment], first: Option<Side>) -> Vec<Recording<'static>> {
     let mut conversations = Conversations::default();
     for (at, &(from, sequence, flags, payload)) in segments.iter().enumerate() {
         let (from, to) = if from == Side::Client { (CLIENT, SERVER) } else { (SERVER, CLIENT) };

@@ -25,14 +25,14 @@ const EMFILE: i32 = 24;
 const ENFILE: i32 = 23;
 
 /// The path of a file, and its identity.
-pub(super) struct Place {
+pub(super) struct FilePlace {
     pub(super) path: PathBuf,
     identity: Identity,
 }
 
 /// The files in one directory, of which some are open.
 pub(super) struct Files {
-    directory: Place,
+    directory: FilePlace,
     /// The most recently used file is the last.
     open: VecDeque<(ConnId, File)>,
     /// A descriptor that is reserved while no file is open. Otherwise the client that takes the last
@@ -48,23 +48,23 @@ impl Files {
         let path = fs::canonicalize(path)?;
         let metadata = fs::metadata(&path)?;
         check_directory(&path, &metadata)?;
-        let directory = Place { identity: Identity::of(&metadata), path };
+        let directory = FilePlace { identity: Identity::of(&metadata), path };
         let spare = Some(open_spare(&directory.path)?);
         Ok(Self { directory, open: VecDeque::new(), spare })
     }
 
     /// Creates a new file for this connection.
-    pub(super) fn create(&mut self, id: ConnId, name: &str) -> io::Result<Place> {
+    pub(super) fn create(&mut self, id: ConnId, name: &str) -> io::Result<FilePlace> {
         self.check_directory_is_the_same()?;
         let path = self.directory.path.join(name);
         let file = self.with_room(|| private_file().write(true).create_new(true).open(&path))?;
         let identity = Identity::of(&file.metadata()?);
         self.keep(id, file);
-        Ok(Place { path, identity })
+        Ok(FilePlace { path, identity })
     }
 
     /// Returns the file of a connection, reopened if needed.
-    pub(super) fn file(&mut self, id: ConnId, place: &Place) -> io::Result<&mut File> {
+    pub(super) fn file(&mut self, id: ConnId, place: &FilePlace) -> io::Result<&mut File> {
         let open = self.open.iter().position(|(it, _)| *it == id).and_then(|at| self.open.remove(at));
         let file = match open {
             Some((_, file)) => file,
@@ -134,7 +134,7 @@ pub(in super::super) fn private_file() -> OpenOptions {
 }
 
 /// Reopens a file, if it is still the one that was created.
-fn reopen(place: &Place) -> io::Result<File> {
+fn reopen(place: &FilePlace) -> io::Result<File> {
     let mut options = private_file();
     options.append(true);
     #[cfg(unix)]
@@ -292,14 +292,14 @@ mod tests {
     }
 
     /// Creates a file in a directory, and closes it.
-    fn place(directory: &Path) -> io::Result<Place> {
+    fn place(directory: &Path) -> io::Result<FilePlace> {
         let path = directory.join("recording");
         let file = private_file().write(true).create_new(true).open(&path)?;
-        Ok(Place { identity: Identity::of(&file.metadata()?), path })
+        Ok(FilePlace { identity: Identity::of(&file.metadata()?), path })
     }
 
     #[test]
-    fn the_flags_of_open_are_those_of_this_system() -> io::Result<()> {
+    fn the_flags_of_open_match_this_system() -> io::Result<()> {
         let scratch = Scratch::new("flags")?;
         let (link, target, pipe) = (scratch.0.join("link"), scratch.0.join("target"), scratch.0.join("pipe"));
         File::create(&target)?;

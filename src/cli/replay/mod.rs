@@ -91,18 +91,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 pub(super) struct ReplayOptions {
     file: PathBuf,
     connection: Option<usize>,
-    task: Task,
+    task: ReplayTask,
 }
 
 #[derive(Debug)]
-enum Task {
-    Play { target: Target, pace: Pace, timeout: Duration },
+enum ReplayTask {
+    Play { target: ReplayTarget, pace: Pace, timeout: Duration },
     Extract(PathBuf),
 }
 
 /// §3: the server and the path that a `ws` URI names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Target {
+struct ReplayTarget {
     address: String,
     /// `None` uses the path of the recording.
     path: Option<String>,
@@ -133,8 +133,8 @@ pub(super) fn parse(parser: &mut Parser) -> Result<Option<ReplayOptions>, lexopt
     let longest = longest.unwrap_or(LONGEST_PAUSE);
     let pace = if is_paced { Pace::AsRecorded { longest } } else { Pace::AsSoonAsAnswered };
     let task = match (target, extract) {
-        (Some(target), None) => Task::Play { target, pace, timeout },
-        (None, Some(path)) => Task::Extract(path),
+        (Some(target), None) => ReplayTask::Play { target, pace, timeout },
+        (None, Some(path)) => ReplayTask::Extract(path),
         _ => return Err("expected either --to or --extract".into()),
     };
     let file = file.ok_or("expected the FILE of a recording")?.into();
@@ -151,13 +151,13 @@ pub(super) fn run(options: ReplayOptions) -> ExitCode {
         }
     };
     match options.task {
-        Task::Extract(path) if path == Path::new(STANDARD) => extract_to_stdout(recording),
-        Task::Extract(path) => extract(recording, &path),
-        Task::Play { target, pace, timeout } => play(recording, &target, pace, timeout),
+        ReplayTask::Extract(path) if path == Path::new(STANDARD) => extract_to_stdout(recording),
+        ReplayTask::Extract(path) => extract(recording, &path),
+        ReplayTask::Play { target, pace, timeout } => play(recording, &target, pace, timeout),
     }
 }
 
-fn parse_target(text: &str) -> Result<Target, &'static str> {
+fn parse_target(text: &str) -> Result<ReplayTarget, &'static str> {
     const EXPECTED: &str = "expected ws://HOST:PORT or ws://HOST:PORT/PATH";
     let rest = text.strip_prefix("ws://").ok_or(EXPECTED)?;
     let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
@@ -173,7 +173,7 @@ fn parse_target(text: &str) -> Result<Target, &'static str> {
         path if path.starts_with('?') => Some(format!("/{path}")),
         path => Some(path.to_owned()),
     };
-    Ok(Target { address, path })
+    Ok(ReplayTarget { address, path })
 }
 
 fn name_of(file: &Path) -> String {
@@ -228,7 +228,7 @@ fn extract_to_stdout(recording: Recording<'_>) -> ExitCode {
     out.finish(written.map(|()| 0))
 }
 
-fn play(recording: Recording<'_>, target: &Target, pace: Pace, timeout: Duration) -> ExitCode {
+fn play(recording: Recording<'_>, target: &ReplayTarget, pace: Pace, timeout: Duration) -> ExitCode {
     let script = match ClientScript::new(recording, target.path.as_deref()) {
         Ok(script) => script,
         Err(problem) => return report_error(&problem, EXIT_NO_VERDICT),

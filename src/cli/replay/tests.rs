@@ -32,8 +32,8 @@ fn options(args: &[&str]) -> Result<Option<ReplayOptions>, String> {
     parse(&mut Parser::from_args(args)).map_err(|error| error.to_string())
 }
 
-fn target(address: &str, path: Option<&str>) -> Result<Target, &'static str> {
-    Ok(Target { address: address.to_owned(), path: path.map(str::to_owned) })
+fn target(address: &str, path: Option<&str>) -> Result<ReplayTarget, &'static str> {
+    Ok(ReplayTarget { address: address.to_owned(), path: path.map(str::to_owned) })
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What is due at a time or asked for from outside, and not by a connection: accepts, deadlines, timers, commands.
+//! What is due at a time or asked for from outside, and not by a connection: accepts, deadlines, timers,
+//! commands.
 
 use log::{debug, warn};
 

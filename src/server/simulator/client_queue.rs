@@ -40,9 +40,9 @@ pub(crate) struct Descriptors {
 }
 
 /// A reserved file descriptor.
-pub(crate) struct Spare(Rc<Descriptors>);
+pub(crate) struct SpareDescriptor(Rc<Descriptors>);
 
-impl Drop for Spare {
+impl Drop for SpareDescriptor {
     fn drop(&mut self) {
         self.0.spares.set(self.0.spares.get() - 1);
     }
@@ -89,13 +89,13 @@ impl ClientQueue {
 }
 
 impl Listener for ClientQueue {
-    type Spare = Spare;
+    type Spare = SpareDescriptor;
 
-    fn spare(&self) -> Option<Spare> {
+    fn spare(&self) -> Option<SpareDescriptor> {
         let descriptors = &self.descriptors;
         descriptors.is_one_free().then(|| {
             descriptors.spares.set(descriptors.spares.get() + 1);
-            Spare(Rc::clone(descriptors))
+            SpareDescriptor(Rc::clone(descriptors))
         })
     }
 

@@ -9,7 +9,7 @@ use crate::{Cause, CloseCode, transport::Script};
 
 /// The decoded output of the server for one client.
 #[derive(Default)]
-pub(crate) struct Output {
+pub(crate) struct ClientOutput {
     /// The received part of the head, or of the frame's header.
     partial: Vec<u8>,
     /// The number of payload bytes of the frame that are still to come.
@@ -22,7 +22,7 @@ pub(crate) struct Output {
     has_more_after_close: bool,
 }
 
-impl Output {
+impl ClientOutput {
     pub(crate) fn add(&mut self, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
             if self.payload > 0 {

@@ -6,7 +6,7 @@ use std::{
     rc::Rc,
 };
 
-use super::figures::Output;
+use super::figures::ClientOutput;
 use crate::{ConnId, Observer, PeerAddr};
 
 /// The observer of every world.
@@ -19,7 +19,7 @@ pub(crate) struct Traffic {
     pub(crate) sent: u64,
     pub(crate) connected: BTreeSet<ConnId>,
     pub(crate) disconnected: BTreeSet<ConnId>,
-    pub(crate) outputs: BTreeMap<ConnId, Output>,
+    pub(crate) outputs: BTreeMap<ConnId, ClientOutput>,
 }
 
 impl Observer for TrafficObserver {

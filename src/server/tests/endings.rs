@@ -5,7 +5,7 @@ use super::*;
 use crate::{Backpressure, protocol::ProtocolError};
 
 /// One ending of the first client's connection.
-struct Ending {
+struct EndingCase {
     name: &'static str,
     config: fn(&mut Config),
     act: fn(&mut World, &Client),
@@ -16,11 +16,11 @@ struct Ending {
 }
 
 /// Returns an ending that is not clean and has no reason.
-const fn ending(name: &'static str, act: fn(&mut World, &Client), code: u16, cause: Cause) -> Ending {
-    Ending { name, config: |_| {}, act, code, reason: "", cause, clean: false }
+const fn ending(name: &'static str, act: fn(&mut World, &Client), code: u16, cause: Cause) -> EndingCase {
+    EndingCase { name, config: |_| {}, act, code, reason: "", cause, clean: false }
 }
 
-impl Ending {
+impl EndingCase {
     const fn reason(mut self, reason: &'static str) -> Self {
         self.reason = reason;
         self
@@ -76,7 +76,7 @@ const RESET: Cause = Cause::Transport(ErrorKind::ConnectionReset);
 const FAILED: &str = "the application has failed";
 const OVERLOADED: &str = "the server is overloaded";
 
-const ENDINGS: &[Ending] = &[
+const ENDINGS: &[EndingCase] = &[
     ending(
         "the peer closes",
         |world, client| world.send(client, &frame(0x88, b"\x03\xe8bye")),

@@ -330,7 +330,7 @@ fn a_shutdown_closes_all_once_and_ends_after_all_answers() {
     let late = Script::default();
     world.queue.push(&late, ADDRESS);
     world.turn(&[readable(LISTENER)]);
-    assert_eq!(world.queue.len(), 1, "nobody is let in any more");
+    assert_eq!(world.queue.len(), 1, "no client is accepted any more");
     for client in &clients {
         world.send(client, &frame(0x88, &[3, 233]));
     }

@@ -3,9 +3,9 @@
 use super::*;
 
 /// One kind of output of a server: its name, its preparation, and its cause.
-type Output = (&'static str, fn(&mut World) -> Client, fn(&mut World, &Client));
+type OutputCase = (&'static str, fn(&mut World) -> Client, fn(&mut World, &Client));
 
-const OUTPUTS: &[Output] = &[
+const OUTPUTS: &[OutputCase] = &[
     ("the answer to a request and what on_open sends", connect_to_greeter, |world, client| {
         world.send(client, REQUEST);
     }),
@@ -54,7 +54,7 @@ fn speak(world: &mut World, messages: &[&[u8]]) {
 }
 
 /// Returns the bytes of an output without failures.
-fn whole((_, prepare, cause): &Output) -> Vec<u8> {
+fn whole((_, prepare, cause): &OutputCase) -> Vec<u8> {
     let mut world = World::new(|_| {});
     let client = prepare(&mut world);
     cause(&mut world, &client);

@@ -186,7 +186,7 @@ fn shedding_ranks_by_held_bytes_not_by_unsent_bytes() {
         "an honest one goes first"
     );
     let gone = slow.iter().filter(|it| it.script.is_dropped()).count();
-    assert_eq!(gone, 1, "one of those who hold most is enough");
+    assert_eq!(gone, 1, "one of the heaviest connections is enough");
     world.finish();
 }
 

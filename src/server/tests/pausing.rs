@@ -5,7 +5,7 @@ use crate::protocol::Message::Text;
 
 const PING: [u8; 2] = [0x89, 0];
 
-/// A world whose hook sends each message on, and pauses its connection at "stop".
+/// Returns a world whose hook sends each message on, and pauses its connection at "stop".
 fn pausing(change: impl FnOnce(&mut Config)) -> World {
     let world = World::new(change);
     world.on_message(|ws, message| {
@@ -87,7 +87,7 @@ fn a_paused_connection_is_pinged_and_misses_no_pong() {
 }
 
 #[test]
-fn a_paused_connection_that_is_closed_hears_the_peers_close() {
+fn a_closed_paused_connection_receives_the_peers_close() {
     let mut world = pausing(|_| {});
     let client = world.open();
     world.send(&client, &frame(0x81, b"stop"));

@@ -133,7 +133,7 @@ fn one_of_several_flooding_clients_is_read_per_turn() {
             let (heard, calls) = (world.message_count(), flooder.script.read_calls());
             world.turn(&[]);
             assert_eq!(flooder.script.read_calls(), calls + 1, "round {round}");
-            assert!(world.message_count() - heard < 530, "half a MiB, and nobody else's");
+            assert!(world.message_count() - heard < 530, "half a MiB of one client only");
         }
     }
     world.settle();
@@ -290,8 +290,8 @@ fn only_the_last_ping_at_a_full_socket_is_answered() {
 fn an_owed_pong_leaves_before_every_close() {
     // §5.5.2: a ping MUST be answered "unless it already received a Close frame"; §5.5.1: nothing follows a
     // Close.
-    type Ending = (&'static str, u16, fn(&mut World, &Client));
-    let endings: [Ending; 7] = [
+    type EndingCase = (&'static str, u16, fn(&mut World, &Client));
+    let endings: [EndingCase; 7] = [
         ("the peer's", 1000, |world, client| world.send(client, &frame(0x88, &[3, 232]))),
         ("ours, from its own hook", 1000, |world, client| {
             world.on_message(|ws, _| ws.close(CloseCode::NORMAL, ""));

@@ -251,8 +251,8 @@ fn the_first_command_may_be_for_an_ended_connection() {
 fn a_queued_part_of_a_long_message_keeps_its_bytes() {
     // The message arrives in two reads, so it is assembled and could be retained for a slow receiver.
     let payload: Vec<u8> = (0..20_000u32).map(|it| (it / 7) as u8).collect();
-    type Cut = fn(&[u8]) -> &[u8];
-    let cuts: [(&str, Cut); 6] = [
+    type CutMessage = fn(&[u8]) -> &[u8];
+    let cuts: [(&str, CutMessage); 6] = [
         ("its beginning", |it| &it[..15_000]),
         ("its end", |it| &it[5_000..]),
         ("all but the first byte", |it| &it[1..]),

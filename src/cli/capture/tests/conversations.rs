@@ -3,7 +3,7 @@
 use super::*;
 
 /// Returns all bytes of each side, and the notes, of the only connection.
-fn bytes_and_notes(segments: &[Sent]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
+fn bytes_and_notes(segments: &[SentSegment]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
     let mut recordings = taken(segments);
     assert_eq!(recordings.len(), 1);
     let Recording { pieces, notes, .. } = recordings.remove(0);
@@ -14,7 +14,7 @@ fn bytes_and_notes(segments: &[Sent]) -> (Vec<u8>, Vec<u8>, Vec<String>) {
 
 #[test]
 fn repeated_early_and_late_segments_are_put_in_order() {
-    let cases: [&[Sent]; 7] = [
+    let cases: [&[SentSegment]; 7] = [
         &[(C, 100, SYN, b""), (C, 101, ACK, b"abc"), (C, 104, ACK, b"def"), (C, 107, ACK, b"g")],
         // Repeated, whole and in part.
         &[(C, 100, SYN, b""), (C, 101, ACK, b"abc"), (C, 101, ACK, b"abc"), (C, 102, ACK, b"bcdefg")],
@@ -37,7 +37,7 @@ fn repeated_early_and_late_segments_are_put_in_order() {
 
 #[test]
 fn missing_bytes_are_noted_and_end_their_direction() {
-    let segments: &[Sent] = &[
+    let segments: &[SentSegment] = &[
         (C, 100, SYN, b""),
         (S, 300, SYN | ACK, b""),
         (C, 101, ACK, b"abc"),
@@ -59,7 +59,7 @@ fn repeated_bytes_with_other_content_are_counted() {
              have seen the other"
         )
     };
-    let cases: [(&[Sent], &[u8], usize); 8] = [
+    let cases: [(&[SentSegment], &[u8], usize); 8] = [
         // After delivery: whole, over several pieces, with new bytes, before the first byte.
         (&[(C, 100, SYN, b""), (C, 101, ACK, b"abc"), (C, 101, ACK, b"aXX")], b"abc", 2),
         (&[(C, 0, SYN, b""), (C, 1, ACK, b"ab"), (C, 3, ACK, b"cd"), (C, 2, ACK, b"bXXe")], b"abcde", 2),
@@ -78,7 +78,7 @@ fn repeated_bytes_with_other_content_are_counted() {
         assert_eq!((&client[..], notes), (bytes, vec![note(count)]), "{segments:?}");
     }
     // RFC 9293 §3.8.4: a keep-alive's byte has no meaning. Bytes after a gap are left out.
-    let quiet: &[Sent] = &[(C, 0, SYN, b""), (C, 1, ACK, b"ab"), (C, 2, ACK, b"\0")];
+    let quiet: &[SentSegment] = &[(C, 0, SYN, b""), (C, 1, ACK, b"ab"), (C, 2, ACK, b"\0")];
     assert_eq!(bytes_and_notes(quiet), (b"ab".to_vec(), vec![], vec![]));
 }
 
@@ -98,7 +98,7 @@ fn the_client_sends_the_syn_or_the_get() {
 fn without_a_syn_the_bytes_show_the_client() {
     const MASKED: &[u8] = b"\x81\x81\0\0\0\0a";
 
-    let of = |segments: &[Sent]| {
+    let of = |segments: &[SentSegment]| {
         let recordings = taken(segments);
         recordings.first().map(|it| (it.client, it.has_beginning, it.notes.len()))
     };
@@ -116,7 +116,7 @@ fn without_a_syn_the_bytes_show_the_client() {
     // Both seem to be servers: the first to speak counts as the client, and a note says so.
     assert_eq!(of(&[(S, 0, ACK, b"\x81\x01a"), (C, 0, ACK, b"\x81\x01b")]), Some((SERVER, false, 3)));
     // A SYN outweighs all bytes.
-    let violated: &[Sent] = &[(C, 0, SYN, b""), (C, 1, ACK, b"\x81\x01a"), (S, 0, ACK, MASKED)];
+    let violated: &[SentSegment] = &[(C, 0, SYN, b""), (C, 1, ACK, b"\x81\x01a"), (S, 0, ACK, MASKED)];
     assert_eq!(of(violated), Some((CLIENT, true, 1)));
 }
 
@@ -127,22 +127,22 @@ fn without_a_syn_the_first_speaker_can_be_given() {
         recordings.first().map(|it| (it.client, it.pieces[0].from, it.notes.len()))
     };
     // An empty packet does not count as speaking.
-    let segments: &[Sent] = &[(C, 0, ACK, b""), (S, 0, ACK, b"\x81\x01a"), (C, 0, ACK, b"x")];
+    let segments: &[SentSegment] = &[(C, 0, ACK, b""), (S, 0, ACK, b"\x81\x01a"), (C, 0, ACK, b"x")];
     assert_eq!(of(segments, Side::Client), Some((SERVER, Side::Client, 2)));
     assert_eq!(of(segments, Side::Server), Some((CLIENT, Side::Server, 2)));
-    let segments: &[Sent] = &[(C, 0, ACK, b"x"), (S, 0, ACK, b"y")];
+    let segments: &[SentSegment] = &[(C, 0, ACK, b"x"), (S, 0, ACK, b"y")];
     assert_eq!(of(segments, Side::Client), Some((CLIENT, Side::Client, 2)));
     assert_eq!(of(segments, Side::Server), Some((SERVER, Side::Server, 2)));
-    let segments: &[Sent] = &[(C, 0, SYN, b""), (C, 1, ACK, b"x")];
+    let segments: &[SentSegment] = &[(C, 0, SYN, b""), (C, 1, ACK, b"x")];
     assert_eq!(of(segments, Side::Server), Some((CLIENT, Side::Client, 0)));
 }
 
 #[test]
 fn a_port_that_is_used_again_begins_another_connection() {
-    let ends: [&[Sent]; 2] = [&[(C, 2, FIN | ACK, b""), (S, 1, FIN | ACK, b"")], &[(S, 1, RST, b"")]];
+    let ends: [&[SentSegment]; 2] = [&[(C, 2, FIN | ACK, b""), (S, 1, FIN | ACK, b"")], &[(S, 1, RST, b"")]];
     for end in ends {
-        let first: &[Sent] = &[(C, 0, SYN, b""), (S, 0, SYN | ACK, b""), (C, 1, ACK, b"a")];
-        let second: &[Sent] = &[(C, 0, SYN, b""), (S, 0, SYN | ACK, b""), (C, 1, ACK, b"b")];
+        let first: &[SentSegment] = &[(C, 0, SYN, b""), (S, 0, SYN | ACK, b""), (C, 1, ACK, b"a")];
+        let second: &[SentSegment] = &[(C, 0, SYN, b""), (S, 0, SYN | ACK, b""), (C, 1, ACK, b"b")];
         let recordings = taken(&[first, end, second].concat());
         let bytes: Vec<_> = recordings.iter().map(|it| it.pieces[0].bytes).collect();
         assert_eq!(bytes, [b"a", b"b"]);
