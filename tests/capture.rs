@@ -189,7 +189,7 @@ fn every_connection_that_sends_anything_has_a_file_of_its_own() {
             client.expect_text(round);
         }
     }
-    // The server has seen the silent client end before it is told to stop, when it would send a Close.
+    // The server has seen the silent client end before SIGTERM, at which it would send a Close.
     silent.half_close();
     silent.expect_end();
     drop(clients);
@@ -242,7 +242,7 @@ fn recordings_are_their_owners_only() {
 }
 
 #[test]
-fn a_directory_that_cant_be_made_is_told_in_one_line() {
+fn a_directory_that_cant_be_made_is_reported_in_one_line() {
     let directory = Directory::new("file");
     fs::write(directory.path(), "a file").unwrap();
     let output = run(&["--listen", "127.0.0.1:0", "--record", directory.path()]);
@@ -328,13 +328,13 @@ fn an_unsafe_directory_and_an_empty_name_are_refused() {
     let directory = Directory::new("open");
     fs::create_dir(directory.path()).unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
-    for (path, status, told) in
+    for (path, status, printed) in
         [(directory.path(), 1, "chmod go-w"), ("", 2, "--record: expected a directory")]
     {
         let output = run(&["--listen", "127.0.0.1:0", "--record", path]);
         let error = text(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{error}");
-        assert!(error.contains(told) && error.lines().count() == 1, "{error}");
+        assert!(error.contains(printed) && error.lines().count() == 1, "{error}");
     }
     assert_eq!(directory.files(), [""; 0]);
 }
@@ -351,7 +351,7 @@ fn every_client_is_recorded_while_descriptors_are_short() {
     process.expect_logged("accepting no clients for now");
     clients.iter_mut().for_each(|client| client.write(REQUEST.as_bytes()));
     let mut served = 0;
-    while clients[served].hears_within(Duration::from_millis(700)) {
+    while clients[served].has_input_within(Duration::from_millis(700)) {
         clients[served].expect_open();
         served += 1;
     }
@@ -406,10 +406,10 @@ fn a_recording_plays_the_same_against_a_fresh_server() {
     let directory = Directory::new("same");
     let file = recorded(&directory);
     let (_process, address) = Process::start(&[]);
-    let (status, told, errors) = replay(&file, address, &[]);
-    assert_eq!((status, &*errors), (Some(0), ""), "{told}");
+    let (status, printed, errors) = replay(&file, address, &[]);
+    assert_eq!((status, &*errors), (Some(0), ""), "{printed}");
     // After a head of 129 bytes: 7 and 9, 10 + 70,200 and 4.
-    assert_eq!(told, "same: 4 frames, 70359 bytes with the response's head\n");
+    assert_eq!(printed, "same: 4 frames, 70359 bytes with the response's head\n");
 }
 
 #[test]
@@ -428,8 +428,8 @@ fn a_recording_of_a_server_that_refuses_plays_the_same() {
     stop(process);
     let (_process, address) = Process::start(&[]);
     for file in directory.files() {
-        let (status, told, _) = replay(&file, address, &[]);
-        assert_eq!(status, Some(0), "{told}");
+        let (status, printed, _) = replay(&file, address, &[]);
+        assert_eq!(status, Some(0), "{printed}");
     }
 }
 
@@ -438,57 +438,63 @@ fn an_answer_that_differs_is_shown_beside_the_recorded_one() {
     let directory = Directory::new("differs");
     let file = recorded(&directory);
     let (_process, address) = Process::start(&["greet"]);
-    let (status, told, _) = replay(&file, address, &[]);
+    let (status, printed, _) = replay(&file, address, &[]);
     assert_eq!(status, Some(1));
     assert!(
-        told.starts_with("differs: frame 1 differs at its byte 1, which is byte 130 of the answer\n"),
-        "{told}"
+        printed.starts_with("differs: frame 1 differs at its byte 1, which is byte 130 of the answer\n"),
+        "{printed}"
     );
     assert!(
-        told.contains("- recorded: 81 05 48 65 6c 6c 6f\n") && told.contains("+ came: 81 20 77 65"),
-        "{told}"
+        printed.contains("- recorded: 81 05 48 65 6c 6c 6f\n") && printed.contains("+ came: 81 20 77 65"),
+        "{printed}"
     );
     // Both are explained.
-    assert!(told.contains("\"Hello\"") && told.contains("\"welcome to the websocket server!\""), "{told}");
+    assert!(
+        printed.contains("\"Hello\"") && printed.contains("\"welcome to the websocket server!\""),
+        "{printed}"
+    );
     // The other way round too little comes; and another response may come.
     let directory = Directory::new("differs-greet");
     let (process, address) = recorder("greet", &directory);
     Client::open(address).expect_text("welcome to the websocket server!");
     stop_greeting(process);
     let (_process, address) = Process::start(&[]);
-    let (status, told, _) = replay(&directory.file(), address, &["--timeout", "100ms"]);
+    let (status, printed, _) = replay(&directory.file(), address, &["--timeout", "100ms"]);
     assert_eq!(status, Some(1));
-    assert!(told.starts_with("differs: frame 1 doesn't come within 0.1 s\n"), "{told}");
-    assert!(told.ends_with("+ came: nothing\n"), "{told}");
+    assert!(printed.starts_with("differs: frame 1 doesn't come within 0.1 s\n"), "{printed}");
+    assert!(printed.ends_with("+ came: nothing\n"), "{printed}");
     let (_process, address) = Process::start(&["--origin", "https://a.example"]);
     let mut file = fs::read(directory.file()).unwrap();
     let at = file.windows(4).position(|it| it == b"Host").unwrap();
     file[at..at + 15].copy_from_slice(b"Origin: http://");
     fs::write(directory.file(), file).unwrap();
-    let (status, told, _) = replay(&directory.file(), address, &[]);
+    let (status, printed, _) = replay(&directory.file(), address, &[]);
     assert_eq!(status, Some(1));
-    assert!(told.contains("- HTTP/1.1 101 Switching Protocols\n+ HTTP/1.1 400 Bad Request\n"), "{told}");
+    assert!(
+        printed.contains("- HTTP/1.1 101 Switching Protocols\n+ HTTP/1.1 400 Bad Request\n"),
+        "{printed}"
+    );
 }
 
 #[test]
-fn a_server_that_says_more_or_nothing_differs() {
+fn a_server_that_sends_more_or_nothing_differs() {
     let directory = Directory::new("more");
     let (process, address) = recorder("echo", &directory);
     leave(Client::open(address));
     stop(process);
     let file = directory.file();
     let (_process, greeting) = Process::start(&["greet"]);
-    let (status, told, _) = replay(&file, greeting, &[]);
+    let (status, printed, _) = replay(&file, greeting, &[]);
     assert_eq!(status, Some(1));
     assert!(
-        told.starts_with("differs: the server says more than was recorded\n- recorded: nothing\n"),
-        "{told}"
+        printed.starts_with("differs: the server says more than was recorded\n- recorded: nothing\n"),
+        "{printed}"
     );
     // It listens, and that is all.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (status, told, _) = replay(&file, silent.local_addr().unwrap(), &["--timeout", "100ms"]);
+    let (status, printed, _) = replay(&file, silent.local_addr().unwrap(), &["--timeout", "100ms"]);
     assert_eq!(status, Some(1));
-    assert!(told.starts_with("differs: the response doesn't come within 0.1 s\n"), "{told}");
+    assert!(printed.starts_with("differs: the response doesn't come within 0.1 s\n"), "{printed}");
 }
 
 /// A server that answers one client's request with `head`, and then writes `bytes` for as long as it can.
@@ -528,9 +534,9 @@ fn no_server_keeps_a_replay_longer_than_its_deadlines() {
     ];
     for (name, head, bytes, timeout, expected) in cases {
         let address = babbler(head, bytes.repeat(1000));
-        let (status, told, _) = replay(&file, address, &["--timeout", timeout]);
+        let (status, printed, _) = replay(&file, address, &["--timeout", timeout]);
         assert_eq!(status, Some(1), "{name}");
-        assert!(told.starts_with(&format!("differs: {expected}")), "{name}: {told}");
+        assert!(printed.starts_with(&format!("differs: {expected}")), "{name}: {printed}");
     }
 }
 
@@ -579,9 +585,9 @@ fn pings_of_the_server_are_not_compared() {
     leave(client);
     stop(process);
     let (_process, address) = Process::start(&[]);
-    let (status, told, _) = replay(&directory.file(), address, &[]);
-    assert_eq!(status, Some(0), "{told}");
-    assert!(told.contains("pings not compared: ") && told.contains(" recorded, 0 came"), "{told}");
+    let (status, printed, _) = replay(&directory.file(), address, &[]);
+    assert_eq!(status, Some(0), "{printed}");
+    assert!(printed.contains("pings not compared: ") && printed.contains(" recorded, 0 came"), "{printed}");
 }
 
 #[test]
@@ -591,7 +597,7 @@ fn pauses_are_kept_when_asked_for() {
     let directory = Directory::new("paced");
     let (process, address) = recorder("echo", &directory);
     let mut client = Client::open(address);
-    assert!(!client.hears_within(PAUSE));
+    assert!(!client.has_input_within(PAUSE));
     client.send_text("Hello");
     client.expect_text("Hello");
     leave(client);
@@ -654,11 +660,11 @@ fn without_a_verdict_the_status_is_2() {
         (&[&both, "--to", &target], "it has 2 connections: choose one with --connection N"),
         (&[&both, "--to", &target, "--connection", "2"], "cannot connect to 127.0.0.1:"),
     ];
-    for (args, told) in cases {
+    for (args, printed) in cases {
         let output = run(&[&["replay"], args].concat());
         let errors = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {errors}");
-        assert!(errors.contains(told) && errors.lines().count() == 1, "{args:?}: {errors}");
+        assert!(errors.contains(printed) && errors.lines().count() == 1, "{args:?}: {errors}");
         assert!(output.stdout.is_empty());
     }
     let help = run(&["replay", "--help"]);
@@ -672,17 +678,17 @@ fn decode_explains_a_capture_connection_by_connection() {
     let directory = Directory::new("decode");
     let file = recorded(&directory);
     let output = run(&["decode", &file]);
-    let told = text(&output.stdout);
-    assert!(output.status.success() && output.stderr.is_empty(), "{told}");
-    assert!(told.starts_with("#1 127.0.0.1:") && told.contains("state       closed"), "{told}");
+    let printed = text(&output.stdout);
+    assert!(output.status.success() && output.stderr.is_empty(), "{printed}");
+    assert!(printed.starts_with("#1 127.0.0.1:") && printed.contains("state       closed"), "{printed}");
     // From standard input too.
     let mut shell = std::process::Command::new("sh");
     shell.args(["-c", "exec \"$0\" decode - < \"$1\"", BINARY_PATH, &file]);
-    assert_eq!(text(&shell.output().unwrap().stdout), told);
+    assert_eq!(text(&shell.output().unwrap().stdout), printed);
     // A SYN shows which side is the client, whatever the arguments say.
     for side in ["--client", "--server"] {
         let output = run(&["decode", side, &file]);
-        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), told.clone()));
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), printed.clone()));
         assert!(text(&output.stderr).contains("change nothing here"), "{}", text(&output.stderr));
     }
     assert_eq!(run(&["decode", "--handshake", &file]).status.code(), Some(2));
@@ -740,23 +746,29 @@ fn decode_packets(name: &str, args: &[&str], packets: &[Vec<u8>]) -> (String, Op
 fn a_capture_from_mid_session_is_not_turned_round() {
     // §5.1: the first packet is the server's.
     let packets = [packet(false, 500, ACK, b"\x81\x02Hi"), packet(true, 900, ACK, b"\x81\x82\0\0\0\0Hi")];
-    let (told, status) = decode_packets("mid-session", &[], &packets);
-    assert_eq!(status, Some(0), "{told}");
+    let (printed, status) = decode_packets("mid-session", &[], &packets);
+    assert_eq!(status, Some(0), "{printed}");
     assert!(
-        told.starts_with("#1 10.0.0.1:1000 was connected before the capture began to 10.0.0.2:80\n"),
-        "{told}"
+        printed.starts_with("#1 10.0.0.1:1000 was connected before the capture began to 10.0.0.2:80\n"),
+        "{printed}"
     );
-    assert!(told.contains("server, byte 0: text, 2 bytes") && told.contains("client, byte 0: text, 2 bytes"));
-    let (told, _) = decode_packets("mid-session-json", &["--json"], &packets);
-    assert!(told.contains(r#""kind":"ongoing","peer":"10.0.0.1:1000","server":"10.0.0.2:80""#), "{told}");
+    assert!(
+        printed.contains("server, byte 0: text, 2 bytes")
+            && printed.contains("client, byte 0: text, 2 bytes")
+    );
+    let (printed, _) = decode_packets("mid-session-json", &["--json"], &packets);
+    assert!(
+        printed.contains(r#""kind":"ongoing","peer":"10.0.0.1:1000","server":"10.0.0.2:80""#),
+        "{printed}"
+    );
     // Nothing shows it: both seem to be servers. Then the side that sent first is the client, or the given
     // one.
     let packets = [packet(false, 500, ACK, b"\x81\x02Hi"), packet(true, 900, ACK, b"\x81\x02Ho")];
     let begins_with = |args: &[&str], address: &str| {
-        let (told, status) = decode_packets("mid-session-unclear", args, &packets);
+        let (printed, status) = decode_packets("mid-session-unclear", args, &packets);
         assert_eq!(status, Some(1), "one of both has to mask");
-        assert!(told.starts_with(&format!("#1 {address} was connected before")), "{args:?}: {told}");
-        told.contains("neither a SYN nor the first bytes tell")
+        assert!(printed.starts_with(&format!("#1 {address} was connected before")), "{args:?}: {printed}");
+        printed.contains("neither a SYN nor the first bytes tell")
     };
     assert!(begins_with(&[], "10.0.0.2:80"));
     assert!(!begins_with(&["--client"], "10.0.0.2:80"));
@@ -764,7 +776,7 @@ fn a_capture_from_mid_session_is_not_turned_round() {
 }
 
 #[test]
-fn copies_that_differ_are_told() {
+fn copies_that_differ_are_reported() {
     let packets = [
         packet(true, 0, SYN, b""),
         packet(false, 0, SYN | ACK, b""),
@@ -775,9 +787,9 @@ fn copies_that_differ_are_told() {
         (&[][..], "#1 2 bytes of the server came twice with other content: one copy is shown"),
         (&["--json"], r#""kind":"note","says":"2 bytes of the server came twice with other content: "#),
     ] {
-        let (told, status) = decode_packets("copies", args, &packets);
+        let (printed, status) = decode_packets("copies", args, &packets);
         assert_eq!(status, Some(0));
-        assert!(told.contains(note) && told.contains("Hi") && !told.contains("No"), "{told}");
+        assert!(printed.contains(note) && printed.contains("Hi") && !printed.contains("No"), "{printed}");
     }
 }
 
@@ -805,25 +817,28 @@ fn a_compressed_session_breaks_no_rule() {
     let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
     let more = [frame(0xC1, hello).repeat(2), [&[0xC1, 7][..], hello].concat().repeat(2)];
     let packets = session([&request, response], [&more[0], &more[1]]);
-    let (told, status) = decode_packets("compressed", &[], &packets);
-    assert_eq!(status, Some(0), "{told}");
-    assert_eq!(told.matches("text, 7 bytes compressed\n").count(), 4, "{told}");
+    let (printed, status) = decode_packets("compressed", &[], &packets);
+    assert_eq!(status, Some(0), "{printed}");
+    assert_eq!(printed.matches("text, 7 bytes compressed\n").count(), 4, "{printed}");
     assert!(
-        told.contains("RFC 7692 permessage-deflate was offered and is in use") && !told.contains('✗'),
-        "{told}"
+        printed.contains("RFC 7692 permessage-deflate was offered and is in use") && !printed.contains('✗'),
+        "{printed}"
     );
     // Under way when the capture begins.
-    let (told, status) = decode_packets("compressed-later", &[], &packets[4..]);
-    assert_eq!((status, told.matches("which is not seen here").count()), (Some(0), 4), "{told}");
+    let (printed, status) = decode_packets("compressed-later", &[], &packets[4..]);
+    assert_eq!((status, printed.matches("which is not seen here").count()), (Some(0), 4), "{printed}");
 }
 
 #[test]
 fn a_refusal_with_a_body_is_explained_to_its_end() {
     let refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\n";
-    let (told, status) = decode_packets("body", &[], &session([REQUEST, refusal], [b"", b"sorry\n"]));
+    let (printed, status) = decode_packets("body", &[], &session([REQUEST, refusal], [b"", b"sorry\n"]));
     assert_eq!(status, Some(0));
-    assert!(told.contains("server, byte 45: body, 6 bytes\n") && !told.contains("discarded"), "{told}");
-    assert!(told.contains("text        \"sorry\\n\""), "{told}");
+    assert!(
+        printed.contains("server, byte 45: body, 6 bytes\n") && !printed.contains("discarded"),
+        "{printed}"
+    );
+    assert!(printed.contains("text        \"sorry\\n\""), "{printed}");
 }
 
 #[test]
@@ -862,18 +877,21 @@ fn each_option_counts_for_each_kind_of_input() {
             let output = shell.output().unwrap();
             (text(&output.stdout), output.status.code())
         };
-        let (told, status) = decode("");
-        assert!(status == Some(0) && told.contains("client, byte 0: text, 5 bytes"), "{input}: {told}");
-        let (told, status) = decode("--max-message-size 4");
-        assert!(status == Some(1) && told.contains("a text frame breaks §10.4"), "{input}: {told}");
-        let (told, status) = decode("--json");
-        assert!(status == Some(0) && told.lines().all(|it| it.starts_with('{')), "{input}: {told}");
-        let (told, status) = decode("--json --max-message-size 4");
-        assert!(status == Some(1) && told.contains(r#""section":"§10.4""#), "{input}: {told}");
-        let (told, status) = decode("--client");
-        assert!(status == Some(0) && told.contains("client, byte 0: text, 5 bytes"), "{input}: {told}");
-        let (told, status) = decode("--server");
-        assert!(status == Some(1) && told.contains("a server must not mask its frames"), "{input}: {told}");
+        let (printed, status) = decode("");
+        assert!(status == Some(0) && printed.contains("client, byte 0: text, 5 bytes"), "{input}: {printed}");
+        let (printed, status) = decode("--max-message-size 4");
+        assert!(status == Some(1) && printed.contains("a text frame breaks §10.4"), "{input}: {printed}");
+        let (printed, status) = decode("--json");
+        assert!(status == Some(0) && printed.lines().all(|it| it.starts_with('{')), "{input}: {printed}");
+        let (printed, status) = decode("--json --max-message-size 4");
+        assert!(status == Some(1) && printed.contains(r#""section":"§10.4""#), "{input}: {printed}");
+        let (printed, status) = decode("--client");
+        assert!(status == Some(0) && printed.contains("client, byte 0: text, 5 bytes"), "{input}: {printed}");
+        let (printed, status) = decode("--server");
+        assert!(
+            status == Some(1) && printed.contains("a server must not mask its frames"),
+            "{input}: {printed}"
+        );
         assert_eq!(decode("--handshake").1, Some(if is_capture { 2 } else { 1 }), "{input}");
         // Hex is base64 of something else; bytes are none.
         let is_hex = [&words, &raw_in_hex, &pcap_in_hex, &pcap_words].contains(&&given.to_owned());

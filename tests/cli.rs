@@ -68,7 +68,7 @@ fn help_and_version_are_printed() {
 }
 
 #[test]
-fn arguments_that_make_no_sense_are_told_in_one_line() {
+fn arguments_that_make_no_sense_get_one_line() {
     let cases: [(&[&str], &str); 45] = [
         (&["--unknown"], "--unknown"),
         (&["-x"], "-x"),
@@ -116,12 +116,12 @@ fn arguments_that_make_no_sense_are_told_in_one_line() {
         (&["decode", "--file", "nowhere.bin"], "nowhere.bin"),
         (&["decode", "--loud"], "--loud"),
     ];
-    for (args, told) in cases {
+    for (args, printed) in cases {
         let output = run(args);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
         assert!(text.starts_with("wirehook: ") && text.lines().count() == 1, "{args:?}: {text}");
-        assert!(text.contains(told), "{args:?}: {text}");
+        assert!(text.contains(printed), "{args:?}: {text}");
         assert!(output.stdout.is_empty(), "{args:?}");
     }
 }
@@ -176,7 +176,7 @@ fn help_is_a_word_too() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told_in_one_line() {
+fn a_port_that_is_taken_is_reported_in_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for listen in [&*address, "127.0.0.1", "nowhere.invalid:1"] {
@@ -386,12 +386,12 @@ fn decode_reads_each_spelling_of_a_file_or_names_it() {
         (b"\xff\xfe\0\xd8\0\xd8", "UTF-16"),
         (b"", "nothing to decode"),
     ];
-    for (content, told) in refused {
+    for (content, printed) in refused {
         let file = File::new("refused", content);
         let output = run(&["decode", &file.0]);
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{text}");
-        assert!(text.contains(told) && text.lines().count() == 1, "{}: {text}", content.escape_ascii());
+        assert!(text.contains(printed) && text.lines().count() == 1, "{}: {text}", content.escape_ascii());
         assert!(output.stdout.is_empty());
     }
     // An argument that names the side is believed; so is a request.
@@ -403,7 +403,7 @@ fn decode_reads_each_spelling_of_a_file_or_names_it() {
 }
 
 #[test]
-fn decode_says_what_is_wrong_with_its_words() {
+fn decode_names_what_is_wrong_with_its_arguments() {
     let file = File::new("a", b"8900");
     let directory = env!("CARGO_TARGET_TMPDIR");
     let cases: [(&[&str], &str); 9] = [
@@ -417,11 +417,11 @@ fn decode_says_what_is_wrong_with_its_words() {
         (&["--file", "a", "--file", "b"], "--file can be given only once"),
         (&["--client", "--server", "8900"], "--client or --server can be given only once"),
     ];
-    for (args, told) in cases {
+    for (args, printed) in cases {
         let output = run(&[&["decode"], args].concat());
         let text = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
-        assert!(text.contains(told) && text.lines().count() == 1, "{args:?}: {text}");
+        assert!(text.contains(printed) && text.lines().count() == 1, "{args:?}: {text}");
     }
     let output = run(&["decode", "gYU3+iE9f59NUVg="]);
     assert!(String::from_utf8(output.stderr).unwrap().contains("it may be base64: try --base64"));
@@ -502,7 +502,7 @@ fn a_command_whose_output_is_lost_fails() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_whose_output_is_lost_serves_and_fails_at_its_end() {
-    for (args, told) in [
+    for (args, printed) in [
         ("echo > /dev/full", true),
         ("greet > /dev/full", true),
         ("study > /dev/full", true),
@@ -522,7 +522,7 @@ fn a_server_whose_output_is_lost_serves_and_fails_at_its_end() {
         let status = child.wait().unwrap().code();
         assert_eq!(
             (status, last.len()),
-            (Some(if told { 2 } else { 0 }), usize::from(told)),
+            (Some(if printed { 2 } else { 0 }), usize::from(printed)),
             "{args}: {last:?}"
         );
         assert!(
@@ -620,7 +620,7 @@ fn with_json_all_of_standard_output_is_json() {
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
-        let process = Process::unheard(child);
+        let process = Process::unread(child);
         let mut client = Client::open(address_of(&first));
         client.send_text("\"a \u{202e}word\"\n");
         client.frame();
@@ -640,7 +640,7 @@ fn with_json_all_of_standard_output_is_json() {
 }
 
 /// Each output of a server, with the arguments that make it long: whether it is standard error.
-const TOLD: [(&[&str], bool); 3] = [(&["-vv"], true), (&["greet"], false), (&["--explain"], false)];
+const OUTPUTS: [(&[&str], bool); 3] = [(&["-vv"], true), (&["greet"], false), (&["--explain"], false)];
 
 /// A server with one of its outputs a pipe that nothing reads, which is returned.
 fn unread(args: &[&str], is_stderr: bool) -> (Process, SocketAddr, Box<dyn Read + Send>) {
@@ -656,7 +656,7 @@ fn unread(args: &[&str], is_stderr: bool) -> (Process, SocketAddr, Box<dyn Read 
     stdout.read_line(&mut line).unwrap();
     let stderr = child.stderr.take();
     let unread = stderr.map_or_else::<Box<dyn Read + Send>, _, _>(|| Box::new(stdout), |it| Box::new(it));
-    (Process::unheard(child), address_of(&line), unread)
+    (Process::unread(child), address_of(&line), unread)
 }
 
 /// Sends `count` messages of this length, and reads the answer to each.
@@ -670,7 +670,7 @@ fn chat(client: &mut Client, count: usize, len: usize) {
 
 #[test]
 fn unread_output_holds_up_neither_clients_nor_the_end() {
-    for (args, is_stderr) in TOLD {
+    for (args, is_stderr) in OUTPUTS {
         let (process, address, mut unread) = unread(args, is_stderr);
         let mut client = Client::open(address);
         chat(&mut client, 3000, 200);
@@ -685,26 +685,26 @@ fn unread_output_holds_up_neither_clients_nor_the_end() {
         assert_eq!(process.wait().0.code(), Some(0));
         // The last words of three queues take a second each.
         assert!(began.elapsed() < Duration::from_secs(8), "{args:?}");
-        let mut told = Vec::new();
-        unread.read_to_end(&mut told).unwrap();
-        let told = String::from_utf8_lossy(&told);
-        assert!(told.contains("wwww") && told.len() <= 1 << 20, "{args:?}: {} bytes", told.len());
+        let mut printed = Vec::new();
+        unread.read_to_end(&mut printed).unwrap();
+        let printed = String::from_utf8_lossy(&printed);
+        assert!(printed.contains("wwww") && printed.len() <= 1 << 20, "{args:?}: {} bytes", printed.len());
     }
 }
 
 #[test]
 fn what_was_left_out_is_told_to_a_reader_that_comes_late() {
-    for (args, is_stderr) in TOLD {
+    for (args, is_stderr) in OUTPUTS {
         let (process, address, unread) = unread(args, is_stderr);
         let mut client = Client::open(address);
         // More than the largest of the queues holds.
         chat(&mut client, 200, 48 << 10);
         chat(&mut client, 4000, 4);
-        let told = read_in_the_background(unread);
+        let printed = read_in_the_background(unread);
         let mut text = String::new();
         let mut read_until = |wanted: &str| {
             while !text.contains(wanted) {
-                let more = told.recv_timeout(PATIENCE);
+                let more = printed.recv_timeout(PATIENCE);
                 text += &more.unwrap_or_else(|_| panic!("{args:?}: {wanted} in {} bytes", text.len()));
             }
         };
@@ -740,7 +740,7 @@ fn a_closed_standard_output_does_not_end_the_server() {
     stdout.read_line(&mut line).unwrap();
     let address = address_of(&line);
     drop(stdout);
-    let _process = Process::unheard(child);
+    let _process = Process::unread(child);
     let mut client = Client::open(address);
     for _ in 0..10 {
         client.send_text("still served");
@@ -800,7 +800,7 @@ fn ping_interval_and_pong_timeout_have_their_options() {
     assert_eq!(client.frame(), Frame { first: PING, payload: vec![] });
     assert_eq!(client.frame().payload[..2], 1011u16.to_be_bytes());
     let (_process, address) = Process::start(&["--ping-interval", "none"]);
-    assert!(!Client::open(address).hears_within(Duration::from_millis(100)));
+    assert!(!Client::open(address).has_input_within(Duration::from_millis(100)));
 }
 
 #[test]
@@ -1080,7 +1080,7 @@ fn a_full_descriptor_table_is_survived() {
     process.expect_logged("accepting no clients for now");
     // They are accepted in the order in which they came.
     let mut served = 0;
-    while clients[served].hears_within(Duration::from_millis(700)) {
+    while clients[served].has_input_within(Duration::from_millis(700)) {
         clients[served].expect_open();
         served += 1;
     }
@@ -1092,7 +1092,7 @@ fn a_full_descriptor_table_is_survived() {
             client.send_text("still served");
             client.expect_text("still served");
         }
-        assert!(!waiting[0].hears_within(Duration::from_millis(50)));
+        assert!(!waiting[0].has_input_within(Duration::from_millis(50)));
     }
     if let (Some(before), Some(after)) = (before, cpu_seconds(process.id())) {
         assert!(after - before < 0.3, "{} s of processor time, with next to nothing to do", after - before);
@@ -1104,7 +1104,7 @@ fn a_full_descriptor_table_is_survived() {
         client.send_text("at last");
         client.expect_text("at last");
     }
-    assert!(!waiting[5].hears_within(Duration::from_millis(200)));
+    assert!(!waiting[5].has_input_within(Duration::from_millis(200)));
     process.signal("TERM");
     for client in clients.iter_mut().chain(&mut waiting[..5]) {
         client.expect_close(1001, "server is shutting down");

@@ -529,11 +529,11 @@ fn each_kind_of_frame_has_its_own_row_and_sentence() {
         ("§5.5.1", "s5.5.1-6", "a Close, which is owed a Close in return"),
     ];
     let steps = frames(Side::Client, &input.concat());
-    let told = steps.iter().map(|step| match step {
+    let kinds = steps.iter().map(|step| match step {
         Step::Frame(it) => (it.rule, it.row.unwrap_or_default(), &*it.says),
         other => panic!("{other:#?}"),
     });
-    assert_eq!(told.collect::<Vec<_>>(), wanted);
+    assert_eq!(kinds.collect::<Vec<_>>(), wanted);
 }
 
 #[test]
@@ -866,7 +866,7 @@ fn compressed_messages_are_named_and_framed_to_the_end() {
         let steps = explainer.explain(side, &input);
         assert!(steps.iter().all(|step| !step.breaks_a_rule()), "{steps:#?}");
         steps.iter().for_each(check_forms);
-        let told: Vec<_> = steps
+        let kinds: Vec<_> = steps
             .iter()
             .map(|step| match step {
                 Step::Frame(it) => (it.frame.is_compressed, it.rule, it.frame.text()),
@@ -883,7 +883,7 @@ fn compressed_messages_are_named_and_framed_to_the_end() {
             compressed,
             (false, "§5.5.1", None),
         ];
-        assert_eq!(told, wanted, "{side:?}");
+        assert_eq!(kinds, wanted, "{side:?}");
         let text = steps[0].to_string();
         for part in [
             "text, 7 bytes compressed\n",

@@ -432,15 +432,15 @@ fn a_page_that_does_not_keep_up_is_told_how_much_it_has_missed() {
         session.expect_text("Hello");
     }
     // The request, the response, and some of the 400 frames; then nothing, because nothing was acknowledged.
-    let mut told = 0;
-    while trace.client.hears_within(std::time::Duration::from_millis(300)) {
+    let mut shown = 0;
+    while trace.client.has_input_within(std::time::Duration::from_millis(300)) {
         assert_eq!(member(&trace.receive(), "kind"), "frame");
-        told += 1;
+        shown += 1;
     }
-    assert!((5..100).contains(&told), "{told}");
-    trace.command(&format!("seen {}", 2 + told));
+    assert!((5..100).contains(&shown), "{shown}");
+    trace.command(&format!("seen {}", 2 + shown));
     let missed = trace.receive();
-    assert_eq!((member(&missed, "kind"), member(&missed, "count")), ("missed", &*(400 - told).to_string()));
+    assert_eq!((member(&missed, "kind"), member(&missed, "count")), ("missed", &*(400 - shown).to_string()));
     session.send_text("from now on");
     session.expect_text("from now on");
     assert!(trace.receive().contains("from now on"));

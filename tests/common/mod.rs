@@ -239,16 +239,16 @@ impl Client {
     }
 
     /// Whether anything comes within `time`, be it the end.
-    pub(crate) fn hears_within(&mut self, time: Duration) -> bool {
+    pub(crate) fn has_input_within(&mut self, time: Duration) -> bool {
         let end = Instant::now() + time;
-        let heard = uninterrupted(|| {
+        let ready = uninterrupted(|| {
             // A time limit of zero would be none.
             let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             self.socket().set_read_timeout(Some(left))?;
             self.stream.fill_buf().map(|_| ())
         });
         self.socket().set_read_timeout(Some(PATIENCE)).unwrap();
-        match heard {
+        match ready {
             Err(error) if is_timeout(&error) => false,
             result => {
                 result.expect("the end is no reset");

@@ -44,7 +44,7 @@ impl Process {
     }
 
     /// A process that was started already; its output is read elsewhere.
-    pub(crate) fn unheard(child: Child) -> Self {
+    pub(crate) fn unread(child: Child) -> Self {
         Self { child, stdout: mpsc::channel().1, stderr: mpsc::channel().1 }
     }
 

@@ -145,7 +145,7 @@ fn nothing_is_sent_after_the_clients_close() {
 }
 
 #[test]
-fn a_failed_client_says_why() {
+fn a_failed_client_sends_its_reason() {
     let mut connection = Connection::client(&Limits::default(), || [0; 4]);
     let mut out = Vec::new();
     let mut masked = *b"\x81\x80\0\0\0\0";

@@ -282,7 +282,7 @@ fn malformed_element_of_connection_or_upgrade_is_refused() {
 }
 
 #[test]
-fn plain_get_is_told_to_upgrade() {
+fn plain_get_is_answered_with_426() {
     // §4.2.1; RFC 9110 §15.5.22: 426 must have an Upgrade header.
     for head in [
         "GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_string(),
@@ -646,7 +646,7 @@ fn version_must_be_13() {
         assert!(response.starts_with("HTTP/1.1 426 Upgrade Required\r\n"), "{response}");
         assert!(response.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{response}");
     }
-    // One that names no version is told as well; so is one that names two, with 400 for §11.3.5.
+    // A request without a version gets it as well; so does one with two, with 400 for §11.3.5.
     let missing = without("Sec-WebSocket-Version");
     check_refused(&missing, HandshakeError::VersionMissing);
     assert!(answer(&missing, &[]).1.starts_with("HTTP/1.1 426 Upgrade Required\r\n"));
@@ -731,7 +731,7 @@ fn head_that_is_not_http_is_refused() {
 }
 
 #[test]
-fn hello_of_a_tls_client_is_told_from_other_bytes() {
+fn hello_of_a_tls_client_is_recognised() {
     // RFC 8446 §5.1: the record of a ClientHello begins with 22.
     check_refused(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", HandshakeError::LooksLikeTls);
     check_refused(b"\x16", HandshakeError::LooksLikeTls);

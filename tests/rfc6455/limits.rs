@@ -427,7 +427,7 @@ fn only_a_message_that_was_put_together_can_be_taken() {
     let is_cut = |cut| cut > before.len() && cut < before.len() + whole.len();
     for cut in cuts(bytes.len()) {
         let mut receiver = Receiver::new(&Limits::default());
-        let mut heard = Vec::new();
+        let mut messages = Vec::new();
         for piece in [&bytes[..cut], &bytes[cut..]] {
             let mut piece = piece.to_vec();
             let mut input = &mut piece[..];
@@ -439,11 +439,11 @@ fn only_a_message_that_was_put_together_can_be_taken() {
                 let is_lent = message == Some(OwnedMessage::Binary(b"whole".to_vec())) && !is_cut(cut);
                 assert_eq!(receiver.take_message(), message.clone().filter(|_| !is_lent), "cut at {cut}");
                 assert_eq!(receiver.take_message(), None, "cut at {cut}: once only");
-                heard.extend(message);
+                messages.extend(message);
             }
             assert_eq!(receiver.take_message(), None, "cut at {cut}: all was received, or is not complete");
         }
-        let [text, lent, binary] = &heard[..] else { panic!("cut at {cut}: {heard:?}") };
+        let [text, lent, binary] = &messages[..] else { panic!("cut at {cut}: {messages:?}") };
         assert_eq!(text.as_message(), Message::Text("Héllo"));
         assert_eq!(Message::from(lent), Message::Binary(b"whole"));
         assert_eq!(binary.as_ref(), b"abcdef");

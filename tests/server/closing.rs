@@ -208,6 +208,6 @@ fn on_open_may_close_at_once() {
     let mut client = Client::connect(server.address);
     client.write(crate::common::request("/terminate", "").as_bytes());
     server.expect_closed(&End::unclean(1006, "", Cause::Local));
-    assert!(client.hears_within(Duration::from_secs(5)), "it ends");
+    assert!(client.has_input_within(Duration::from_secs(5)), "it ends");
     assert!(server.notes_so_far().is_empty());
 }

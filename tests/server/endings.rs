@@ -47,7 +47,7 @@ fn a_local_close_ends_with_the_peers_answer() {
     let mut client = Client::open(server.address);
     client.send_text("stop");
     client.expect_close(1000, "done");
-    assert!(!client.hears_within(Duration::from_millis(50)), "the server waits for the answer");
+    assert!(!client.has_input_within(Duration::from_millis(50)), "the server waits for the answer");
     client.send_close(3999, "agreed");
     client.expect_end();
     // §7.1.5: the code is the peer's.
@@ -190,7 +190,7 @@ fn a_local_close_without_an_answer_ends_after_close_timeout() {
     client.send_text("stop");
     client.expect_close(1000, "");
     // Other frames are no answer, and don't extend the time.
-    while !client.hears_within(Duration::from_millis(20)) {
+    while !client.has_input_within(Duration::from_millis(20)) {
         let _ = client.socket().write(&frame(TEXT, b"I go on"));
         assert!(began.elapsed() < Duration::from_secs(4), "close_timeout is over");
     }
@@ -405,7 +405,7 @@ fn a_silent_client_delays_the_shutdown_by_close_timeout() {
     // §7.1.1
     let timeout = Duration::from_millis(300);
     let server = serve(move |server, _| server.configure(|config| config.close_timeout = timeout));
-    let mut deaf = Client::open(server.address);
+    let mut non_reader = Client::open(server.address);
     let mut leaving = Client::open(server.address);
     leaving.send_close(1000, "");
     leaving.expect_close(1000, "");
@@ -413,7 +413,7 @@ fn a_silent_client_delays_the_shutdown_by_close_timeout() {
     server.expect_closed(&End::clean(1000, "", Cause::Peer));
     let began = Instant::now();
     server.handle.shutdown();
-    deaf.expect_close(1001, "server is shutting down");
+    non_reader.expect_close(1001, "server is shutting down");
     server.expect_closed(&End::unclean(1006, "", Cause::Local));
     assert!(began.elapsed() + GRAIN >= timeout, "the time is not cut short");
     server.stop();

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A server that echoes, and the address where its figures are shown.
-fn watched() -> (Running, SocketAddr) {
+fn with_metrics() -> (Running, SocketAddr) {
     let server = serve(|server, log| {
         let server = server.metrics_on("127.0.0.1:0").unwrap();
         log.note(server.metrics_addr().unwrap());
@@ -37,7 +37,7 @@ fn figure(page: &str, name: &str) -> f64 {
 
 #[test]
 fn what_happens_is_counted_and_shown_to_prometheus() {
-    let (server, address) = watched();
+    let (server, address) = with_metrics();
     let mut client = Client::open(server.address);
     for text in ["one", "two"] {
         client.send_text(text);
@@ -78,7 +78,7 @@ fn what_happens_is_counted_and_shown_to_prometheus() {
 
 #[test]
 fn health_is_shown_and_readiness_ends_with_the_drain() {
-    let (server, address) = watched();
+    let (server, address) = with_metrics();
     assert_eq!((get(address, "/healthz").status, get(address, "/readyz").status), (200, 200));
     assert_eq!(get(address, "/").status, 404);
     let mut poster = Client::connect(address);
@@ -96,7 +96,7 @@ fn health_is_shown_and_readiness_ends_with_the_drain() {
 #[test]
 fn a_head_request_to_the_figures_gets_the_head_only() {
     // RFC 9110 §9.3.2: as `wget --spider` and `curl -I` ask.
-    let (server, address) = watched();
+    let (server, address) = with_metrics();
     let head_of = |request: String| {
         let mut client = Client::connect(address);
         client.write(request.as_bytes());
@@ -120,7 +120,7 @@ fn a_head_request_to_the_figures_gets_the_head_only() {
 
 #[test]
 fn idle_sockets_keep_no_probe_out() {
-    let (_server, address) = watched();
+    let (_server, address) = with_metrics();
     let idle: Vec<Client> = (0..40).map(|_| Client::connect(address)).collect();
     for _ in 0..70 {
         assert_eq!(get(address, "/healthz").status, 200);
@@ -130,7 +130,7 @@ fn idle_sockets_keep_no_probe_out() {
 
 #[test]
 fn figures_are_no_client_and_no_websocket() {
-    let (server, address) = watched();
+    let (server, address) = with_metrics();
     let mut client = Client::connect(address);
     client.write(crate::common::REQUEST.as_bytes());
     assert_eq!(client.refusal().status, 404);

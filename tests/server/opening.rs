@@ -138,7 +138,7 @@ fn on_upgrade_rejects_with_a_status_and_headers_of_its_own() {
 }
 
 #[test]
-fn a_hook_redirects_and_says_what_is_not_there() {
+fn a_hook_redirects_and_answers_404() {
     // §4.2.2: "The server MAY redirect the client using a 3xx status code", "such as 404 Not Found".
     let server = serve(|server, log| {
         server
@@ -423,7 +423,7 @@ fn a_head_that_is_not_complete_in_time_is_answered_with_408() {
     let mut dripping = Client::connect(server.address);
     // Bytes that drip in don't extend the time: with them the head would take 8 s.
     let mut bytes = REQUEST.bytes();
-    while !dripping.hears_within(Duration::from_millis(50)) {
+    while !dripping.has_input_within(Duration::from_millis(50)) {
         dripping.write(&[bytes.next().expect("an answer comes before the request is complete")]);
     }
     assert!(began.elapsed() + GRAIN >= timeout, "the time is not cut short");
@@ -432,7 +432,7 @@ fn a_head_that_is_not_complete_in_time_is_answered_with_408() {
     }
     // An open connection has no such limit.
     let mut open = Client::open(server.address);
-    assert!(!open.hears_within(timeout * 2));
+    assert!(!open.has_input_within(timeout * 2));
 }
 
 /// The next one is accepted as soon as another has left.

@@ -242,7 +242,7 @@ fn closures_of_other_threads_run_in_order_and_see_every_state() {
         client.send_text(&number.to_string());
         server.note();
     }
-    let (told, sum) = std::sync::mpsc::channel();
+    let (seen, sum) = std::sync::mpsc::channel();
     server.handle.broadcast("before").unwrap();
     let last = clients[2].1;
     server
@@ -250,7 +250,7 @@ fn closures_of_other_threads_run_in_order_and_see_every_state() {
         .call(move |all| {
             *all.state_mut(last).unwrap() += 10;
             all.broadcast("within");
-            told.send(all.ids().filter_map(|id| all.state(id)).sum::<u32>()).unwrap();
+            seen.send(all.ids().filter_map(|id| all.state(id)).sum::<u32>()).unwrap();
         })
         .unwrap();
     server.handle.broadcast_if("to the odd", |_, number| number % 2 == 1).unwrap();

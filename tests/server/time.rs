@@ -46,7 +46,7 @@ fn a_silent_client_is_pinged_once_and_any_traffic_postpones_it() {
     };
     while began.elapsed() < interval * 3 {
         let spoke = speak(&mut client);
-        if client.hears_within(interval / 4) {
+        if client.has_input_within(interval / 4) {
             assert_eq!(client.frame(), ping);
             assert!(spoke.elapsed() + GRAIN >= interval, "a ping after {:?}", spoke.elapsed());
         }
@@ -55,7 +55,7 @@ fn a_silent_client_is_pinged_once_and_any_traffic_postpones_it() {
     assert_eq!(client.frame(), ping);
     assert!(spoke.elapsed() + GRAIN >= interval, "a ping after {:?}", spoke.elapsed());
     // There is no second one before the first is answered or given up.
-    assert!(!client.hears_within(interval + interval / 2));
+    assert!(!client.has_input_within(interval + interval / 2));
 }
 
 #[test]
@@ -67,5 +67,5 @@ fn without_a_ping_interval_no_client_is_pinged() {
         })
     });
     let mut client = Client::open(server.address);
-    assert!(!client.hears_within(Duration::from_millis(300)));
+    assert!(!client.has_input_within(Duration::from_millis(300)));
 }

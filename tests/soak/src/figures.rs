@@ -161,11 +161,11 @@ fn flood_with_fragments(server: &Server, count: usize) -> io::Result<(u64, Durat
         most = most.max(vitals::resident(server.pid())?);
     }
     // The answer shows that all frames before it were processed.
-    client.say(FIN | PING, b"through?")?;
+    client.send_frame(FIN | PING, b"through?")?;
     client.expect(&Received::Pong(b"through?".to_vec()))?;
     most = most.max(vitals::resident(server.pid())?);
     let cpu = cpu_at_rest(server.pid())? - cpu;
-    client.say(FIN | CONTINUATION, b"")?;
+    client.send_frame(FIN | CONTINUATION, b"")?;
     let is_whole = client.expect(&Received::Message(BINARY, Vec::new())).is_ok();
     Ok((most - before, cpu, is_whole))
 }

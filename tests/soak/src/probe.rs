@@ -71,7 +71,7 @@ impl Client {
         Ok(client)
     }
 
-    pub(crate) fn say(&mut self, first: u8, payload: &[u8]) -> io::Result<()> {
+    pub(crate) fn send_frame(&mut self, first: u8, payload: &[u8]) -> io::Result<()> {
         let mut frame = Vec::new();
         put_frame(&mut frame, &mut self.random, first, payload);
         self.stream.write_all(&frame)
@@ -83,7 +83,7 @@ impl Client {
         loop {
             match self.incoming.next().map_err(io::Error::other)? {
                 Some(Received::Ping(payload)) => {
-                    self.say(FIN | PONG, &payload)?;
+                    self.send_frame(FIN | PONG, &payload)?;
                     continue;
                 }
                 Some(received) => return Ok(received),
@@ -108,13 +108,13 @@ impl Client {
     /// Sends a message and waits for its echo; returns how long that took.
     pub(crate) fn round_trip(&mut self, payload: &[u8]) -> io::Result<Duration> {
         let began = Instant::now();
-        self.say(FIN | BINARY, payload)?;
+        self.send_frame(FIN | BINARY, payload)?;
         self.expect(&Received::Message(BINARY, payload.to_vec()))?;
         Ok(began.elapsed())
     }
 
     pub(crate) fn goodbye(mut self) -> io::Result<()> {
-        self.say(FIN | CLOSE, &1000u16.to_be_bytes())?;
+        self.send_frame(FIN | CLOSE, &1000u16.to_be_bytes())?;
         self.expect(&Received::Close(Some(1000)))
     }
 }

@@ -68,7 +68,7 @@ pub(crate) trait Role {
 
     fn received(&mut self, me: &mut Me<'_>, received: Received) {
         if let Received::Ping(payload) = received {
-            me.say(FIN | wire::PONG, &payload);
+            me.send_frame(FIN | wire::PONG, &payload);
         }
     }
 
@@ -98,12 +98,12 @@ pub(crate) trait Role {
 }
 
 impl Me<'_> {
-    pub(crate) fn say(&mut self, first: u8, payload: &[u8]) {
+    pub(crate) fn send_frame(&mut self, first: u8, payload: &[u8]) {
         wire::put_frame(self.line.out(), &mut self.world.random, first, payload);
     }
 
     pub(crate) fn close(&mut self, code: u16) {
-        self.say(FIN | wire::CLOSE, &code.to_be_bytes());
+        self.send_frame(FIN | wire::CLOSE, &code.to_be_bytes());
     }
 
     /// Returns a message that no other client sends.

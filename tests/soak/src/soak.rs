@@ -20,7 +20,7 @@ use crate::{
         Visitor,
     },
     server::Server,
-    swarm::{CONNECTS, SPEAKS, Swarm},
+    swarm::{CONNECTS, Swarm, VALID_BYTES},
     table::Table,
     tally::Tally,
     vitals,
@@ -43,7 +43,7 @@ const SAMPLE_EVERY: Duration = Duration::from_millis(250);
 const VISITORS: usize = 300;
 const UNRESPONSIVE_VISITORS: usize = 30;
 /// How long all clients together may take to leave.
-const FAREWELL: Duration = Duration::from_secs(30);
+const LEAVING_TIME: Duration = Duration::from_secs(30);
 
 /// The server's times: short, so that each passes many times in one run.
 const TIMING: Timing = Timing {
@@ -201,7 +201,7 @@ fn soak(server: &mut Server, seconds: u64, descriptors: u64) -> io::Result<bool>
     let latencies = probe.stop();
 
     swarm.retire();
-    let all_left = swarm.see_off(FAREWELL)?;
+    let all_left = swarm.await_end(LEAVING_TIME)?;
     table.tell("clients at once, most", swarm.peak.to_string());
     let stayed = swarm.len();
     table.check("clients that could not leave", stayed.to_string(), "0", all_left);
@@ -235,7 +235,7 @@ fn options() -> Vec<String> {
 
 /// Lists the promises that must be tested, given the time for it.
 fn expect_all(tally: &mut Tally, seconds: u64) {
-    for promise in [CONNECTS, SPEAKS, ECHOED, PONGED, GOODBYE, ANSWERED, REFUSED, HALF_CLOSED, STORM] {
+    for promise in [CONNECTS, VALID_BYTES, ECHOED, PONGED, GOODBYE, ANSWERED, REFUSED, HALF_CLOSED, STORM] {
         tally.expect(promise);
     }
     let longest = TIMING.ping + TIMING.pong + TIMING.close + 2 * TIMING.slack;
@@ -327,7 +327,7 @@ fn check_leftovers(table: &mut Table, server: &Server, descriptors_before: usize
     let figures = server.figures()?;
     let figure = |name: &str| figures.get(name).copied().unwrap_or(f64::NAN);
     let (opened, closed) = (figure("opened_total"), figure("closed_total"));
-    table.check("on_close of so many on_open", closed.to_string(), opened.to_string(), opened == closed);
+    table.check("on_close calls, of on_open calls", closed.to_string(), opened.to_string(), opened == closed);
     for name in ["connections", "buffered_bytes", "shed_total", "dropped_messages_total"] {
         table.check(name, figure(name).to_string(), "0", figure(name) == 0.0);
     }
@@ -375,10 +375,10 @@ pub(crate) fn check_descent(
     }
     let took = began.elapsed();
     // The server's last bytes may still be under way.
-    swarm.see_off(Duration::from_millis(500))?;
-    let told = swarm.world.tally.get(GOES_AWAY).kept;
-    let told_all = told == visitors as u64;
-    table.check("clients told 1001 on SIGTERM", told.to_string(), visitors.to_string(), told_all);
+    swarm.await_end(Duration::from_millis(500))?;
+    let closed = swarm.world.tally.get(GOES_AWAY).kept;
+    let all_closed = closed == visitors as u64;
+    table.check("clients closed with 1001 on SIGTERM", closed.to_string(), visitors.to_string(), all_closed);
     let exit = status.map_or_else(|| "none".to_owned(), |it| it.to_string());
     table.check("exit", exit, "exit status: 0", status.is_some_and(|it| it.success()));
     let limit = deadline + Duration::from_millis(500);

@@ -24,7 +24,7 @@ use crate::{
 /// The promise that a connect succeeds.
 pub(crate) const CONNECTS: &str = "connects";
 /// The promise that the server's own bytes are valid.
-pub(crate) const SPEAKS: &str = "server keeps RFC 6455";
+pub(crate) const VALID_BYTES: &str = "server keeps RFC 6455";
 /// How long a connect may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often an endless sender is served before the others have a turn.
@@ -170,7 +170,7 @@ impl Swarm {
     }
 
     /// Runs turns until all clients have left, for at most this long; returns whether all have.
-    pub(crate) fn see_off(&mut self, most: Duration) -> io::Result<bool> {
+    pub(crate) fn await_end(&mut self, most: Duration) -> io::Result<bool> {
         let end = Instant::now() + most;
         while self.len() > 0 && Instant::now() < end {
             self.turn(Duration::from_millis(50))?;
@@ -275,11 +275,11 @@ impl Client {
                 Ok(Some(Received::Response(101))) => self.tell(world, |role, me| role.opened(me)),
                 Ok(Some(Received::Response(status))) => self.tell(world, |role, me| role.refused(me, status)),
                 Ok(Some(received)) => {
-                    world.tally.kept(SPEAKS);
+                    world.tally.kept(VALID_BYTES);
                     self.tell(world, |role, me| role.received(me, received));
                 }
                 Err(broken) => {
-                    world.tally.broken(SPEAKS, &broken);
+                    world.tally.broken(VALID_BYTES, &broken);
                     self.plan.gone = true;
                 }
             }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 /// How many breaches of one promise are described.
-const TOLD: u64 = 5;
+const MAX_DESCRIBED: u64 = 5;
 
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -33,7 +33,7 @@ impl Tally {
     pub(crate) fn broken(&mut self, promise: &'static str, how: &str) {
         let count = self.promises.entry(promise).or_default();
         count.broken += 1;
-        if count.broken <= TOLD {
+        if count.broken <= MAX_DESCRIBED {
             self.complaints.push(format!("{promise}: {how}"));
         }
     }

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_and_frames_are_heard_in_whatever_pieces_they_come() {
+    fn a_response_and_frames_are_read_in_any_pieces() {
         let mut bytes = format!("HTTP/1.1 101 x\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n").into_bytes();
         bytes.extend(b"\x01\x02he\x89\x01p\x80\x03llo\x88\x02\x03\xe8");
         let expected = [

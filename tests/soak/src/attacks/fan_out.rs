@@ -56,7 +56,7 @@ pub(super) fn broadcasting_thread(servers: &Servers<'_>, table: &mut Table) -> i
     let mut server = servers.subject("subject", &["broadcaster"])?;
     let silent = (0..500).map(|_| Client::open_at(server.address, "/")).collect::<io::Result<Vec<_>>>()?;
     let mut first = Client::open_at(server.address, "/")?;
-    first.say(FIN | TEXT, b"begin")?;
+    first.send_frame(FIN | TEXT, b"begin")?;
     table.tell("broadcasts of 900 bytes to 500 clients who read nothing", "");
     let through = wait_aside(first, Received::Message(TEXT, b"done".to_vec()));
     check_waits(table, through, || visit_echo(server.address))?;
@@ -112,7 +112,7 @@ fn check_memory(table: &mut Table, server: &Server, budget: u64) -> io::Result<(
 fn visit_room(address: SocketAddr) -> io::Result<Duration> {
     let mut client = Client::open_at(address, "/elsewhere?name=ann")?;
     let began = Instant::now();
-    client.say(FIN | TEXT, b"hello")?;
+    client.send_frame(FIN | TEXT, b"hello")?;
     wait_for(&mut client, &Received::Message(TEXT, b"ann says: hello".to_vec()))?;
     Ok(began.elapsed())
 }
@@ -120,7 +120,7 @@ fn visit_room(address: SocketAddr) -> io::Result<Duration> {
 fn visit_echo(address: SocketAddr) -> io::Result<Duration> {
     let mut client = Client::open_at(address, "/")?;
     let began = Instant::now();
-    client.say(FIN | TEXT, b"hello")?;
+    client.send_frame(FIN | TEXT, b"hello")?;
     wait_for(&mut client, &Received::Message(TEXT, b"hello".to_vec()))?;
     Ok(began.elapsed())
 }

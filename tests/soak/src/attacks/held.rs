@@ -32,7 +32,7 @@ pub(super) fn nearly_taken(servers: &Servers<'_>, table: &mut Table) -> io::Resu
         .map(|_| {
             let mut client = Client::open(server.address)?;
             // One that is shed meanwhile is an end that the scenario wants.
-            let _ = client.say(FIN | BINARY, &vec![2; MESSAGE]);
+            let _ = client.send_frame(FIN | BINARY, &vec![2; MESSAGE]);
             let _ = io::copy(
                 &mut Read::by_ref(&mut client.stream).take((MESSAGE - LEFT) as u64),
                 &mut io::sink(),

@@ -40,7 +40,7 @@ pub(super) fn stopped_process(servers: &Servers<'_>, table: &mut Table) -> io::R
     let were_pinged = pinged.iter_mut().filter_map(|it| read_ping(it).ok()).count();
 
     server.pause()?;
-    let answers = pinged.iter_mut().try_for_each(|it| it.say(FIN | PONG, b""));
+    let answers = pinged.iter_mut().try_for_each(|it| it.send_frame(FIN | PONG, b""));
     let answers = answers.and_then(|()| heads.iter_mut().try_for_each(|it| it.write_all(REQUEST.as_bytes())));
     let answers = answers.and_then(|()| {
         scrapes.iter_mut().try_for_each(|it| it.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"))
@@ -55,8 +55,8 @@ pub(super) fn stopped_process(servers: &Servers<'_>, table: &mut Table) -> io::R
     check_all(table, "  answered a ping, and were kept", stay.0, pinged.len(), stay.1);
     let open = tally(&mut heads, |it| expect_status(it, "101"));
     check_all(table, "  sent a whole head, and were let in", open.0, heads.len(), open.1);
-    let told = tally(&mut scrapes, |it| expect_status(it, "200"));
-    check_all(table, "  asked for figures, and were told", told.0, scrapes.len(), told.1);
+    let answered = tally(&mut scrapes, |it| expect_status(it, "200"));
+    check_all(table, "  asked for figures, and got them", answered.0, scrapes.len(), answered.1);
     has_lived(table, &mut server)
 }
 
@@ -91,6 +91,6 @@ fn tally<T>(all: &mut [T], mut check: impl FnMut(&mut T) -> io::Result<()>) -> (
 }
 
 fn check_all(table: &mut Table, name: &str, count: usize, all: usize, failure: Option<io::Error>) {
-    let failure = failure.map_or_else(String::new, |error| format!(", one was told: {error}"));
+    let failure = failure.map_or_else(String::new, |error| format!(", one got: {error}"));
     table.check(name, format!("{count} of {all}{failure}"), "all", count == all);
 }

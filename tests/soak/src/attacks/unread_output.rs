@@ -143,8 +143,8 @@ fn check_end(table: &mut Table, server: &mut Server, last: Option<Client>) -> io
     let began = Instant::now();
     server.terminate()?;
     let received = last.map(|mut client| client.expect(&Received::Close(Some(1001))));
-    let is_told = matches!(received, Some(Ok(())));
-    table.check("  told 1001 on SIGTERM", is_told.to_string(), "true", is_told);
+    let has_close = matches!(received, Some(Ok(())));
+    table.check("  closed with 1001 on SIGTERM", has_close.to_string(), "true", has_close);
     let mut status = None;
     while status.is_none() && began.elapsed() < 2 * END {
         status = server.ended()?;

@@ -63,7 +63,7 @@ impl Echo {
     }
 
     /// Sends one message, in one frame or in fragments with pings between.
-    fn say_message(&mut self, me: &mut Me<'_>) {
+    fn send_message(&mut self, me: &mut Me<'_>) {
         let Style { least, most, .. } = self.style;
         let random = &mut me.world.random;
         let len = if least == 0 { payload::any_len(random, most) } else { random.between(least, most) };
@@ -75,18 +75,18 @@ impl Echo {
             let len = if is_last { rest.len() } else { me.world.random.between(0, rest.len()) };
             let fin = if is_last { FIN } else { 0 };
             let opcode = if piece == 1 { opcode } else { wire::CONTINUATION };
-            me.say(fin | opcode, &rest[..len]);
+            me.send_frame(fin | opcode, &rest[..len]);
             rest = &rest[len..];
             if !is_last && me.world.random.one_in(2) {
                 let ping = format!("{}.{piece}", me.world.serial).into_bytes();
-                me.say(FIN | wire::PING, &ping);
+                me.send_frame(FIN | wire::PING, &ping);
                 self.pings.push_back(ping);
             }
         }
         self.expected.push_back((opcode, payload));
     }
 
-    fn say_goodbye(&mut self, me: &mut Me<'_>) {
+    fn send_close(&mut self, me: &mut Me<'_>) {
         self.is_closing = true;
         me.close(1000);
         me.deadline_in(PATIENCE + self.style.extra);
@@ -105,7 +105,7 @@ impl Echo {
         if self.expected.is_empty() {
             me.plan.deadline = None;
             if self.left == 0 {
-                return self.say_goodbye(me);
+                return self.send_close(me);
             }
             let (least, most) = self.style.pause;
             let pause = me.world.random.millis(least, most);
@@ -140,7 +140,7 @@ impl Role for Echo {
         let count = me.world.random.between(1, self.style.depth).min(self.left);
         self.left -= count;
         for _ in 0..count {
-            self.say_message(me);
+            self.send_message(me);
         }
         me.deadline_in(PATIENCE + self.style.extra);
     }
@@ -151,7 +151,7 @@ impl Role for Echo {
             Received::Pong(payload) => self.check_pong(me, &payload),
             Received::Ping(payload) => {
                 self.was_pinged = true;
-                me.say(FIN | wire::PONG, &payload);
+                me.send_frame(FIN | wire::PONG, &payload);
             }
             Received::Close(code) => {
                 self.is_closed = self.is_closing && code == Some(1000);
@@ -183,7 +183,7 @@ impl Role for Echo {
             return;
         }
         if me.plan.act_at.is_some() {
-            self.say_goodbye(me);
+            self.send_close(me);
         } else {
             // The handshake is not complete.
             me.leave();

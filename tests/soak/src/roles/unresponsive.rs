@@ -10,7 +10,7 @@ use crate::{
     wire::Received,
 };
 
-pub(crate) const IGNORED: &str = "unresponsive clients told 1011, then dropped";
+pub(crate) const IGNORED: &str = "unresponsive clients closed with 1011, then dropped";
 
 /// How much too early an event may seem to come.
 const GRAIN: Duration = Duration::from_millis(10);

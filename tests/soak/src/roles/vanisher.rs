@@ -33,10 +33,10 @@ impl Role for Vanisher {
         for _ in 0..me.world.random.below(4) {
             let len = me.world.random.below(20_000);
             let (opcode, payload) = me.compose(len);
-            me.say(FIN | opcode, &payload);
+            me.send_frame(FIN | opcode, &payload);
         }
         match me.world.random.below(4) {
-            0 => me.say(wire::BINARY, b"a fragment"),
+            0 => me.send_frame(wire::BINARY, b"a fragment"),
             1 => wire::put_header(me.line.out(), FIN | wire::TEXT, 5000),
             _ => {}
         }

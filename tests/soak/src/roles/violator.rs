@@ -97,7 +97,7 @@ impl Role for Violator {
 
     fn received(&mut self, me: &mut Me<'_>, received: Received) {
         match (received, self.violation) {
-            (Received::Ping(payload), None) => me.say(FIN | wire::PONG, &payload),
+            (Received::Ping(payload), None) => me.send_frame(FIN | wire::PONG, &payload),
             (Received::Close(code), Some(index)) if code == Some(VIOLATIONS[index].code) => {
                 self.is_answered = true
             }
@@ -112,8 +112,8 @@ impl Role for Violator {
         if self.is_answered && end == End::Eof {
             return me.succeed(ANSWERED);
         }
-        let told = if self.is_answered { "after" } else { "without" };
-        me.fail(ANSWERED, &format!("{}: ended with {end:?} {told} Close", self.name()));
+        let order = if self.is_answered { "after" } else { "without" };
+        me.fail(ANSWERED, &format!("{}: ended with {end:?} {order} Close", self.name()));
     }
 
     fn overdue(&mut self, me: &mut Me<'_>) {

@@ -10,7 +10,7 @@ use crate::{
     wire::{self, FIN, Received},
 };
 
-pub(crate) const GOES_AWAY: &str = "told 1001 when the server goes down";
+pub(crate) const GOES_AWAY: &str = "closed with 1001 when the server goes down";
 
 /// How long a visitor stays if the server does not close it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,15 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Visitor {
     /// Whether it answers the server's Close, and ends TCP after the server.
-    pub(crate) is_polite: bool,
+    pub(crate) answers_close: bool,
     /// The pause between its messages, in milliseconds; `None` sends nothing.
     pub(crate) pause: Option<usize>,
-    is_told: bool,
+    has_close: bool,
 }
 
 impl Visitor {
-    pub(crate) const fn new(is_polite: bool, pause: Option<usize>) -> Self {
-        Self { is_polite, pause, is_told: false }
+    pub(crate) const fn new(answers_close: bool, pause: Option<usize>) -> Self {
+        Self { answers_close, pause, has_close: false }
     }
 }
 
@@ -41,11 +41,11 @@ impl Role for Visitor {
     }
 
     fn act(&mut self, me: &mut Me<'_>) {
-        if self.is_told {
+        if self.has_close {
             return;
         }
         let (opcode, payload) = me.compose(512);
-        me.say(FIN | opcode, &payload);
+        me.send_frame(FIN | opcode, &payload);
         if let Some(pause) = self.pause {
             let pause = me.world.random.millis(pause / 2, pause * 3 / 2);
             me.act_in(pause);
@@ -55,22 +55,22 @@ impl Role for Visitor {
     fn received(&mut self, me: &mut Me<'_>, received: Received) {
         match received {
             Received::Close(code) => {
-                self.is_told = true;
-                me.world.tally.judge(GOES_AWAY, code == Some(1001), || format!("told {code:?}"));
-                if self.is_polite {
+                self.has_close = true;
+                me.world.tally.judge(GOES_AWAY, code == Some(1001), || format!("closed with {code:?}"));
+                if self.answers_close {
                     me.close(1001);
                 }
             }
-            Received::Ping(payload) if !self.is_told => me.say(FIN | wire::PONG, &payload),
+            Received::Ping(payload) if !self.has_close => me.send_frame(FIN | wire::PONG, &payload),
             _ => {}
         }
     }
 
     fn ended(&mut self, me: &mut Me<'_>, end: End) {
-        if !self.is_told {
-            me.broken(GOES_AWAY, &format!("ended with {end:?} untold"));
+        if !self.has_close {
+            me.broken(GOES_AWAY, &format!("ended with {end:?} and no Close"));
         }
-        if self.is_polite || !self.is_told || end != End::Eof {
+        if self.answers_close || !self.has_close || end != End::Eof {
             me.leave();
         }
     }
