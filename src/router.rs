@@ -115,13 +115,13 @@ impl<S: Default + 'static> Router<S> {
 
     /// Returns the handler of an open connection.
     fn handler_of(&mut self, id: ConnId) -> Option<&mut (dyn Handler<State = S> + 'static)> {
-        let at = *self.by_place.get(id.index as usize)?;
+        let at = *self.by_place.get(id.index() as usize)?;
         self.routes.get_mut(at as usize).map(|(_, route)| &mut *route.handler)
     }
 
     /// Notes the route of a connection that opens.
     fn note(&mut self, id: ConnId, at: usize) {
-        let place = id.index as usize;
+        let place = id.index() as usize;
         if self.by_place.len() <= place {
             self.by_place.resize(place + 1, 0);
         }

@@ -87,7 +87,7 @@ impl<S> Hub<S> {
         // By their places, for what one is sent may end another; it is removed at the end of the turn.
         let mut start = 0;
         while let Some((id, outbound)) = self.table.entry_from(start) {
-            start = id.index as usize + 1;
+            start = id.index() as usize + 1;
             if outbound.framing().is_none() || !filter(&self.table, id, outbound) {
                 continue;
             }

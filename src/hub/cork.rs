@@ -13,33 +13,50 @@ use super::{
 use crate::protocol::{Framing, OwnedMessage};
 
 /// The bytes for one connection, and what the fast path needs to know about it.
-#[derive(Default)]
 pub(super) struct Cork {
-    owner: Option<ConnId>,
-    /// How the owner's frames are encoded, while it may be sent to and its socket takes bytes: a message to it
-    /// needs no look at its `Outbound`.
-    fast_path: Option<Framing>,
-    /// The current event is the last of the batch.
-    is_at_end: bool,
+    /// The connection that has the cork, or [`ConnId::NONE`].
+    owner: ConnId,
+    /// The owner, while it may be sent to and its socket takes bytes, or [`ConnId::NONE`]: a message to it needs no
+    /// look at its `Outbound`.
+    fast_owner: ConnId,
+    /// How frames of the fast path are encoded.
+    framing: Framing,
     /// A hook has paused the owner: the batch ends before its next event.
     is_paused: bool,
+    /// How many bytes of the batch come after the current event.
+    input_left: usize,
     bytes: Vec<u8>,
     /// A message of the batch that a backlog can share instead of copying it.
     retained: Option<Rc<SharedMessage>>,
 }
 
+impl Default for Cork {
+    fn default() -> Self {
+        Self {
+            owner: ConnId::NONE,
+            fast_owner: ConnId::NONE,
+            framing: Framing::default(),
+            is_paused: false,
+            input_left: 0,
+            bytes: Vec::new(),
+            retained: None,
+        }
+    }
+}
+
 impl Cork {
     /// Hands the cork to a connection.
     #[inline]
-    pub(super) const fn begin(&mut self, id: ConnId, fast_path: Option<Framing>) {
-        (self.owner, self.fast_path) = (Some(id), fast_path);
-        (self.is_at_end, self.is_paused) = (false, false);
+    pub(super) fn begin(&mut self, id: ConnId, fast_path: Option<Framing>) {
+        self.owner = id;
+        (self.input_left, self.is_paused) = (usize::MAX, false);
+        self.set_fast_path(fast_path);
     }
 
     /// Takes the cork away from its owner.
     #[inline]
     pub(super) fn end(&mut self) {
-        (self.owner, self.fast_path) = (None, None);
+        (self.owner, self.fast_owner) = (ConnId::NONE, ConnId::NONE);
         if self.retained.is_some() {
             self.retained = None;
         }
@@ -47,35 +64,49 @@ impl Cork {
 
     /// Returns the connection that has the cork.
     #[inline]
-    pub(super) const fn owner(&self) -> Option<ConnId> {
-        self.owner
+    pub(super) fn owner(&self) -> Option<ConnId> {
+        (self.owner != ConnId::NONE).then_some(self.owner)
     }
 
     /// Returns whether a connection has the cork.
     #[inline]
     pub(super) fn is_owned_by(&self, id: ConnId) -> bool {
-        self.owner == Some(id)
+        self.owner == id
     }
 
-    /// Returns how frames to the owner are encoded, if the fast path is open to it.
+    /// Returns how frames to a connection are encoded, if it has the cork and the fast path is open to it.
     #[inline]
-    pub(super) const fn fast_path(&self) -> Option<Framing> {
-        self.fast_path
+    pub(super) fn fast_path(&self, id: ConnId) -> Option<Framing> {
+        (self.fast_owner == id).then_some(self.framing)
+    }
+
+    /// Returns whether the fast path is open to the owner.
+    #[inline]
+    pub(super) fn has_fast_path(&self) -> bool {
+        self.fast_owner != ConnId::NONE
     }
 
     /// Notes whether the fast path is open to a connection; of no effect unless it has the cork.
     #[inline]
     pub(super) fn note_fast_path(&mut self, id: ConnId, fast_path: Option<Framing>) {
         if self.is_owned_by(id) {
-            self.fast_path = fast_path.filter(|_| !self.is_paused);
+            self.set_fast_path(fast_path.filter(|_| !self.is_paused));
         }
+    }
+
+    #[inline]
+    fn set_fast_path(&mut self, fast_path: Option<Framing>) {
+        (self.fast_owner, self.framing) = match fast_path {
+            Some(framing) => (self.owner, framing),
+            None => (ConnId::NONE, self.framing),
+        };
     }
 
     /// Closes the fast path until the batch ends, if `id` has the cork: the loop looks at the pause before it takes
     /// the next event.
     pub(super) fn pause(&mut self, id: ConnId) {
         if self.is_owned_by(id) {
-            (self.fast_path, self.is_paused) = (None, true);
+            (self.fast_owner, self.is_paused) = (ConnId::NONE, true);
         }
     }
 
@@ -84,16 +115,16 @@ impl Cork {
         self.is_paused
     }
 
-    /// Notes whether the current event is the last of the batch.
+    /// Notes how many bytes of the batch come after the current event.
     #[inline]
-    pub(super) const fn set_last_in_batch(&mut self, is_last: bool) {
-        self.is_at_end = is_last;
+    pub(super) const fn set_input_left(&mut self, len: usize) {
+        self.input_left = len;
     }
 
     /// Returns whether the current event is the last of the batch.
     #[inline]
     pub(super) const fn is_at_end(&self) -> bool {
-        self.is_at_end
+        self.input_left == 0
     }
 
     /// Returns the bytes that were collected.

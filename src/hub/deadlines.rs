@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn deadlines_come_in_order_and_not_before_their_time() {
-        let id = |serial| ConnId { index: 0, serial };
+        let id = |serial| ConnId::new(serial, 0);
         let mut deadlines = Deadlines::default();
         for at in [30, 10, 20] {
             deadlines.insert(LoopTime(at), id(at as u32));
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn dead_entries_are_removed_once_they_outnumber_live_ones() {
-        let id = |serial| ConnId { index: 0, serial };
+        let id = |serial| ConnId::new(serial, 0);
         let mut deadlines = Deadlines::default();
         for at in 0..10_000 {
             deadlines.insert(LoopTime(at), id(at as u32));

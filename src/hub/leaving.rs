@@ -161,14 +161,14 @@ mod tests {
             let before = self.stages.borrow_mut().insert(number, (address, stage));
             let before = before.map_or(Stage::Connecting, |(_, stage)| stage);
             let stages = &self.stages;
-            let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial).is_some_and(|it| it.1 == stage);
+            let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial()).is_some_and(|it| it.1 == stage);
             self.leaving.change(id(number), address, (before, stage), is_in);
         }
 
         fn evict(&mut self) -> Option<u32> {
             let stages = &self.stages;
-            let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial).is_some_and(|it| it.1 == stage);
-            let number = self.leaving.next_to_evict(is_in)?.serial;
+            let is_in = |id: ConnId, stage| stages.borrow().get(&id.serial()).is_some_and(|it| it.1 == stage);
+            let number = self.leaving.next_to_evict(is_in)?.serial();
             let address = self.stages.borrow()[&number].0.ip()?.to_string();
             self.set(number, &address, Stage::Dead);
             Some(number)
@@ -180,7 +180,7 @@ mod tests {
     }
 
     fn id(serial: u32) -> ConnId {
-        ConnId { index: 0, serial }
+        ConnId::new(serial, 0)
     }
 
     #[test]

@@ -18,7 +18,7 @@ impl<S> Hub<S> {
         if self.table.is_full() {
             return Err(io::Error::other("no id is left for one more connection"));
         }
-        outbound.stream.register(&self.poll_registry, self.token(self.table.next_id().index))?;
+        outbound.stream.register(&self.poll_registry, self.token(self.table.next_id().index()))?;
         let id = self.table.insert(outbound);
         self.live += 1;
         self.schedule(id);

@@ -293,6 +293,14 @@ impl<S> Outbound<S> {
 
     // --- Signs of life, and deadlines ------------------------------------------------------------------
 
+    /// Notes that something was received from the peer.
+    #[inline]
+    pub(super) fn note_received(&mut self, now: LoopTime) {
+        if self.stage == Stage::Open {
+            self.note_activity(now);
+        }
+    }
+
     /// Notes that the peer has sent or taken something.
     #[inline]
     pub(super) const fn note_activity(&mut self, now: LoopTime) {

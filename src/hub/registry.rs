@@ -26,21 +26,46 @@ use std::{fmt, iter, mem};
 /// assert_eq!(talk(server, b"\x81\x82\0\0\0\0hi")?, b"\x81\x0eyou came first\x88\x00");
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ConnId {
-    pub(crate) serial: u32,
-    /// The place in the table of loop 0. With the loop in its upper 8 bits it is no place of another loop's
-    /// table, so the id finds nothing there.
-    pub(crate) index: u32,
-}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnId(
+    /// The serial number above, the index below: in one word, which is compared and passed on at once.
+    u64,
+);
 
 impl ConnId {
-    /// How many bits of `index` are the place.
+    /// How many bits of the index are the place.
     const PLACE_BITS: u32 = 24;
+
+    /// The id of no connection.
+    pub(super) const NONE: Self = Self(u64::MAX);
+
+    #[inline]
+    pub(crate) const fn new(serial: u32, index: u32) -> Self {
+        Self((serial as u64) << 32 | index as u64)
+    }
+
+    /// Returns the number of the connection in its loop.
+    #[inline]
+    pub(crate) const fn serial(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
+    /// Returns the place in the table of loop 0. With the loop in its upper 8 bits it is no place of another loop's
+    /// table, so the id finds nothing there.
+    #[inline]
+    pub(crate) const fn index(self) -> u32 {
+        self.0 as u32
+    }
 
     /// Returns the number of the loop that the connection lives in.
     const fn loop_number(self) -> u32 {
-        self.index >> Self::PLACE_BITS
+        self.index() >> Self::PLACE_BITS
+    }
+}
+
+impl fmt::Debug for ConnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConnId").field("serial", &self.serial()).field("index", &self.index()).finish()
     }
 }
 
@@ -49,8 +74,8 @@ impl fmt::Display for ConnId {
     /// loop than loop 0 stands that of the loop: `2.1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.loop_number() {
-            0 => self.serial.fmt(f),
-            number => f.pad(&format!("{number}.{}", self.serial)),
+            0 => self.serial().fmt(f),
+            number => f.pad(&format!("{number}.{}", self.serial())),
         }
     }
 }
@@ -131,7 +156,9 @@ impl<T> Registry<T> {
     /// The id that the next [`insert`](Self::insert) will return.
     pub(crate) const fn next_id(&self) -> ConnId {
         let index = if self.first_run == NOWHERE { self.places.len() as u32 } else { self.first_run };
-        ConnId { index, serial: self.last_serial.wrapping_add(1) }
+        // Never 0, which is the serial number of no connection.
+        let serial = if self.last_serial == u32::MAX { 1 } else { self.last_serial + 1 };
+        ConnId::new(serial, index)
     }
 
     /// Returns whether every place that an id can name is taken.
@@ -143,28 +170,28 @@ impl<T> Registry<T> {
     pub(crate) fn insert(&mut self, entry: T) -> ConnId {
         debug_assert!(!self.is_full(), "the place has 24 bits");
         let id = self.next_id();
-        self.last_serial = id.serial;
+        self.last_serial = id.serial();
         self.len += 1;
-        let taken = Place::Taken(id.serial, entry);
+        let taken = Place::Taken(id.serial(), entry);
         if self.first_run == NOWHERE {
             self.places.push(taken);
         } else {
-            let len = self.unlink(id.index);
-            self.places[id.index as usize] = taken;
-            self.link(id.index + 1, len - 1);
+            let len = self.unlink(id.index());
+            self.places[id.index() as usize] = taken;
+            self.link(id.index() + 1, len - 1);
         }
         id
     }
 
     pub(crate) fn remove(&mut self, id: ConnId) -> Option<T> {
-        let place = self.places.get_mut(id.index as usize)?;
-        if !matches!(place, Place::Taken(serial, _) if *serial == id.serial) {
+        let place = self.places.get_mut(id.index() as usize)?;
+        if !matches!(place, Place::Taken(serial, _) if *serial == id.serial()) {
             return None;
         }
         let free = Place::Free(Run { len: 1, before: NOWHERE, after: NOWHERE });
         let Place::Taken(_, entry) = mem::replace(place, free) else { return None };
         self.len -= 1;
-        self.free(id.index);
+        self.free(id.index());
         Some(entry)
     }
 
@@ -229,16 +256,16 @@ impl<T> Registry<T> {
 
     #[inline]
     pub(crate) fn get(&self, id: ConnId) -> Option<&T> {
-        match self.places.get(id.index as usize) {
-            Some(Place::Taken(serial, entry)) if *serial == id.serial => Some(entry),
+        match self.places.get(id.index() as usize) {
+            Some(Place::Taken(serial, entry)) if *serial == id.serial() => Some(entry),
             _ => None,
         }
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: ConnId) -> Option<&mut T> {
-        match self.places.get_mut(id.index as usize) {
-            Some(Place::Taken(serial, entry)) if *serial == id.serial => Some(entry),
+        match self.places.get_mut(id.index() as usize) {
+            Some(Place::Taken(serial, entry)) if *serial == id.serial() => Some(entry),
             _ => None,
         }
     }
@@ -247,7 +274,7 @@ impl<T> Registry<T> {
     #[inline]
     pub(crate) fn id_at(&self, index: usize) -> Option<ConnId> {
         match self.places.get(index)? {
-            Place::Taken(serial, _) => Some(ConnId { index: index as u32, serial: *serial }),
+            Place::Taken(serial, _) => Some(ConnId::new(*serial, index as u32)),
             Place::Free(_) => None,
         }
     }
@@ -262,7 +289,7 @@ impl<T> Registry<T> {
             place = self.visit(index)?;
         }
         let Place::Taken(serial, entry) = place else { return None };
-        Some((ConnId { index: index as u32, serial: *serial }, entry))
+        Some((ConnId::new(*serial, index as u32), entry))
     }
 
     #[inline]
@@ -282,7 +309,7 @@ impl<T> Registry<T> {
         let mut start = 0;
         iter::from_fn(move || {
             let entry = self.entry_from(start)?;
-            start = entry.0.index as usize + 1;
+            start = entry.0.index() as usize + 1;
             Some(entry)
         })
     }
@@ -298,7 +325,7 @@ mod tests {
         let first = registry.insert("first");
         assert_eq!(registry.remove(first), Some("first"));
         let second = registry.insert("second");
-        assert_eq!((first.index, second.index), (0, 0));
+        assert_eq!((first.index(), second.index()), (0, 0));
         assert_eq!(registry.get(first), None);
         assert_eq!(registry.get_mut(first), None);
         assert_eq!(registry.remove(first), None);
@@ -308,14 +335,14 @@ mod tests {
 
     #[test]
     fn an_id_has_room_for_its_loop_and_takes_8_bytes() {
-        assert_eq!((size_of::<ConnId>(), align_of::<ConnId>()), (8, 4));
-        let last = ConnId { serial: 7, index: (1 << 24) - 1 };
+        assert_eq!(size_of::<ConnId>(), 8);
+        let last = ConnId::new(7, (1 << 24) - 1);
         assert_eq!((last.loop_number(), last.to_string().as_str()), (0, "7"));
-        let of_loop = |number: u32| ConnId { serial: 7, index: number << 24 };
+        let of_loop = |number: u32| ConnId::new(7, number << 24);
         assert_eq!((of_loop(255).loop_number(), of_loop(255).to_string().as_str()), (255, "255.7"));
         let mut registry = Registry::new();
         let own = registry.insert("in loop 0");
-        let foreign = ConnId { index: own.index | 1 << 24, ..own };
+        let foreign = ConnId::new(own.serial(), own.index() | 1 << 24);
         assert_eq!((registry.get(own), registry.get(foreign)), (Some(&"in loop 0"), None));
     }
 
@@ -340,7 +367,7 @@ mod tests {
         for stays in [0, 7_500, 14_999] {
             let mut registry = Registry::new();
             let ids: Vec<ConnId> = (0..15_000).map(|number| registry.insert(number)).collect();
-            for id in ids.iter().filter(|id| id.index != stays) {
+            for id in ids.iter().filter(|id| id.index() != stays) {
                 registry.remove(*id);
             }
             registry.take_visits();
@@ -370,7 +397,7 @@ mod tests {
             // Mostly more of them in the first half of each thousand, and fewer in the second.
             if (random >> 24) % 8 < if round % 1000 < 500 { 5 } else { 3 } {
                 let id = registry.insert(round);
-                assert_eq!(model.insert(id.index, (id, round)), None, "a place of nobody else");
+                assert_eq!(model.insert(id.index(), (id, round)), None, "a place of nobody else");
             } else if let Some(index) = model.keys().nth((random >> 8) as usize % model.len().max(1)).copied()
             {
                 let (id, entry) = model.remove(&index).unwrap_or_else(|| (registry.next_id(), 0));

@@ -7,14 +7,17 @@
 //! This file knows which of the two ways a message goes. It refuses to know how bytes reach a socket: `writing.rs`
 //! does that.
 
-use std::{io::IoSlice, rc::Rc};
+use std::{
+    io::{self, ErrorKind, IoSlice},
+    rc::Rc,
+};
 
 use log::{debug, trace};
 
 use super::{
     backlog::{Backlog, SHARE_LEN},
     meter::SharedMessage,
-    outbound::{Outbound, Stage},
+    outbound::Outbound,
     registry::ConnId,
     table::Hub,
     writing::Flow,
@@ -24,6 +27,7 @@ use crate::{
     config::Backpressure,
     protocol::{Event, Framing, Message, OwnedMessage, append},
     trace,
+    transport::{Read, ReadBuffer},
 };
 
 /// How many bytes are collected before they are written, although the batch goes on.
@@ -70,19 +74,38 @@ pub enum SendStatus {
 impl<S> Hub<S> {
     // --- A batch ---------------------------------------------------------------------------------------
 
-    /// Notes that something was received from the peer.
+    /// Reads once from a connection's socket. If bytes came, a batch begins: the peer lives, and what is sent to it is
+    /// collected until [`uncork`](Self::uncork).
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::read`](crate::transport::Stream::read). A paused peer, which does not read the answers that it
+    /// causes, is not read from: that is `WouldBlock` too.
+    // Everything that a batch needs of a connection is found by one look into the table.
     #[inline]
+    pub(crate) fn begin_batch<'b>(&mut self, id: ConnId, buffer: &'b mut ReadBuffer) -> io::Result<Read<'b>> {
+        let Some(outbound) = self.table.get_mut(id).filter(|outbound| !outbound.is_paused()) else {
+            return Err(ErrorKind::WouldBlock.into());
+        };
+        let read = outbound.stream.read(buffer)?;
+        if let Read::Plain { bytes, .. } = &read {
+            outbound.note_received(self.now);
+            self.cork.begin(id, outbound.fast_path());
+            self.quota.begin_batch();
+            self.stats.received_bytes += bytes.len() as u64;
+            self.observer.tell(|observer| observer.received(id, bytes));
+        }
+        Ok(read)
+    }
+
+    /// Notes that something was received from the peer.
     pub(crate) fn note_activity(&mut self, id: ConnId) {
-        let now = self.now;
-        if let Some(outbound) = self.table.get_mut(id)
-            && outbound.stage() == Stage::Open
-        {
-            outbound.note_activity(now);
+        if let Some(outbound) = self.table.get_mut(id) {
+            outbound.note_received(self.now);
         }
     }
 
     /// Gives the cork to a connection: what is sent to it is collected until [`uncork`](Self::uncork).
-    #[inline]
     pub(crate) fn cork(&mut self, id: ConnId) {
         self.cork.begin(id, self.table.get(id).and_then(Outbound::fast_path));
     }
@@ -92,17 +115,17 @@ impl<S> Hub<S> {
         self.cork.retain(message, &self.meter)
     }
 
-    /// Notes whether the next event is the last of the batch.
+    /// Notes how many bytes of the batch come after the event that is dispatched next.
     #[inline]
-    pub(crate) fn set_last_in_batch(&mut self, is_last: bool) {
-        self.cork.set_last_in_batch(is_last);
+    pub(crate) fn set_input_left(&mut self, len: usize) {
+        self.cork.set_input_left(len);
     }
 
     /// Returns whether the connection that has the cork may be sent to, and its socket takes bytes.
     #[inline]
     pub(crate) fn has_fast_path(&self) -> bool {
         debug_assert_eq!(
-            self.cork.fast_path(),
+            self.cork.owner().and_then(|id| self.cork.fast_path(id)),
             self.cork
                 .owner()
                 .and_then(|id| self.get(id))
@@ -110,19 +133,33 @@ impl<S> Hub<S> {
                 .filter(|_| !self.cork.is_paused()),
             "the setters of stage, sender and output keep the fast path right"
         );
-        self.cork.fast_path().is_some()
+        self.cork.has_fast_path()
     }
 
     /// Ends a batch: writes what was collected.
     #[inline]
     pub(crate) fn uncork(&mut self) {
         let Some(id) = self.cork.owner() else { return };
-        let flow = if self.cork.bytes().is_empty() { Flow::Flushed } else { self.write_cork(id, &[]) };
+        let flow = match self.cork.bytes() {
+            [] => self.write_unasked(id),
+            _ => self.write_cork(id, &[]),
+        };
         let has_fast_path = self.has_fast_path();
         self.cork.end();
         // With the fast path, it is open and nothing waits: nothing follows.
         if !has_fast_path || flow != Flow::Flushed {
             self.act_on(id, flow);
+        }
+    }
+
+    /// Writes what the stream itself answers to what was read, as TLS does.
+    #[inline]
+    fn write_unasked(&mut self, id: ConnId) -> Flow {
+        match self.table.get(id) {
+            Some(outbound) if outbound.takes_writes() && outbound.stream.wants_write() => {
+                self.write_backlog(id)
+            }
+            _ => Flow::Flushed,
         }
     }
 
@@ -179,14 +216,14 @@ impl<S> Hub<S> {
     /// Returns how frames to the connection are encoded, if it has the cork and the fast path.
     #[inline]
     pub(super) fn fast_path(&self, id: ConnId) -> Option<Framing> {
-        if self.cork.is_owned_by(id) && self.has_fast_path() { self.cork.fast_path() } else { None }
+        self.cork.fast_path(id)
     }
 
     /// Collects bytes; or writes them at once after what was collected, if they are too many to copy or
     /// nothing would join them.
     #[inline]
     pub(super) fn add_to_cork(&mut self, id: ConnId, bytes: &[u8]) -> SendStatus {
-        let leaves_alone = self.cork.is_at_end() && bytes.len() >= DIRECT_LEN;
+        let leaves_alone = bytes.len() >= DIRECT_LEN && self.cork.is_at_end();
         if !leaves_alone && self.cork.bytes().len() + bytes.len() < CORK_LEN {
             append(self.cork.buffer(), bytes);
             return SendStatus::Sent;

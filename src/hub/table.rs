@@ -189,12 +189,6 @@ impl<S> Hub<S> {
         self.table.iter().filter(|(_, outbound)| outbound.stage() == Stage::Open)
     }
 
-    /// Passes received bytes to the observer.
-    #[inline]
-    pub(crate) fn observe_received(&mut self, id: ConnId, bytes: &[u8]) {
-        self.observer.tell(|observer| observer.received(id, bytes));
-    }
-
     /// Returns how many deadlines there are, dead entries included.
     #[cfg(test)]
     pub(crate) fn deadline_count(&self) -> usize {

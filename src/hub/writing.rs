@@ -247,7 +247,7 @@ impl<S> Hub<S> {
 
     /// Notes that the socket is full, and asks the poll to report room.
     fn block(&mut self, id: ConnId) -> Flow {
-        let token = self.token(id.index);
+        let token = self.token(id.index());
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         outbound.set_output(id, Output::Blocked, &mut self.dirty, &mut self.cork);
         if !outbound.write_interest {

@@ -100,8 +100,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Handles one event of a connection's socket: writes what waits, then reads.
     #[inline]
     fn react(&mut self, index: usize, ready: Ready) {
-        let Some(id) = self.hub.id_at(index) else { return self.react_metrics(index, ready) };
-        let Some(inbound) = self.inbounds.get_mut(id) else { return };
+        let Some((id, inbound)) = self.inbounds.at(index) else { return self.react_metrics(index, ready) };
         inbound.hang_up |= ready.hang_up;
         let (has_more, is_costly) = (inbound.has_more, inbound.is_costly);
         if ready.writable || ready.hang_up {

@@ -44,12 +44,14 @@ pub(super) struct Inbound {
     phase: Phase,
     /// Input that was read and waits: the peer has stopped taking what it causes, or the batch had its part.
     stash: Option<Box<[u8]>>,
-    /// The connection that has this place in the table.
+    /// The serial number of the connection that has this place in the table; 0 if it is free.
     serial: u32,
     /// The peer has closed its side, or the socket has an error: it is read until it says so.
     pub(super) hang_up: bool,
     /// It is in one of the lists of connections to be read from again.
     pub(super) has_more: bool,
+    /// The hub counts bytes that are held of its input.
+    holds: bool,
     /// Its last batch queued much for others, so its next one waits while the turn has no time for it.
     pub(super) is_costly: bool,
 }
@@ -85,8 +87,8 @@ impl Inbounds {
 
     /// Adds the receiving side of a connection that the hub has just added.
     pub(super) fn insert(&mut self, id: ConnId) {
-        let inbound = Inbound { serial: id.serial, ..Inbound::default() };
-        match self.table.get_mut(id.index as usize) {
+        let inbound = Inbound { serial: id.serial(), ..Inbound::default() };
+        match self.table.get_mut(id.index() as usize) {
             Some(place) => *place = inbound,
             None => self.table.push(inbound),
         }
@@ -115,24 +117,22 @@ impl Inbounds {
         find(&mut self.table, id)
     }
 
+    /// Returns the id of the connection in a place, and its receiving side; nothing if the place is free.
+    #[inline]
+    pub(super) fn at(&mut self, index: usize) -> Option<(ConnId, &mut Inbound)> {
+        let inbound = self.table.get_mut(index).filter(|inbound| inbound.serial != 0)?;
+        Some((ConnId::new(inbound.serial, index as u32), inbound))
+    }
+
     /// Reads once from a connection and dispatches the bytes. Returns whether they filled the buffer.
     #[inline]
     pub(super) fn read<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) -> bool {
-        // A paused peer doesn't read the answers that it causes; `resume` reads from it again.
-        let Some(outbound) = hub.get_mut(id).filter(|outbound| !outbound.is_paused()) else { return false };
         let Some(inbound) = find(&mut self.table, id) else { return false };
-        match outbound.stream.read(&mut self.buffer) {
+        match hub.begin_batch(id, &mut self.buffer) {
             Ok(Read::Plain { bytes, is_full }) => {
-                let wants_write = outbound.stream.wants_write();
-                hub.stats.received_bytes += bytes.len() as u64;
-                hub.observe_received(id, bytes);
-                hub.note_activity(id);
                 inbound.receive(id, bytes, handler, hub);
                 if is_full || inbound.hang_up || inbound.has_stash() {
                     self.read_later(id, is_full);
-                }
-                if wants_write {
-                    hub.flush(id);
                 }
                 self.shed(hub);
                 return is_full;
@@ -174,6 +174,8 @@ impl Inbounds {
     pub(super) fn resume<H: Handler>(&mut self, id: ConnId, handler: &mut H, hub: &mut Hub<H::State>) {
         let Some(inbound) = self.get_mut(id) else { return };
         let mut input = inbound.stash.take().unwrap_or_default();
+        hub.quota.begin_batch();
+        hub.cork(id);
         inbound.receive(id, &mut input, handler, hub);
         // Bytes that arrived while it was paused cause no further event.
         self.read_later(id, false);
@@ -266,7 +268,7 @@ impl Inbound {
             }
     }
 
-    /// Works through a batch of input; what goes back to this peer leaves in one write at the end.
+    /// Works through a batch of input that has begun; what goes back to this peer leaves in one write at the end.
     #[inline]
     fn receive<H: Handler>(
         &mut self,
@@ -275,12 +277,14 @@ impl Inbound {
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) {
-        hub.quota.begin_batch();
-        hub.cork(id);
         self.work_through(id, input, handler, hub);
         hub.uncork();
         self.is_costly = hub.quota.is_costly();
-        hub.hold(id, self.held());
+        let held = self.held();
+        if held != 0 || self.holds {
+            self.holds = held != 0;
+            hub.hold(id, held);
+        }
     }
 
     /// Takes event after event from the input, until it is used up or the batch has had its part.
@@ -315,7 +319,7 @@ impl Inbound {
                 return;
             }
             let mut event = receiver.next_event(&mut input);
-            hub.set_last_in_batch(input.is_empty());
+            hub.set_input_left(input.len());
             if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
                 retained = retain(id, receiver, hub);
                 debug_assert!(
@@ -367,7 +371,7 @@ impl Inbound {
 /// Returns the receiving side of a connection; nothing if the connection has gone.
 #[inline]
 fn find(table: &mut [Inbound], id: ConnId) -> Option<&mut Inbound> {
-    table.get_mut(id.index as usize).filter(|inbound| inbound.serial == id.serial)
+    table.get_mut(id.index() as usize).filter(|inbound| inbound.serial == id.serial())
 }
 
 /// Copies input that waits.

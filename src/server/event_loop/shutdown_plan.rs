@@ -60,7 +60,7 @@ mod tests {
     }
 
     fn ids(count: u32) -> impl Iterator<Item = ConnId> {
-        (0..count).map(|index| ConnId { index, serial: index + 1 })
+        (0..count).map(|index| ConnId::new(index + 1, index))
     }
 
     #[test]

@@ -232,7 +232,7 @@ fn no_turn_ends_over_the_budget_although_frames_are_shared() {
     let slow: Vec<Client> = (0..10).map(|_| world.open()).collect();
     slow.iter().for_each(|it| it.script.set_full(true));
     world.on_message(|ws, message| {
-        ws.all().broadcast_if(message, |id, ()| id.index > 0);
+        ws.all().broadcast_if(message, |id, ()| id.index() > 0);
     });
     world.send(&speaker, &frame(0x82, &vec![1; 900_000]));
     world.send(&speaker, &frame(0x82, &vec![2; 900_000]));
@@ -260,7 +260,7 @@ fn a_forwarded_long_message_is_held_once_for_all() {
         slow.iter().for_each(|it| it.script.set_full(true));
         world.on_message(|ws, message| {
             let me = ws.id();
-            let ids: Vec<ConnId> = ws.all().ids().filter(|id| id.index > 0 && *id != me).collect();
+            let ids: Vec<ConnId> = ws.all().ids().filter(|id| id.index() > 0 && *id != me).collect();
             for id in ids {
                 ws.push(id, message);
             }
@@ -360,7 +360,7 @@ fn an_owned_message_reaches_a_slow_peer_of_another_hook() {
     let (speaker, slow) = (world.open(), world.open());
     slow.script.set_full(true);
     world.on_message(|ws, message| {
-        let others: Vec<ConnId> = ws.all().ids().filter(|id| id.index == 1).collect();
+        let others: Vec<ConnId> = ws.all().ids().filter(|id| id.index() == 1).collect();
         ws.push(others[0], "x".repeat(50_000));
         ws.push(others[0], "short".to_owned());
         // The message that is retained for this batch is still retained.
