@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_entry_does_not_slip_in_after_one_that_is_left_out() -> Result<(), Box<dyn Error>> {
+    fn after_a_gap_small_entries_are_left_out_too() -> Result<(), Box<dyn Error>> {
         let (queue, taken, going) = blocked_queue(2 * ENTRY_SIZE + 100);
         assert!(queue.push(0, || 0));
         taken.recv()?;

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_capacity_is_left_out_and_counted_in_its_place() {
+    fn lines_beyond_the_capacity_are_counted_in_their_place() {
         let sink = Scripted::default();
         let output = Output::to("test", sink.clone(), notice);
         output.queue_lines(&"x".repeat(CAPACITY));

@@ -128,7 +128,7 @@ fn room_is_an_event_only_after_it_was_asked_for() -> io::Result<()> {
 }
 
 #[test]
-fn what_is_written_arrives_and_then_the_end() -> io::Result<()> {
+fn written_bytes_arrive_before_the_end() -> io::Result<()> {
     let (mut stream, mut client) = pair()?;
     assert_eq!(stream.write(b"one ")?, 4);
     assert_eq!(stream.write_vectored(&[io::IoSlice::new(b"two "), io::IoSlice::new(b"three")])?, 9);

@@ -204,7 +204,7 @@ impl World {
 }
 
 #[test]
-fn an_address_counts_until_its_socket_is_gone() {
+fn an_address_counts_until_its_socket_is_closed() {
     for [first, second, other] in [
         ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.2"],
         ["2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"],
@@ -413,7 +413,7 @@ fn a_stop_pipe_that_is_written_to_or_closed_shuts_down() {
     assert!(!stop.is_asked_for());
     theirs.write_all(b"!").unwrap();
     assert!(stop.is_asked_for());
-    assert!(!stop.is_asked_for(), "what was said has been heard");
+    assert!(!stop.is_asked_for(), "the bytes were consumed");
     drop(theirs);
     assert!(stop.is_asked_for());
 }

@@ -40,7 +40,7 @@ fn a_busy_handle_does_not_move_the_end_of_a_shutdown() {
         world.advance(1000);
     }
     let close = server_frame(0x88, b"\x03\xe9server is shutting down");
-    assert_eq!(client.script.take_written(), [server_text(b"x"), close].concat(), "told once");
+    assert_eq!(client.script.take_written(), [server_text(b"x"), close].concat(), "closed once");
     world.handle.broadcast("y").unwrap();
     world.wake();
     world.advance(999);
@@ -347,7 +347,7 @@ fn a_page_is_found_by_its_exact_path() {
 }
 
 #[test]
-fn a_page_that_has_begun_is_written_before_the_server_stops() {
+fn a_begun_page_is_written_before_the_server_stops() {
     let mut world = World::new(|config| config.close_timeout = Duration::from_secs(60));
     let script = Script::default();
     script.will_take(20);

@@ -431,7 +431,7 @@ const ENDINGS: &[EndingCase] = &[
         Cause::Local,
     ),
     ending(
-        "a shutdown's deadline, before it was told",
+        "a shutdown's deadline, before its Close",
         |world, _| {
             world.open();
             world.handle.shutdown_within(Duration::from_millis(7));
@@ -453,7 +453,7 @@ fn on_close_is_called_once_with_the_ending() {
         (ending.act)(&mut world, &client);
         let closed = world.recorder.closed.borrow().clone();
         let own: Vec<usize> = (0..closed.len()).filter(|at| closed[*at].0 == id).collect();
-        assert_eq!(own.len(), 1, "{}: told once", ending.name);
+        assert_eq!(own.len(), 1, "{}: called once", ending.name);
         let (_, code, cause, clean) = closed[own[0]];
         assert_eq!((code.0, cause, clean), (ending.code, ending.cause, ending.clean), "{}", ending.name);
         assert_eq!(world.recorder.reasons.borrow()[own[0]], ending.reason, "{}", ending.name);

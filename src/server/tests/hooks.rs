@@ -39,7 +39,7 @@ fn a_hook_that_panics_costs_its_own_connection_only() {
                 assert_eq!(endings, [(CloseCode::INTERNAL_ERROR, Cause::Panic, false)], "{hook}");
             }
         }
-        assert!(world.message_count() <= 1, "{hook}: nothing more is heard of a connection that has failed");
+        assert!(world.message_count() <= 1, "{hook}: no hook gets input of a failed connection");
         world.send(&other, &frame(0x81, b"y"));
         assert_eq!(other.script.take_written(), server_text(b"y"));
         world.finish();
@@ -348,21 +348,21 @@ fn a_shutdown_is_spread_and_has_a_deadline() {
     let mut world = World::new(|config| config.shutdown_spread = Duration::from_secs(1));
     let clients: Vec<Client> = (0..10).map(|_| world.open()).collect();
     clients[9].script.set_full(true);
-    let told =
+    let closed =
         |clients: &[Client]| clients.iter().filter(|it| is_close(&it.script.take_written(), 1001)).count();
     world.handle.shutdown_within(Duration::from_secs(3));
     world.handle.shutdown();
     world.wake();
-    assert_eq!(told(&clients), 1);
+    assert_eq!(closed(&clients), 1);
     world.advance(99);
-    assert_eq!(told(&clients), 0);
+    assert_eq!(closed(&clients), 0);
     world.advance(1);
-    assert_eq!(told(&clients), 1);
+    assert_eq!(closed(&clients), 1);
     world.advance(800);
-    assert_eq!(told(&clients), 7, "the last one takes nothing");
+    assert_eq!(closed(&clients), 7, "the last one takes nothing");
     // Connections without a Close so far are served, and no connection gets two.
     world.advance(2099);
-    assert_eq!(told(&clients), 0);
+    assert_eq!(closed(&clients), 0);
     assert_eq!(world.endings().len(), 0);
     assert!(!world.event_loop.is_over());
     world.advance(1);

@@ -94,10 +94,10 @@ fn each_spell_of_failing_accepts_logs_its_start_and_its_end() {
             world.open();
         }
     });
-    let told: Vec<&str> =
+    let logged: Vec<&str> =
         lines.iter().map(String::as_str).filter(|line| line.contains("accepting")).collect();
     let (begin, end) = ("WARN accepting no clients for now: other error", "INFO accepting clients again");
-    assert_eq!(told, [begin, end, begin, end]);
+    assert_eq!(logged, [begin, end, begin, end]);
 }
 
 #[test]
@@ -112,8 +112,8 @@ fn each_end_is_logged_once_with_its_cause() {
         world.half_close(&closing);
         world.finish();
     });
-    let told: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("INFO connection ")).collect();
-    let ends: Vec<&&str> = told.iter().filter(|line| line.contains(" closed: ")).collect();
+    let logged: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("INFO connection ")).collect();
+    let ends: Vec<&&str> = logged.iter().filter(|line| line.contains(" closed: ")).collect();
     assert_eq!(
         ends,
         [

@@ -61,7 +61,7 @@ fn an_incomplete_head_holds_its_received_bytes_and_is_ended() {
 }
 
 #[test]
-fn empty_fragments_hold_nothing_however_many() {
+fn empty_fragments_hold_no_memory() {
     let mut world = World::new(|_| {});
     let (client, witness) = (world.open(), world.open());
     world.send(&client, &frame(0x02, b""));
@@ -185,8 +185,8 @@ fn shedding_ranks_by_held_bytes_not_by_unsent_bytes() {
         !honest.script.is_dropped() && honest.script.take_written().is_empty(),
         "an honest one goes first"
     );
-    let gone = slow.iter().filter(|it| it.script.is_dropped()).count();
-    assert_eq!(gone, 1, "one of the heaviest connections is enough");
+    let dropped = slow.iter().filter(|it| it.script.is_dropped()).count();
+    assert_eq!(dropped, 1, "one of the heaviest connections is enough");
     world.finish();
 }
 

@@ -21,9 +21,9 @@ fn a_client_is_paused_above_half_of_max_backpressure() {
     for (len, is_paused) in [(50, false), (51, true)] {
         let mut world = World::new(|config| config.max_backpressure = 100);
         let client = slow(&mut world, len);
-        let heard = world.message_count();
+        let received = world.message_count();
         world.send(&client, &frame(0x81, b"more"));
-        assert_eq!(world.message_count() == heard, is_paused, "{len} bytes wait");
+        assert_eq!(world.message_count() == received, is_paused, "{len} bytes wait");
         assert_eq!(client.script.is_unread(), is_paused, "not even read");
         world.finish();
     }
@@ -34,11 +34,11 @@ fn a_client_is_read_from_again_at_half_of_max_backpressure() {
     let mut world = World::new(|config| config.max_backpressure = 100);
     let client = slow(&mut world, 60);
     world.send(&client, &frame(0x81, b"later"));
-    let heard = world.message_count();
+    let received = world.message_count();
     world.read(&client, 9);
-    assert_eq!(world.message_count(), heard, "51 bytes wait");
+    assert_eq!(world.message_count(), received, "51 bytes wait");
     world.read(&client, 1);
-    assert_eq!(world.message_count(), heard + 1, "50 bytes wait");
+    assert_eq!(world.message_count(), received + 1, "50 bytes wait");
     assert!(world.read_all(&client).ends_with(&server_text(b"later")));
     world.finish();
 }
@@ -107,13 +107,13 @@ fn a_client_that_floods_has_one_read_a_turn() {
     let (flooder, other) = (world.open(), world.open());
     flooder.script.will_read(&frame(0x82, &[1; 1000]).repeat(5000));
     let events = [flooder.ready(true, false, false), other.ready(true, false, false)];
-    let mut heard = world.message_count();
+    let mut received = world.message_count();
     for turn in 0..9 {
         other.script.will_read(&frame(0x81, b"me too"));
         world.turn(&events[usize::from(turn > 0)..]);
         assert_eq!(other.script.take_written(), server_text(b"me too"));
-        assert!(world.message_count() - heard < 530, "half a MiB at once");
-        heard = world.message_count();
+        assert!(world.message_count() - received < 530, "half a MiB at once");
+        received = world.message_count();
     }
     world.settle();
     assert_eq!(flooder.script.take_written().len(), 5000 * 1004);
@@ -130,10 +130,10 @@ fn one_of_several_flooding_clients_is_read_per_turn() {
     world.turn(&flooders.each_ref().map(|it| it.ready(true, false, false)));
     for round in 0..5 {
         for flooder in &flooders {
-            let (heard, calls) = (world.message_count(), flooder.script.read_calls());
+            let (received, calls) = (world.message_count(), flooder.script.read_calls());
             world.turn(&[]);
             assert_eq!(flooder.script.read_calls(), calls + 1, "round {round}");
-            assert!(world.message_count() - heard < 530, "half a MiB of one client only");
+            assert!(world.message_count() - received < 530, "half a MiB of one client only");
         }
     }
     world.settle();
@@ -189,10 +189,10 @@ fn a_little_more_input_waits_for_no_further_turn() {
         flooder.script.will_read(&frame(0x82, &[1; 300_000]).repeat(5));
     }
     world.turn(&flooders.each_ref().map(|it| it.ready(true, false, false)));
-    let heard = world.message_count();
+    let received = world.message_count();
     world.turn(&clients.each_ref().map(|it| it.ready(true, false, true)));
     assert_eq!(world.endings().len(), 0, "one read each");
-    assert!(world.message_count() - heard <= 12, "and one of a flooder");
+    assert!(world.message_count() - received <= 12, "and one of a flooder");
     world.turn(&[]);
     assert_eq!(world.endings().len(), 10);
     world.settle();

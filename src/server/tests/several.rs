@@ -159,13 +159,13 @@ fn the_first_of_several_paused_connections_may_have_ended() {
         world.send(client, &[frame(0x82, &[1; 60]), frame(0x81, b"aside")].concat());
         client.script.set_full(false);
     }
-    let heard = world.message_count();
+    let received = world.message_count();
     let events = clients.each_ref().map(|it| it.ready(false, true, false));
     // All of them can be read again; the hook of the one that is read first ends the first.
     let first = world.recorder.opened.borrow()[0];
     world.on_drain(move |ws| ws.all().terminate(first));
     world.turn(&events);
-    assert_eq!(world.message_count() - heard, 2, "the other two go on");
+    assert_eq!(world.message_count() - received, 2, "the other two go on");
     assert!(clients[1].script.take_written().ends_with(&server_text(b"aside")));
     world.settle();
     world.finish();
@@ -230,9 +230,9 @@ fn messages_of_on_close_leave_in_the_same_turn() {
 #[test]
 fn the_first_command_may_be_for_an_ended_connection() {
     let mut world = World::new(|_| {});
-    let gone = world.open();
+    let ended = world.open();
     let gone_id = world.last_id();
-    world.reset(&gone);
+    world.reset(&ended);
     let client = world.open();
     let id = world.last_id();
     world.handle.send(gone_id, "x").unwrap();
@@ -417,7 +417,7 @@ fn address_number(number: u32) -> IpAddr {
 }
 
 #[test]
-fn an_address_is_known_while_it_has_connections_or_owes_time() {
+fn an_address_is_stored_while_connected_or_over_its_rate() {
     for owes_time in [false, true] {
         let mut world = World::new(|config| {
             config.max_connections_per_address = Some(1);

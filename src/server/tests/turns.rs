@@ -39,10 +39,10 @@ fn a_batch_that_queues_much_for_others_is_cut() {
     assert!(world.held() - held < TURN);
     let mut turns = 1;
     while world.poll_timeout() == Some(Duration::ZERO) {
-        let heard = world.message_count();
+        let received = world.message_count();
         world.turn(&[]);
         turns += 1;
-        assert!(world.message_count() - heard < 100, "{} in one turn", world.message_count() - heard);
+        assert!(world.message_count() - received < 100, "{} in one turn", world.message_count() - received);
     }
     assert_eq!(world.message_count(), 1000);
     assert!(turns > 10, "{turns} turns");
@@ -85,7 +85,7 @@ fn costly_connections_delay_only_each_other() {
     world.turn(&events);
     events.push(other.ready(true, false, false));
     for _ in 0..10 {
-        let heard = world.message_count();
+        let received = world.message_count();
         other.script.will_read(&frame(0x89, b"?"));
         world.turn(&events);
         let written = other.script.take_written();
@@ -93,7 +93,11 @@ fn costly_connections_delay_only_each_other() {
             written.windows(3).any(|it| it == server_frame(0x8A, b"?")),
             "the pong is among the messages"
         );
-        assert!((1..400).contains(&(world.message_count() - heard)), "{}", world.message_count() - heard);
+        assert!(
+            (1..400).contains(&(world.message_count() - received)),
+            "{}",
+            world.message_count() - received
+        );
     }
     world.settle();
     assert_eq!(world.message_count(), 30 * 50, "each has its turn");
@@ -210,8 +214,8 @@ fn on_close_of_many_runs_in_shares() {
     }
     let events: Vec<_> = guests.iter().map(|it| it.ready(true, true, true)).collect();
     world.turn(&events);
-    let told = world.endings().len();
-    assert!((1..300).contains(&told), "{told}");
+    let ended = world.endings().len();
+    assert!((1..300).contains(&ended), "{ended}");
     world.settle();
     assert_eq!(world.endings().len(), 400);
     assert!(guests.iter().all(|it| it.script.is_dropped()));

@@ -67,14 +67,14 @@ fn a_failed_connection_is_not_processed_any_more() {
                 world.advance(20_000);
             }
         }
-        let heard = world.message_count();
+        let received = world.message_count();
         let before = client.script.take_written();
         assert!((0..before.len()).any(|at| before[at] == 0x88), "{failure}: a Close was sent");
         let frames = [frame(0x81, b"more"), frame(0x89, b"?"), frame(0x88, &[3, 232])];
         world.send(&client, &frames.concat());
         assert_eq!(client.script.take_written(), b"", "{failure}");
-        assert_eq!((world.message_count(), world.recorder.pings.get()), (heard, 0), "{failure}");
-        assert!(heard <= 1, "{failure}: nothing of the same batch either");
+        assert_eq!((world.message_count(), world.recorder.pings.get()), (received, 0), "{failure}");
+        assert!(received <= 1, "{failure}: nothing of the same batch either");
         let [(_, _, clean)] = world.endings()[..] else { panic!("{failure}: it has ended once") };
         assert!(!clean, "{failure}: no Close in return counts");
         world.finish();

@@ -178,7 +178,7 @@ fn no_byte_of_a_server_moves_a_deadline() {
 }
 
 #[test]
-fn a_head_without_an_end_is_given_up_at_64_kib() {
+fn an_endless_head_is_refused_at_64_kib() {
     let head = |len: usize| [b"HTTP/1.1 101 \r\nA: ", &vec![b'x'; len - 22][..], b"\r\n\r\n"].concat();
     for pieces in [1, 1000, 64 * 1024] {
         let server = |len: usize| ScriptedServer::new(head(len).chunks(pieces), Forever::End);
@@ -213,7 +213,7 @@ fn each_part_has_a_time_of_its_own() {
 }
 
 #[test]
-fn what_came_in_time_counts_after_a_pause_of_this_process() {
+fn bytes_in_time_count_after_a_pause_of_this_process() {
     // The clock has passed the deadline when the answer is examined.
     let server = ScriptedServer::new([answer()], Forever::Nothing);
     let figures = server.figures.clone();
@@ -225,7 +225,7 @@ fn what_came_in_time_counts_after_a_pause_of_this_process() {
 }
 
 #[test]
-fn pings_that_came_at_once_do_not_hide_the_deadline() {
+fn many_pings_at_once_do_not_hide_the_deadline() {
     let played = |pings: usize| {
         let recorded = [RESPONSE, b"\x81\x01a"].concat();
         let mut server =
