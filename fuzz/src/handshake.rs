@@ -57,7 +57,7 @@ fn read(bytes: &[u8], ends: &[usize]) -> Option<Verdict> {
         };
         // Work is counted, not timed: no byte is looked at twice.
         #[cfg(fuzzing)]
-        assert!(reader.looked_at() <= end);
+        assert!(reader.bytes_read() <= end);
         match answer {
             None => assert!(input.is_empty() && reader.buffered() == end && end <= MAX_HEADER_SIZE),
             Some(Ok(answer)) => {
