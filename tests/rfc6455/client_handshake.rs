@@ -380,3 +380,64 @@ fn nothing_is_taken_after_an_answer_or_an_error() {
     assert_eq!(handshake.end_of_input(), Err(ResponseError::EndedEarly));
     assert_eq!(input.len(), 8);
 }
+
+#[test]
+fn each_error_of_an_answer_names_its_section_and_one_rule() {
+    let errors = [
+        (ResponseError::NotHttp, "RFC 9112 §4"),
+        (ResponseError::HttpVersion, "§4.2.2"),
+        (ResponseError::HeadTooBig, "§10.4"),
+        (ResponseError::TooManyHeaders, "§10.4"),
+        (ResponseError::EndedEarly, "RFC 9112 §8"),
+        (ResponseError::NotUpgraded, "§4.1"),
+        (ResponseError::ConnectionWithoutUpgrade, "§4.1"),
+        (ResponseError::AcceptMissing, "§4.1"),
+        (ResponseError::AcceptRepeated, "§11.3.3"),
+        (ResponseError::AcceptWrong, "§4.1"),
+        (ResponseError::SubprotocolNotOffered, "§4.1"),
+        (ResponseError::SubprotocolRepeated, "§11.3.4"),
+        (ResponseError::ExtensionsMalformed, "§9.1"),
+        (ResponseError::ExtensionNotOffered, "§4.1"),
+    ];
+    for (error, section) in errors {
+        assert_eq!(error.section(), section, "{error:?}");
+        assert!(error.to_string().starts_with(&format!("{section}: ")), "{error}");
+    }
+    assert_all_differ(errors.map(|(error, _)| error.to_string()));
+}
+
+#[test]
+fn each_error_of_a_uri_names_its_section_and_one_rule() {
+    let errors = [
+        (UriError::Scheme, "§3: "),
+        (UriError::Fragment, "§3: "),
+        (UriError::UserInfo, "§3: "),
+        (UriError::Host, "RFC 3986 §3.2.2: "),
+        (UriError::Port, "RFC 3986 §3.2.3: "),
+        (UriError::NotEncoded, "RFC 3986 §3.3: "),
+    ];
+    for (error, section) in errors {
+        assert!(error.to_string().starts_with(section), "{error}");
+    }
+    assert_all_differ(errors.map(|(error, _)| error.to_string()));
+}
+
+/// No text serves for two errors.
+fn assert_all_differ<const COUNT: usize>(mut texts: [String; COUNT]) {
+    texts.sort();
+    assert!(texts.windows(2).all(|pair| pair[0] != pair[1]), "{texts:?}");
+}
+
+#[test]
+fn the_headers_of_an_answer_are_found_in_any_letter_case() {
+    let mut bytes = and("SERVER: a\r\nServer: b\r\nX-Name: \u{fc}\r\nX-Latin: ").into_bytes();
+    let at = bytes.len() - 4;
+    bytes.insert(at, 0xFC);
+    let mut handshake = start();
+    let answer = handshake.next_answer(&mut &mut bytes[..], &Limits::default());
+    let Ok(Some(Answer::Accepted(accepted))) = answer else { panic!("{answer:?}") };
+    assert_eq!(accepted.head.header("server"), Some("a"), "the first of two");
+    assert_eq!(accepted.head.header("x-name"), Some("\u{fc}"));
+    assert_eq!(accepted.head.header("x-latin"), None, "it is not UTF-8");
+    assert_eq!(accepted.head.header("x-none"), None);
+}

@@ -1342,6 +1342,20 @@ fn application_sees_the_whole_request() {
 }
 
 #[test]
+fn values_of_a_query_are_decoded_and_found_by_name() {
+    let head = with("/chat", "/chat?nick=Ann+%26+Ben&tag=a&&tag=b&quiet");
+    let judge = |request: &Request<'_>| {
+        assert_eq!(request.query("nick").as_deref(), Some("Ann & Ben"));
+        assert_eq!(request.query("tag").as_deref(), Some("a"), "the first of that name");
+        assert!(request.query_all("tag").eq(["a", "b"]));
+        assert_eq!(request.query("quiet").as_deref(), Some(""));
+        assert_eq!(request.query("nic"), None);
+        Ok(())
+    };
+    assert_eq!(read(&[head.as_bytes()], &Limits::default(), judge), (Ok(()), 0));
+}
+
+#[test]
 fn head_is_held_only_while_it_is_incomplete() {
     // §10.4
     let mut whole = REQUEST.as_bytes().to_vec();

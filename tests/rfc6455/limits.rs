@@ -28,6 +28,14 @@ fn too_big() -> Vec<u8> {
 }
 
 #[test]
+fn a_lack_of_memory_is_answered_with_1013() {
+    // No test can make the allocator of its own process refuse; `tests/cli.rs` limits the binary's memory.
+    let error = ProtocolError::NoMemory;
+    assert_eq!((error.close_code().0, error.section()), (1013, "§10.4"));
+    assert_eq!(error.to_string(), "§10.4: no memory for the message");
+}
+
+#[test]
 fn defaults_are_as_documented() {
     // §10.4
     let limits = Limits::default();
