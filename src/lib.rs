@@ -40,6 +40,21 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! # Depend on it
+//!
+//! ```toml
+//! [dependencies]
+//! wirehook = { version = "0.1", default-features = false, features = ["simdutf8"] }
+//! ```
+//!
+//! | feature | by default | adds |
+//! |---|---|---|
+//! | `simdutf8` | yes | a faster check of long texts that are not ASCII |
+//! | `cli` | yes | what only the binary needs; a library user leaves it out |
+//!
+//! `examples/` has programs to copy: stop on Ctrl-C, authentication, a ticker on another thread, a page and its
+//! WebSocket, the codec under tokio.
+//!
 //! # How bytes pass through
 //!
 //! ```text
@@ -76,8 +91,14 @@
 //!
 //! `protocol/frame.rs`, `protocol/receiver.rs`, `protocol/handshake/check.rs`, `server/inbound.rs`, `turn` in
 //! `server/event_loop.rs`, `finish_closed` in `settling.rs` below it, `hub/sending.rs`, `hub/writing.rs`: the
-//! way of a byte from the wire to the hook and back. The README says what to notice in each, and
+//! way of a byte from the wire to the hook and back. `docs/reading.md` says what to notice in each, and
 //! `docs/exercises.md` what to change first.
+//!
+//! # Proof
+//!
+//! `docs/rfc6455.md` has each sentence of the RFC with the function that obeys it and the test that proves it.
+//! `docs/security.md` says what each attack costs, `docs/testing.md` what each kind of test can and can't find,
+//! `docs/performance.md` what a message costs.
 //!
 //! # In scope, out of scope
 //!
@@ -85,11 +106,6 @@
 //! hooks; one page for a plain GET or HEAD ([`Handler::on_http`]). Out of scope so far: TLS (put a proxy in
 //! front), compression (offers are ignored, as §9.1 allows), the client's role, more of HTTP on the same
 //! port.
-//!
-//! # Features
-//!
-//! - `cli` (default): what the binary needs. A library user does without: `default-features = false`.
-//! - `simdutf8` (default): a faster check of long texts that are not ASCII.
 
 #![forbid(unsafe_code)]
 
@@ -135,3 +151,8 @@ pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;
 pub use transport::PeerAddr;
 pub use websocket::WebSocket;
+
+/// The code of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

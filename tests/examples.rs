@@ -139,6 +139,7 @@ fn ctrl_c_closes_all_connections_and_ends() {
             panic!("no Close with 1001 comes");
         };
         while client.read().is_ok() {}
+        drop(client);
         assert_eq!(process.line(), "all connections are closed");
         assert!(process.wait().0.success());
     }
