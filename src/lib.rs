@@ -51,9 +51,10 @@
 //! |---|---|---|
 //! | `simdutf8` | yes | a faster check of long texts that are not ASCII |
 //! | `cli` | yes | what only the binary needs; a library user leaves it out |
+//! | `testing` | no | the module `testing`: tests of a handler without sockets; for dev-dependencies |
 //!
 //! `examples/` has programs to copy: stop on Ctrl-C, authentication, a ticker on another thread, a page and its
-//! WebSocket, the codec under tokio.
+//! WebSocket, the codec under tokio, tests of a handler.
 //!
 //! # How bytes pass through
 //!
@@ -133,6 +134,8 @@ pub mod protocol;
 mod router;
 mod server;
 mod stats;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod trace;
 mod transport;
 mod websocket;

@@ -222,6 +222,16 @@ fn codec_tokio_echoes_answers_pings_and_closes() {
     assert!(matches!(client.read(), Err(Error::ConnectionClosed)));
 }
 
+/// Its tests without sockets are in the example itself.
+#[test]
+fn testing_asks_and_knows_the_winner() {
+    let (_process, address) = start("testing");
+    let mut client = open(address, "/?name=ann");
+    assert_eq!(client.read().unwrap(), Message::text("What is six times nine?"));
+    client.send(Message::text("54")).unwrap();
+    assert_eq!(client.read().unwrap(), Message::text("ann has won"));
+}
+
 #[test]
 fn codec_tokio_fails_what_breaks_the_rules() {
     let (_process, address) = start("codec_tokio");

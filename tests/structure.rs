@@ -304,7 +304,8 @@ fn nothing_is_unsafe() {
 }
 
 /// These need the inside of the crate and can't be in `tests/`.
-const INNER_TESTS: [&str; 3] = ["src/server/simulator/", "src/server/tests/", "src/transport/tests.rs"];
+const INNER_TESTS: [&str; 4] =
+    ["src/server/simulator/", "src/server/tests/", "src/testing/", "src/transport/tests.rs"];
 
 #[test]
 fn nothing_panics_by_design() {

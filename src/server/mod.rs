@@ -14,14 +14,14 @@ mod metrics;
 mod metrics_server;
 mod reading;
 mod setup;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "testing"))]
 pub(crate) mod simulator;
 #[cfg(test)]
 mod tests;
 mod upgrade;
 
 use std::{
-    io,
+    io::{self, ErrorKind},
     net::{SocketAddr, ToSocketAddrs},
     rc::Rc,
 };
@@ -126,7 +126,8 @@ pub struct Server<H: HookSet = NoHooks> {
 /// What a server is made of. The compiler shows the name to a user who sends a server to another thread.
 struct BuildTheServerOnItsThread<H: HookSet> {
     poll: Poll,
-    listener: TcpListener,
+    /// `None` for a server that only a simulation runs.
+    listener: Option<TcpListener>,
     metrics_listener: Option<TcpListener>,
     stop: Option<StopPipe>,
     timers: Timers<Task<H::State>>,
@@ -181,6 +182,10 @@ impl Server {
     fn listening(mut listener: TcpListener) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(&poll, LISTENER)?;
+        Self::polled_by(poll, Some(listener))
+    }
+
+    fn polled_by(poll: Poll, listener: Option<TcpListener>) -> io::Result<Self> {
         let handle = Handle::new(Waker::new(&poll, WAKER)?);
         Ok(Self::of(BuildTheServerOnItsThread {
             poll,
@@ -341,7 +346,7 @@ impl<H: HookSet> Server<H> {
     ///
     /// The operating system doesn't tell it.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.parts.listener.local_addr()
+        self.parts.listener.as_ref().ok_or(ErrorKind::NotConnected)?.local_addr()
     }
 
     /// Serves until [`Handle::shutdown`] is called, on this thread. Example: [`Server`]. In each turn of its
@@ -369,6 +374,7 @@ impl<H: HookSet> Server<H> {
             tunes_heap,
             hooks,
         } = self.into_ready().into_parts();
+        let listener = listener.ok_or(ErrorKind::NotConnected)?;
         let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, hooks, timers)?;
         event_loop.with_heap(tunes_heap).observed_by(observer).stopped_by(stop).run()
     }

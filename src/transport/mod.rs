@@ -15,8 +15,8 @@ mod address;
 mod listener;
 mod poll;
 mod read_buffer;
-#[cfg(any(test, fuzzing))]
-// The fuzz target needs less of it than the tests.
+#[cfg(any(test, fuzzing, feature = "testing"))]
+// The fuzz target and users' tests need less of it than the loop's own tests.
 #[cfg_attr(not(test), allow(dead_code))]
 mod script;
 mod stop_pipe;
@@ -29,7 +29,7 @@ pub(crate) use address::bind;
 pub(crate) use listener::{Listener, TcpListener};
 pub(crate) use poll::{Events, Poll, PollRegistry, Ready, Token, Waker};
 pub(crate) use read_buffer::ReadBuffer;
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "testing"))]
 pub(crate) use script::Script;
 pub(crate) use stop_pipe::StopPipe;
 pub(crate) use stream::{Read, Stream};

@@ -11,7 +11,7 @@ use std::{
 
 use mio::net::TcpStream;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, fuzzing, feature = "testing"))]
 use super::Script;
 use super::{PollRegistry, ReadBuffer, Token};
 
@@ -19,7 +19,7 @@ use super::{PollRegistry, ReadBuffer, Token};
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
-    #[cfg(any(test, fuzzing))]
+    #[cfg(any(test, fuzzing, feature = "testing"))]
     Script(Script),
 }
 
@@ -30,7 +30,10 @@ pub(crate) enum Read<'b> {
     Plain { bytes: &'b mut [u8], is_full: bool },
     /// Bytes came, but none for the receiver yet: a part of a TLS record or of its handshake. The socket may
     /// have more.
-    #[cfg_attr(not(any(test, fuzzing)), expect(dead_code, reason = "TCP has no such bytes; TLS does"))]
+    #[cfg_attr(
+        not(any(test, fuzzing, feature = "testing")),
+        expect(dead_code, reason = "TCP has no such bytes; TLS does")
+    )]
     Nothing,
     /// The peer has closed its side.
     End,
@@ -41,7 +44,7 @@ impl Stream {
     pub(crate) fn register(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register_readable(socket, token),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.register(token),
         }
     }
@@ -50,7 +53,7 @@ impl Stream {
     pub(crate) fn register_writes(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register_writable(socket, token),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.register(token),
         }
     }
@@ -59,7 +62,7 @@ impl Stream {
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
         match self {
             Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(_) => {}
         }
     }
@@ -71,7 +74,7 @@ impl Stream {
     /// `WouldBlock` if no bytes have arrived; any other error ends the stream.
     #[inline]
     pub(crate) fn read<'b>(&mut self, buffer: &'b mut ReadBuffer) -> io::Result<Read<'b>> {
-        #[cfg(any(test, fuzzing))]
+        #[cfg(any(test, fuzzing, feature = "testing"))]
         if let Self::Script(script) = self
             && script.reads_nothing()
         {
@@ -80,7 +83,7 @@ impl Stream {
         let room = buffer.bytes();
         let len = retry(|| match self {
             Self::Tcp(socket) => socket.read(room),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.read(room),
         })?;
         let is_full = len == room.len();
@@ -92,7 +95,7 @@ impl Stream {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => socket.write(bytes),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.write(bytes),
         })
     }
@@ -101,7 +104,7 @@ impl Stream {
     pub(crate) fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => socket.write_vectored(parts),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => {
                 script.write(&parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())
             }
@@ -114,7 +117,7 @@ impl Stream {
     pub(crate) fn wants_write(&self) -> bool {
         match self {
             Self::Tcp(_) => false,
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.wants_write(),
         }
     }
@@ -127,7 +130,7 @@ impl Stream {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.flush(),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.flush(),
         }
     }
@@ -137,7 +140,7 @@ impl Stream {
         match self {
             // It fails only if the peer has closed the connection.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
-            #[cfg(any(test, fuzzing))]
+            #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.shutdown_write(),
         }
     }

@@ -1,9 +1,13 @@
 //! The loop without a network: its streams follow a script, its clock is set, nothing sleeps.
 //!
-//! The tests of the loop and the fuzz target `server` share it. This file runs turns of a loop, and acts for
-//! its clients. It does not know the hooks.
+//! The tests of the loop, the fuzz target `server` and [`testing`](crate::testing) share it. This file runs
+//! turns of a loop, and acts for its clients. It does not know the hooks.
 //!
 //! - `client_queue.rs`: the listener, whose accepts can fail.
+//! - `server.rs`: a simulation of a server that a user has set up.
+//!
+//! The rest is for the tests of the loop and for the fuzz target:
+//!
 //! - `world.rs`: a simulation whose hooks are recorded, and the invariants after every scenario.
 //! - `recorder.rs`: the hooks of a world.
 //! - `traffic.rs`: the observer of a world.
@@ -12,16 +16,24 @@
 //! - `literals.rs`: the bytes of clients and the server in most tests.
 //! - `fuzz.rs`: one client that follows a script of bytes, which the fuzz target `server` writes.
 
-// The fuzz target does not need all of it.
+// Neither the fuzz target nor `testing` needs all of it.
 #![cfg_attr(not(test), allow(dead_code, unused_imports))]
 
 mod client_queue;
+#[cfg(any(test, fuzzing))]
 mod figures;
+#[cfg(any(test, fuzzing))]
 mod frames;
+#[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+#[cfg(any(test, fuzzing))]
 mod literals;
+#[cfg(any(test, fuzzing))]
 mod recorder;
+mod server;
+#[cfg(any(test, fuzzing))]
 mod traffic;
+#[cfg(any(test, fuzzing))]
 mod world;
 
 use std::{
@@ -30,11 +42,14 @@ use std::{
 };
 
 pub(crate) use client_queue::ClientQueue;
-pub(crate) use frames::{header, server_frame};
-pub(crate) use literals::{ANSWER, REQUEST, frame, is_close, server_text};
-pub(crate) use recorder::{PanicsWhenDropped, Record, Recorder};
-pub(crate) use traffic::{Traffic, TrafficObserver};
-pub(crate) use world::World;
+#[cfg(any(test, fuzzing))]
+pub(crate) use {
+    frames::{header, server_frame},
+    literals::{ANSWER, REQUEST, frame, is_close, server_text},
+    recorder::{PanicsWhenDropped, Record, Recorder},
+    traffic::{Traffic, TrafficObserver},
+    world::World,
+};
 
 use super::{
     Handle,
@@ -84,6 +99,17 @@ impl<H: Handler> Simulation<H> {
     pub(crate) fn new(config: Config, handler: H, timers: Timers<Task<H::State>>) -> Self {
         let poll = Poll::new().unwrap();
         let handle = Handle::new(Waker::new(&poll, WAKER).unwrap());
+        Self::with(poll, handle, config, handler, timers)
+    }
+
+    /// Returns a simulation for a handle that exists already.
+    fn with(
+        poll: Poll,
+        handle: Handle<H::State>,
+        config: Config,
+        handler: H,
+        timers: Timers<Task<H::State>>,
+    ) -> Self {
         let queue = ClientQueue::default();
         let metrics_queue = queue.with_same_descriptors();
         let (listener, metrics_listener) = (queue.clone(), Some(metrics_queue.clone()));
@@ -98,6 +124,11 @@ impl<H: Handler> Simulation<H> {
     pub(crate) fn turn(&mut self, ready: &[Ready]) {
         let now = LoopTime(self.now);
         self.event_loop.turn(now, || now, ready.iter().copied());
+    }
+
+    /// Whether the server has shut down: its `run` would have returned.
+    pub(crate) fn is_over(&self) -> bool {
+        self.event_loop.is_over()
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Duration> {
@@ -140,10 +171,15 @@ impl<H: Handler> Simulation<H> {
     }
 
     pub(crate) fn connect_with(&mut self, script: Script, address: IpAddr) -> Client {
-        self.queue.push(&script, address);
+        self.accept(&script, address);
+        self.client(script)
+    }
+
+    /// Has a client wait to be accepted, and the loop accept it if it accepts any.
+    pub(crate) fn accept(&mut self, script: &Script, address: IpAddr) {
+        self.queue.push(script, address);
         self.turn(&[readable(LISTENER)]);
         self.settle();
-        self.client(script)
     }
 
     /// Adds a client that the loop has accepted, or refused.
