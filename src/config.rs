@@ -62,7 +62,7 @@ pub struct Config {
     pub max_close_time: Duration,
     /// How many bytes may wait for one peer, in bytes. Default: 1 MiB.
     ///
-    /// A message that another connection's hook sends is refused when it would wait behind others and take
+    /// A message that another connection's hook sends is refused when it would wait after others and take
     /// their sum over this; `backpressure` says what follows. Answers of a connection's own hooks are never
     /// refused; instead its peer is no longer read from while more than half of this waits. Neighbours:
     /// uWebSockets 64 KiB, Swoole 8 MiB, ws and tungstenite no limit.
@@ -85,8 +85,8 @@ pub struct Config {
     /// together.
     pub max_buffered_bytes: usize,
     /// How many connections one address may have at once; one more is answered with 429. Each counts until
-    /// its socket is gone. A /64 counts as one IPv6 address. Default: `None`, no limit, for behind a proxy
-    /// all clients have one address.
+    /// its socket is gone. A /64 counts as one IPv6 address. Default: `None`, no limit, because behind a
+    /// proxy all clients have one address.
     pub max_connections_per_address: Option<usize>,
     /// How many handshakes per second one address may begin, with one second's worth at once; more are
     /// answered with 429. Default: `None`, no limit.

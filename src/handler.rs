@@ -1,7 +1,6 @@
 //! What a user writes: the hooks, as a trait or as closures, and what passes through them.
 //!
-//! This file knows when which hook is called and with what. It refuses to know how a connection comes to that
-//! point: the server calls, the hooks answer.
+//! `server/` calls the hooks; this file says when each is called, and with what.
 
 use std::{fmt, sync::Arc};
 
@@ -69,7 +68,7 @@ use crate::{
 /// the client that it was for. A panic in the `Drop` of a state, of a task or of what a hook has panicked
 /// with is caught too. All this needs the default `panic = "unwind"`.
 pub trait Handler {
-    /// What is kept for each connection, at hand in every hook. Use `()` for nothing.
+    /// The state of each connection, which every hook can reach. Use `()` for none.
     type State: Default + 'static;
 
     /// A request has passed every rule of the opening handshake (§4.2.1) and of the configuration: is it
@@ -147,7 +146,7 @@ pub struct Closed<'a> {
     /// _The WebSocket Connection Close Reason_ (§7.1.6), from where the code is from; often empty. A peer
     /// chooses it freely: escape it before you show it.
     pub reason: &'a str,
-    /// Who or what began the end.
+    /// What began the end.
     pub cause: Cause,
     /// Whether both sides have sent their Close (§7.1.4: closed _cleanly_): the peer's has come, and ours has
     /// left, with all that was sent before it.
@@ -171,7 +170,7 @@ impl fmt::Display for Closed<'_> {
     }
 }
 
-/// What `on_upgrade` answers.
+/// The answer of `on_upgrade` to a request.
 ///
 /// ```
 /// use wirehook::Upgrade;

@@ -103,7 +103,7 @@ impl<S: Default + 'static, H: HookSet<Handler = Hooks<S>>> Server<H> {
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::Server;
     /// let server = Server::bind("127.0.0.1:0")?.on_ping(|ws, _payload| {
-    ///     ws.send("pinged"); // behind the pong
+    ///     ws.send("pinged"); // after the pong
     /// });
     /// assert_eq!(talk(server, b"\x89\x81\0\0\0\0?")?, b"\x8a\x01?\x81\x06pinged\x88\x00");
     /// # Ok::<(), std::io::Error>(())

@@ -110,7 +110,7 @@ struct Queue<S> {
     stopped: bool,
 }
 
-/// What another thread wants. Messages are encoded where they come from, which spares the loop the work.
+/// A command of another thread. Messages are encoded on that thread, which spares the loop the work.
 pub(super) enum Command<S> {
     Send { id: ConnId, message: Prepared },
     Broadcast { message: Prepared },
@@ -331,7 +331,7 @@ impl<S> Handle<S> {
         self.ask_for(ShutdownRequest { within: Some(deadline) });
     }
 
-    /// The server's figures as of the end of the loop's last turn. Example: [`Stats`].
+    /// Returns the server's figures as of the end of the loop's last turn. Example: [`Stats`].
     pub fn stats(&self) -> Stats {
         *lock(&self.shared.stats)
     }
@@ -398,7 +398,7 @@ impl<S> Handle<S> {
         lock(&self.shared.queue).answered.pop_front()
     }
 
-    /// The command to end, once all that came before it was taken.
+    /// Returns the command to end, once all commands before it were taken.
     pub(super) fn take_shutdown(&self) -> Option<ShutdownRequest> {
         let queue = lock(&self.shared.queue);
         queue.shutdown.filter(|(_, after)| queue.taken >= *after).map(|(shutdown, _)| shutdown)

@@ -103,7 +103,7 @@ impl<H: HookSet> Server<H> {
         Ok(self)
     }
 
-    /// Where the figures are shown, with the real port if 0 was asked for.
+    /// Returns the address of the figures, with the real port if 0 was asked for.
     pub fn metrics_addr(&self) -> Option<SocketAddr> {
         self.parts.metrics_listener.as_ref().and_then(|listener| listener.local_addr().ok())
     }

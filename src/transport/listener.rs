@@ -1,6 +1,6 @@
 //! The listening socket, from which clients are accepted.
 //!
-//! This file knows one accept. It refuses to know when to try again: that is `server/acceptor.rs`.
+//! This file has one accept; `server/acceptor.rs` decides when to try again.
 
 use std::{io, net::SocketAddr};
 
