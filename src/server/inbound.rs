@@ -16,11 +16,11 @@ use std::{
 
 use log::{debug, warn};
 
-use super::{held::Held, upgrade};
+use super::{phase::Phase, upgrade};
 use crate::{
     handler::Handler,
     hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage, Stage},
-    protocol::{Event, HandshakeError, ProtocolError, Receiver, RequestReader, append},
+    protocol::{Event, HandshakeError, ProtocolError, Receiver, append},
     trace,
     transport::{Read, ReadBuffer},
     websocket::call_hook,
@@ -54,24 +54,6 @@ pub(super) struct Inbound {
     holds: bool,
     /// Its last batch queued much for others, so its next one waits while the turn has no time for it.
     pub(super) is_costly: bool,
-}
-
-/// What the next input is.
-#[derive(Debug)]
-pub(super) enum Phase {
-    /// A request for a WebSocket.
-    Request(RequestReader),
-    Frames(Receiver),
-    /// What follows a request that waits for its answer.
-    Held(Box<Held>),
-    /// Of no interest.
-    Nothing,
-}
-
-impl Default for Phase {
-    fn default() -> Self {
-        Self::Request(RequestReader::default())
-    }
 }
 
 impl Inbounds {

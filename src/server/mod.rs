@@ -12,6 +12,7 @@ mod held;
 mod inbound;
 mod metrics;
 mod metrics_server;
+mod phase;
 mod reading;
 mod setup;
 #[cfg(any(test, fuzzing, feature = "testing"))]

@@ -6,7 +6,7 @@ use std::{mem, sync::Arc};
 
 use log::{debug, error, info};
 
-use super::{held::Held, inbound::Phase};
+use super::{held::Held, phase::Phase};
 use crate::{
     handler::{Decision, Handler, Upgrade},
     hub::{ConnId, Hub},

@@ -1,0 +1,22 @@
+//! How far a connection has come, as its receiving side sees it.
+
+use super::held::Held;
+use crate::protocol::{Receiver, RequestReader};
+
+/// What the next input is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// A request for a WebSocket.
+    Request(RequestReader),
+    Frames(Receiver),
+    /// What follows a request that waits for its answer.
+    Held(Box<Held>),
+    /// Of no interest.
+    Nothing,
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Request(RequestReader::default())
+    }
+}
