@@ -96,16 +96,22 @@ fn decoded(text: &str, is_form: bool) -> Cow<'_, str> {
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
-        match (first, after) {
-            (b'%', [high, low, after @ ..]) if let (Some(high), Some(low)) = (digit(*high), digit(*low)) => {
-                bytes.push(high << 4 | low);
-                rest = after;
-            }
-            (b'+', _) if is_form => bytes.push(b' '),
-            _ => bytes.push(first),
+        if first == b'%'
+            && let Some((byte, after)) = encoded_byte(after)
+        {
+            bytes.push(byte);
+            rest = after;
+        } else {
+            bytes.push(if is_form && first == b'+' { b' ' } else { first });
         }
     }
     String::from_utf8_lossy(&bytes).into_owned().into()
+}
+
+/// Returns the byte that two hexadecimal digits stand for, and what follows them.
+fn encoded_byte(text: &[u8]) -> Option<(u8, &[u8])> {
+    let [high, low, after @ ..] = text else { return None };
+    Some((digit(*high)? << 4 | digit(*low)?, after))
 }
 
 /// Returns the value of a hexadecimal digit.

@@ -1,7 +1,6 @@
 //! New clients: accepts that fail, storms, caps. And the pipe that ends the server.
 
 use super::*;
-use crate::transport;
 
 /// Runs turns as a real loop does, with the waits of `poll_timeout`, for `millis` milliseconds. Returns their
 /// number.
@@ -388,6 +387,8 @@ fn the_handshake_rate_of_an_address_is_limited() {
 #[cfg(target_os = "linux")]
 #[test]
 fn clients_inherit_nodelay_from_the_listener() {
+    use crate::transport::{self, Listener as _, Stream};
+
     for nodelay in [true, false] {
         let listener = transport::bind("127.0.0.1:0").unwrap();
         assert!(listener.set_nodelay(nodelay));
@@ -407,9 +408,11 @@ fn clients_inherit_nodelay_from_the_listener() {
 fn a_stop_pipe_that_is_written_to_or_closed_shuts_down() {
     use std::{io::Write, os::unix::net::UnixStream};
 
+    use crate::transport::{Poll, StopPipe, Token};
+
     let poll = Poll::new().unwrap();
     let (ours, mut theirs) = UnixStream::pair().unwrap();
-    let stop = transport::StopPipe::new(ours, &poll, Token(0)).unwrap();
+    let stop = StopPipe::new(ours, &poll, Token(0)).unwrap();
     assert!(!stop.is_asked_for());
     theirs.write_all(b"!").unwrap();
     assert!(stop.is_asked_for());

@@ -59,5 +59,5 @@ use super::{
 use crate::{
     Cause, CloseCode, Config, ConnId, Message, Observer, PeerAddr, WebSocket,
     hub::{LoopTime, ObserverSlot},
-    transport::{Listener, Poll, Ready, Script, Stream, Token},
+    transport::{Ready, Script},
 };
