@@ -170,6 +170,14 @@ const fn why(error: ProtocolError) -> &'static str {
             "Some codes only describe how a connection has ended (1005, 1006, 1015), some are kept for later, \
              numbers below 1000 are not used, and the RFC assigns none above 4999. None of these may be sent."
         }
+        ProtocolError::MisplacedCompression => {
+            "RSV1 says that a whole message is compressed. It stands on the first frame of the message; continuations \
+             and control frames must not have it."
+        }
+        ProtocolError::NotDeflate => {
+            "RSV1 says that the message is compressed, but its payload is no DEFLATE data, or is cut off, or refers to \
+             bytes that the window does not have."
+        }
         ProtocolError::TextNotUtf8 => {
             "Text is UTF-8. A message fails at the first byte that UTF-8 can't have there, without waiting for the \
              rest, or if it ends inside a character. Nothing is repaired or replaced."
@@ -201,6 +209,8 @@ const fn row(error: ProtocolError) -> Option<&'static str> {
         ProtocolError::ForbiddenCloseCode(1006) => "s7.4.1-4",
         ProtocolError::ForbiddenCloseCode(1015) => "s7.4.1-6",
         ProtocolError::ForbiddenCloseCode(_) => "s7.4.2",
+        // Rules of RFC 7692.
+        ProtocolError::MisplacedCompression | ProtocolError::NotDeflate => return None,
         ProtocolError::TextNotUtf8 | ProtocolError::CloseReasonNotUtf8 => "s8.1-1",
         ProtocolError::MessageTooBig | ProtocolError::NoMemory => "s10.4-2",
     })

@@ -35,6 +35,12 @@ pub(super) enum Remaining {
 pub(super) enum Body {
     Text(TextBuffer),
     Binary(Vec<u8>),
+    /// RFC 7692 §6: the payload of a compressed message, text or not.
+    #[cfg(feature = "deflate")]
+    Compressed {
+        is_text: bool,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Body {
@@ -42,6 +48,8 @@ impl Body {
         match self {
             Self::Text(text) => text.len(),
             Self::Binary(bytes) => bytes.len(),
+            #[cfg(feature = "deflate")]
+            Self::Compressed { bytes, .. } => bytes.len(),
         }
     }
 
@@ -49,6 +57,8 @@ impl Body {
         match self {
             Self::Text(text) => text.capacity(),
             Self::Binary(bytes) => bytes.capacity(),
+            #[cfg(feature = "deflate")]
+            Self::Compressed { bytes, .. } => bytes.capacity(),
         }
     }
 
@@ -57,6 +67,8 @@ impl Body {
         match self {
             Self::Text(text) => text.is_complete(),
             Self::Binary(_) => true,
+            #[cfg(feature = "deflate")]
+            Self::Compressed { .. } => true,
         }
     }
 
@@ -74,11 +86,16 @@ impl Body {
         let arrived = self.len() + piece.bytes.len();
         if self.capacity() < arrived {
             let capacity = self.wanted_capacity(arrived, remaining);
-            self.grow_to(capacity.min(max_message_size)).map_err(|_| ProtocolError::NoMemory)?;
+            self.grow_to(capacity.min(max_message_size).max(arrived)).map_err(|_| ProtocolError::NoMemory)?;
         }
         match self {
             // §8.1: the connection fails as soon as the text can't become valid any more.
             Self::Text(text) => text.push(piece.unmask()).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
+            #[cfg(feature = "deflate")]
+            Self::Compressed { bytes, .. } => {
+                piece.append_to(bytes);
+                Ok(())
+            }
             Self::Binary(bytes) => {
                 piece.append_to(bytes);
                 Ok(())
@@ -104,6 +121,8 @@ impl Body {
         match self {
             Self::Text(text) => text.grow_to(capacity),
             Self::Binary(bytes) => bytes.try_reserve_exact(capacity - bytes.len()),
+            #[cfg(feature = "deflate")]
+            Self::Compressed { bytes, .. } => bytes.try_reserve_exact(capacity - bytes.len()),
         }
     }
 
@@ -111,6 +130,8 @@ impl Body {
         match self {
             Self::Text(text) => OwnedMessage::Text(text.into_string()),
             Self::Binary(bytes) => OwnedMessage::Binary(bytes),
+            #[cfg(feature = "deflate")]
+            Self::Compressed { bytes, .. } => OwnedMessage::Binary(bytes),
         }
     }
 
@@ -118,6 +139,35 @@ impl Body {
         match self {
             Self::Text(text) => Message::Text(text.as_str()),
             Self::Binary(bytes) => Message::Binary(bytes),
+            #[cfg(feature = "deflate")]
+            Self::Compressed { bytes, .. } => Message::Binary(bytes),
+        }
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl Body {
+    /// Appends what was inflated, and fails at the first impossible byte of a text (§8.1).
+    pub(super) fn append_inflated(&mut self, piece: &[u8], max_len: usize) -> Result<(), ProtocolError> {
+        let len = self.len() + piece.len();
+        if self.capacity() < len {
+            let capacity = len.max(self.len().saturating_mul(MIN_GROWTH_UNKNOWN_LENGTH));
+            self.grow_to(capacity.min(max_len)).map_err(|_| ProtocolError::NoMemory)?;
+        }
+        match self {
+            Self::Text(text) => text.push(piece).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8),
+            Self::Binary(bytes) | Self::Compressed { bytes, .. } => {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns all bytes so far in two parts; the second has those of a character that is cut.
+    pub(super) fn parts(&self) -> [&[u8]; 2] {
+        match self {
+            Self::Text(text) => [text.as_str().as_bytes(), text.open()],
+            Self::Binary(bytes) | Self::Compressed { bytes, .. } => [bytes, &[]],
         }
     }
 }

@@ -50,6 +50,10 @@ pub enum ProtocolError {
     CloseReasonNotUtf8,
     /// §7.4: a code that no endpoint may put into a Close frame; carries the code.
     ForbiddenCloseCode(u16),
+    /// RFC 7692 §6: RSV1 on a frame that does not begin a message.
+    MisplacedCompression,
+    /// RFC 7692 §7.2.2: the payload of a compressed message is not DEFLATE.
+    NotDeflate,
     /// §8.1: text that is not UTF-8, detected at its first impossible byte.
     TextNotUtf8,
     /// §10.4: a message over the receiver's limit, detected in the header that would exceed it.
@@ -62,14 +66,14 @@ impl ProtocolError {
     /// Returns the close code that answers this error (§7.4.1): 1002, 1007, 1009 or 1013.
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::TextNotUtf8 | Self::CloseReasonNotUtf8 | Self::NotDeflate => CloseCode::INVALID_PAYLOAD,
             Self::MessageTooBig => CloseCode::MESSAGE_TOO_BIG,
             Self::NoMemory => CloseCode::TRY_AGAIN_LATER,
             _ => CloseCode::PROTOCOL_ERROR,
         }
     }
 
-    /// Returns the section of RFC 6455 with the broken rule, such as `"§5.4"`.
+    /// Returns the section with the broken rule, such as `"§5.4"`; of RFC 6455 unless it names another.
     pub const fn section(self) -> &'static str {
         match self {
             Self::UnmaskedFrame | Self::MaskedFrame => "§5.1",
@@ -81,6 +85,8 @@ impl ProtocolError {
             Self::FragmentedControl | Self::ControlTooLong => "§5.5",
             Self::CloseBodyOfOneByte | Self::CloseReasonNotUtf8 => "§5.5.1",
             Self::ForbiddenCloseCode(_) => "§7.4",
+            Self::MisplacedCompression => "RFC 7692 §6",
+            Self::NotDeflate => "RFC 7692 §7.2.2",
             Self::TextNotUtf8 => "§8.1",
             Self::MessageTooBig | Self::NoMemory => "§10.4",
         }
@@ -105,6 +111,8 @@ impl fmt::Display for ProtocolError {
             Self::CloseBodyOfOneByte => f.write_str("close body of one byte"),
             Self::CloseReasonNotUtf8 => f.write_str("close reason is not UTF-8"),
             Self::ForbiddenCloseCode(code) => write!(f, "close code {code} must not be sent"),
+            Self::MisplacedCompression => f.write_str("only the first frame of a message may have RSV1"),
+            Self::NotDeflate => f.write_str("compressed message is not DEFLATE"),
             Self::TextNotUtf8 => f.write_str("text is not UTF-8"),
             Self::MessageTooBig => f.write_str("message over the size limit"),
             Self::NoMemory => f.write_str("no memory for the message"),

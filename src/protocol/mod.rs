@@ -71,6 +71,8 @@ mod config;
 mod connection;
 mod copy;
 mod error;
+#[cfg(feature = "deflate")]
+mod extension;
 mod frame;
 mod framing;
 mod handshake;
@@ -88,6 +90,10 @@ pub use config::Limits;
 pub use connection::{Connection, ConnectionState};
 pub(crate) use copy::append;
 pub use error::{HandshakeError, ProtocolError};
+#[cfg(feature = "deflate")]
+pub use extension::{
+    DeflateConfig, DeflateOffer, DeflateParams, Inflater, InvalidDeflate, MAX_WINDOW_BITS, NegotiatedDeflate,
+};
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
 pub use framing::Framing;
 pub use handshake::{

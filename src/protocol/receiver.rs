@@ -8,7 +8,11 @@
 //! assembled in a buffer, which exists until its event is processed. The buffer grows with the received
 //! bytes, to four times their number at most. The length in a header can only make the buffer smaller.
 
-use std::{marker::PhantomData, mem};
+#[cfg_attr(not(feature = "deflate"), path = "receiver/plain.rs")]
+mod compressed;
+mod partial;
+
+use std::marker::PhantomData;
 
 use super::{
     assembly::{Body, ControlPayload, Remaining},
@@ -16,11 +20,13 @@ use super::{
     config::Limits,
     error::ProtocolError,
     frame::{FrameHeader, OpCode, SHORT_HEADER_LEN, is_unfragmented, short_message},
-    mask::{MaskedPiece, apply_mask, turn_key},
+    mask::{MaskedPiece, apply_mask},
     message::{Event, Message, OwnedMessage},
     role::{Client, Role, Server},
-    utf8::{self, InvalidUtf8, TextBuffer},
+    utf8::{self, InvalidUtf8},
 };
+use compressed::{Lent, new_body};
+use partial::{PartialHeader, Payload, split_off_front};
 
 /// The receiving half of a connection.
 ///
@@ -51,10 +57,20 @@ pub struct Receiver<R = Server> {
     state: State,
     /// The incomplete message, if it is assembled from pieces.
     message: Option<Box<Body>>,
-    /// The incomplete control frame, if it is assembled from pieces.
-    control: Option<Box<ControlPayload>>,
+    /// The state that few connections have.
+    side: Option<Box<Side>>,
     max_message_size: usize,
     role: PhantomData<R>,
+}
+
+/// The state that few connections have.
+#[derive(Debug, Default)]
+struct Side {
+    /// The incomplete control frame, if it is assembled from pieces.
+    control: ControlPayload,
+    /// How the peer compresses, if that was negotiated (RFC 7692).
+    #[cfg(feature = "deflate")]
+    window: Option<super::extension::Window>,
 }
 
 /// The meaning of the next byte of input.
@@ -70,23 +86,6 @@ enum State {
     CloseReceived,
     /// Ignored, because the peer has broken a rule.
     Discard,
-}
-
-/// A header cut off by the end of the input.
-#[derive(Debug, Default)]
-struct PartialHeader {
-    bytes: [u8; FrameHeader::MAX_LEN],
-    len: u8,
-}
-
-/// The rest of a frame after its header.
-#[derive(Clone, Copy, Debug)]
-struct Payload {
-    kind: Kind,
-    fin: bool,
-    /// The key, rotated so that it starts at the next byte.
-    key: [u8; 4],
-    remaining: u64,
 }
 
 /// The kind of event that a payload is assembled for.
@@ -129,7 +128,7 @@ impl<R: Role> Receiver<R> {
         Self {
             state: State::Header(PartialHeader::default()),
             message: None,
-            control: None,
+            side: None,
             max_message_size: limits.max_message_size,
             role: PhantomData,
         }
@@ -159,12 +158,22 @@ impl<R: Role> Receiver<R> {
         &'s mut self,
         input: &mut &'a mut [u8],
     ) -> Result<Option<Event<'s>>, ProtocolError> {
+        self.next_event_lent(input, None)
+    }
+
+    /// The same, with the decompressor of the caller if it has one.
+    #[inline(always)]
+    fn next_event_lent<'s, 'a: 's>(
+        &'s mut self,
+        input: &mut &'a mut [u8],
+        inflater: Lent<'_>,
+    ) -> Result<Option<Event<'s>>, ProtocolError> {
         self.release();
         if input.is_empty() {
             return Ok(None);
         }
         match self.take_whole_frame(input) {
-            Ok(None) => self.put_together(input),
+            Ok(None) => self.put_together(input, inflater),
             Ok(Some(event)) => Ok(Some(event)),
             Err(error) => {
                 self.discard();
@@ -186,7 +195,7 @@ impl<R: Role> Receiver<R> {
     pub fn discard(&mut self) {
         self.state = State::Discard;
         self.message = None;
-        self.control = None;
+        self.side = None;
     }
 
     /// Frees the buffer of the last event, as the next [`next_event`](Self::next_event) would.
@@ -212,12 +221,12 @@ impl<R: Role> Receiver<R> {
             State::Delivered(kind) => {
                 match kind {
                     Kind::Data => self.message = None,
-                    Kind::Close | Kind::Ping | Kind::Pong => self.control = None,
+                    Kind::Close | Kind::Ping | Kind::Pong => self.drop_control(),
                 }
                 self.state = State::Header(PartialHeader::default());
             }
             // An incomplete message gets no more bytes.
-            State::CloseReceived | State::Discard => (self.control, self.message) = (None, None),
+            State::CloseReceived | State::Discard => (self.side, self.message) = (None, None),
             State::Header(_) | State::Payload(_) => {}
         }
     }
@@ -260,7 +269,7 @@ impl<R: Role> Receiver<R> {
     /// Returns the allocated bytes for an incomplete message. A buffer grows in steps, so they can be up to
     /// four times [`buffered`](Self::buffered), but never over the message limit.
     pub fn memory(&self) -> usize {
-        self.message.as_deref().map_or(0, Body::capacity)
+        self.message.as_deref().map_or(0, Body::capacity) + self.window_memory()
     }
 
     /// Returns the event of an unfragmented frame that the input contains whole, without a copy. Nearly all
@@ -286,7 +295,8 @@ impl<R: Role> Receiver<R> {
         }
         let Some((header, header_len)) = FrameHeader::decode(input)? else { return Ok(None) };
         self.judge(&header)?;
-        if header.payload_len > (input.len() - header_len) as u64 {
+        // A compressed message is always put together.
+        if header.payload_len > (input.len() - header_len) as u64 || header.rsv != 0 {
             return Ok(None);
         }
         split_off_front(input, header_len);
@@ -322,8 +332,12 @@ impl<R: Role> Receiver<R> {
 
     /// Returns the next event that is assembled from pieces, if its last byte has arrived.
     #[inline(never)]
-    fn put_together(&mut self, input: &mut &mut [u8]) -> Result<Option<Event<'_>>, ProtocolError> {
-        match self.advance(input) {
+    fn put_together(
+        &mut self,
+        input: &mut &mut [u8],
+        inflater: Lent<'_>,
+    ) -> Result<Option<Event<'_>>, ProtocolError> {
+        match self.advance(input).and_then(|kind| self.inflated(kind, inflater)) {
             Ok(None) => Ok(None),
             Ok(Some(kind)) => self.assembled(kind).map(Some),
             Err(error) => {
@@ -375,7 +389,7 @@ impl<R: Role> Receiver<R> {
         // §5.2: the reserved bits "MUST be 0 unless an extension is negotiated that defines
         // meanings for non-zero values".
         if header.rsv != 0 {
-            return Err(ProtocolError::ReservedBits);
+            self.judge_reserved_bits(header)?;
         }
         // §5.1: "The server MUST close the connection upon receiving a frame that is not masked", and "A
         // client MUST close a connection if it detects a masked frame."
@@ -394,6 +408,7 @@ impl<R: Role> Receiver<R> {
         // §10.4: a limit on "the total message size after reassembly from multiple frames".
         match header.payload_len.checked_add(begun as u64) {
             Some(len) if len <= self.max_message_size as u64 => Ok(()),
+            Some(len) if self.may_be_long_compressed(header, len) => Ok(()),
             _ => Err(ProtocolError::MessageTooBig),
         }
     }
@@ -402,12 +417,8 @@ impl<R: Role> Receiver<R> {
     fn begin(&mut self, header: &FrameHeader) {
         let kind = match header.opcode {
             OpCode::Continuation => Kind::Data,
-            OpCode::Text => {
-                self.message = Some(Box::new(Body::Text(TextBuffer::default())));
-                Kind::Data
-            }
-            OpCode::Binary => {
-                self.message = Some(Box::new(Body::Binary(Vec::new())));
+            OpCode::Text | OpCode::Binary => {
+                self.message = Some(Box::new(new_body(header)));
                 Kind::Data
             }
             OpCode::Close => Kind::Close,
@@ -453,7 +464,7 @@ impl<R: Role> Receiver<R> {
 
     /// Returns the event of the assembled bytes. An empty payload has no buffer.
     fn assembled(&mut self, kind: Kind) -> Result<Event<'_>, ProtocolError> {
-        let control = self.control.as_deref().map_or(&[][..], ControlPayload::bytes);
+        let control = self.side.as_deref().map_or(&[][..], |side| side.control.bytes());
         Ok(match kind {
             Kind::Data => Event::Message(self.message.as_deref().map_or(Message::Binary(&[]), Body::message)),
             Kind::Ping => Event::Ping(control),
@@ -469,47 +480,7 @@ impl<R: Role> Receiver<R> {
     }
 
     fn control(&mut self) -> &mut ControlPayload {
-        self.control.get_or_insert_default()
-    }
-}
-
-impl PartialHeader {
-    /// Returns the next header, once it is complete; consumes its bytes from the front of `input`.
-    #[inline]
-    fn take_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
-        if self.len == 0
-            && let Some((header, len)) = FrameHeader::decode(input)?
-        {
-            split_off_front(input, len);
-            return Ok(Some(header));
-        }
-        self.take_split_header(input)
-    }
-
-    /// Does the same for a header that arrives in several inputs.
-    #[cold]
-    fn take_split_header(&mut self, input: &mut &mut [u8]) -> Result<Option<FrameHeader>, ProtocolError> {
-        while !input.is_empty() {
-            let byte = split_off_front(input, 1);
-            self.bytes[self.len as usize] = byte[0];
-            self.len += 1;
-            if let Some((header, _)) = FrameHeader::decode(&self.bytes[..self.len as usize])? {
-                self.len = 0;
-                return Ok(Some(header));
-            }
-        }
-        Ok(None)
-    }
-}
-
-impl Payload {
-    /// Consumes as much of the payload as `input` contains.
-    fn take_piece<'a>(&mut self, input: &mut &'a mut [u8]) -> MaskedPiece<'a> {
-        let len = self.remaining.min(input.len() as u64) as usize;
-        let piece = MaskedPiece { bytes: split_off_front(input, len), key: self.key };
-        self.key = turn_key(self.key, len);
-        self.remaining -= len as u64;
-        piece
+        &mut self.side.get_or_insert_default().control
     }
 }
 
@@ -522,12 +493,4 @@ fn masking_key(header: &FrameHeader) -> [u8; 4] {
 #[inline]
 fn text(payload: &[u8]) -> Result<&str, ProtocolError> {
     utf8::validate(payload).map_err(|InvalidUtf8| ProtocolError::TextNotUtf8)
-}
-
-/// Removes `len` bytes from the front of `input`, which must have them, and returns them.
-#[inline]
-fn split_off_front<'a>(input: &mut &'a mut [u8], len: usize) -> &'a mut [u8] {
-    let (front, rest) = mem::take(input).split_at_mut(len);
-    *input = rest;
-    front
 }

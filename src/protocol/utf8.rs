@@ -83,6 +83,12 @@ impl TextBuffer {
         self.text
     }
 
+    /// Returns the bytes of a character that is not complete yet.
+    #[cfg(feature = "deflate")]
+    pub(super) fn open(&self) -> &[u8] {
+        &self.open[..self.open_len as usize]
+    }
+
     /// Returns the number of bytes, with those of an incomplete character.
     pub fn len(&self) -> usize {
         self.text.len() + self.open_len as usize

@@ -42,6 +42,9 @@ pub struct Accepted<'a> {
     pub head: ResponseHead<'a>,
     /// The subprotocol that the server has chosen; always one that was offered.
     pub subprotocol: Option<&'a str>,
+    /// How messages are compressed, if that was offered and is accepted (RFC 7692 §5.1).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<crate::protocol::DeflateParams>,
 }
 
 /// An opening handshake that awaits its answer (§4.1). [`ClientRequest::start`] makes one.

@@ -170,6 +170,13 @@ impl Response {
         Ok(())
     }
 
+    /// Adds that permessage-deflate is in use (RFC 7692 §5.1). Example:
+    /// [`NegotiatedDeflate`](crate::protocol::NegotiatedDeflate).
+    #[cfg(feature = "deflate")]
+    pub fn use_deflate(&mut self, negotiated: &crate::protocol::NegotiatedDeflate) {
+        self.line("Sec-WebSocket-Extensions", &negotiated.header());
+    }
+
     /// Returns the status code.
     pub fn status(&self) -> u16 {
         self.status

@@ -5,7 +5,9 @@
 use std::str;
 
 use super::{Accepted, error::ResponseError, head::ResponseHead, request::Offered};
-use crate::protocol::handshake::{offers::parse_extensions, request::Only};
+#[cfg(feature = "deflate")]
+use crate::protocol::DeflateParams;
+use crate::protocol::handshake::{ExtensionOffer, offers::parse_extensions, request::Only};
 
 impl Offered {
     /// Checks a 101 against §4.1, item by item.
@@ -17,8 +19,15 @@ impl Offered {
         check_upgrade(&head)?;
         check_connection(&head)?;
         self.check_accept(&head)?;
-        check_extensions(&head)?;
+        let extensions = parse_extensions(head.values("Sec-WebSocket-Extensions"));
+        let extensions = &extensions.ok_or(ResponseError::ExtensionsMalformed)?[..];
+        #[cfg(feature = "deflate")]
+        let (deflate, extensions) = self.take_deflate(extensions)?;
+        check_extensions(extensions)?;
         let subprotocol = self.check_subprotocol(&head)?;
+        #[cfg(feature = "deflate")]
+        return Ok(Accepted { head, subprotocol, deflate });
+        #[cfg(not(feature = "deflate"))]
         Ok(Accepted { head, subprotocol })
     }
 
@@ -31,6 +40,22 @@ impl Offered {
             Only::One(_) => Err(ResponseError::AcceptWrong),
             Only::None => Err(ResponseError::AcceptMissing),
             Only::Several => Err(ResponseError::AcceptRepeated),
+        }
+    }
+
+    /// RFC 7692 §5.1: splits off permessage-deflate, if it was offered and is the first.
+    #[cfg(feature = "deflate")]
+    fn take_deflate<'e, 'h>(
+        &self,
+        extensions: &'e [ExtensionOffer<'h>],
+    ) -> Result<(Option<DeflateParams>, &'e [ExtensionOffer<'h>]), ResponseError> {
+        match (self.deflate, extensions) {
+            // RFC 7692 §7.1: a client fails at a response that does not fit its offer.
+            (Some(offer), [first, rest @ ..]) if first.name == "permessage-deflate" => {
+                let params = offer.judge(first).map_err(|_| ResponseError::DeflateInvalid)?;
+                Ok((Some(params), rest))
+            }
+            _ => Ok((None, extensions)),
         }
     }
 
@@ -70,11 +95,8 @@ fn check_connection(head: &ResponseHead<'_>) -> Result<(), ResponseError> {
     }
 }
 
-/// §4.1, item 5.
-fn check_extensions(head: &ResponseHead<'_>) -> Result<(), ResponseError> {
-    let Some(extensions) = parse_extensions(head.values("Sec-WebSocket-Extensions")) else {
-        return Err(ResponseError::ExtensionsMalformed);
-    };
+/// §4.1, item 5: what is left of the extensions was not offered.
+const fn check_extensions(extensions: &[ExtensionOffer<'_>]) -> Result<(), ResponseError> {
     // §4.1: "the use of an extension that was not present in the client's handshake … the client
     // MUST _Fail the WebSocket Connection_."
     if extensions.is_empty() { Ok(()) } else { Err(ResponseError::ExtensionNotOffered) }

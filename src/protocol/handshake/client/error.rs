@@ -48,6 +48,8 @@ pub enum ResponseError {
     ExtensionsMalformed,
     /// §4.1: the server chose an extension that was not offered.
     ExtensionNotOffered,
+    /// RFC 7692 §7.1: the parameters of permessage-deflate do not fit the offer.
+    DeflateInvalid,
 }
 
 impl ResponseError {
@@ -76,6 +78,9 @@ impl ResponseError {
                 ("§11.3.4", "Sec-WebSocket-Protocol must not appear more than once in an answer.")
             }
             Self::ExtensionsMalformed => ("§9.1", "Sec-WebSocket-Extensions is not a list of extensions."),
+            Self::DeflateInvalid => {
+                ("RFC 7692 §7.1", "the parameters of permessage-deflate do not fit the offer.")
+            }
             Self::ExtensionNotOffered => ("§4.1", "the answer names an extension that was not offered."),
         }
     }

@@ -3,6 +3,8 @@
 //! This file knows how a request is written. The randomness of its key is the caller's.
 
 use super::{ClientHandshake, uri::Uri};
+#[cfg(feature = "deflate")]
+use crate::protocol::DeflateOffer;
 use crate::protocol::handshake::{
     InvalidHeader,
     accept::{accept_key, encode_key},
@@ -36,6 +38,8 @@ pub struct ClientRequest {
     /// The header lines of the caller, each with its line end.
     headers: String,
     subprotocols: Vec<String>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateOffer>,
 }
 
 /// What an answer is compared with.
@@ -44,6 +48,8 @@ pub(super) struct Offered {
     /// The value of `Sec-WebSocket-Accept` that accepts the key of the request.
     pub(super) accept: String,
     pub(super) subprotocols: Vec<String>,
+    #[cfg(feature = "deflate")]
+    pub(super) deflate: Option<DeflateOffer>,
 }
 
 /// The headers that the handshake writes itself, that have a call of their own, or that announce a body.
@@ -70,6 +76,8 @@ impl ClientRequest {
             has_origin: false,
             headers: String::new(),
             subprotocols: Vec::new(),
+            #[cfg(feature = "deflate")]
+            deflate: None,
         }
     }
 
@@ -111,6 +119,22 @@ impl ClientRequest {
         Ok(())
     }
 
+    /// Offers to compress messages (RFC 7692 §7.1). The last call counts.
+    ///
+    /// ```
+    /// use wirehook::protocol::{ClientRequest, DeflateOffer, Uri};
+    ///
+    /// let mut request = ClientRequest::new(&Uri::parse("ws://example.com/").unwrap());
+    /// request.deflate(DeflateOffer { client_max_window_bits: Some(None), ..DeflateOffer::default() });
+    /// let mut out = Vec::new();
+    /// request.start([0; 16], &mut out);
+    /// assert!(out.ends_with(b"\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"));
+    /// ```
+    #[cfg(feature = "deflate")]
+    pub fn deflate(&mut self, offer: DeflateOffer) {
+        self.deflate = Some(offer);
+    }
+
     /// Adds a header, such as a cookie or an `Authorization` (§4.1, item 12).
     ///
     /// ```
@@ -142,6 +166,10 @@ impl ClientRequest {
             let list = self.subprotocols.join(", ");
             self.line("Sec-WebSocket-Protocol", &list);
         }
+        #[cfg(feature = "deflate")]
+        if let Some(offer) = self.deflate {
+            self.line("Sec-WebSocket-Extensions", &offer.to_string());
+        }
         let key = encode_key(nonce);
         // §4.1, items 1 to 9: the lines that every request has.
         let lines = [
@@ -156,7 +184,12 @@ impl ClientRequest {
             "\r\n",
         ];
         lines.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
-        ClientHandshake::new(Offered { accept: accept_key(&key), subprotocols: self.subprotocols })
+        ClientHandshake::new(Offered {
+            accept: accept_key(&key),
+            subprotocols: self.subprotocols,
+            #[cfg(feature = "deflate")]
+            deflate: self.deflate,
+        })
     }
 
     fn line(&mut self, name: &str, value: &str) {
