@@ -50,6 +50,7 @@
 //! | feature | by default | adds |
 //! |---|---|---|
 //! | `simdutf8` | yes | a faster check of long texts that are not ASCII |
+//! | `deflate` | yes | compressed messages (RFC 7692) in the codec; the server does not negotiate them yet |
 //! | `cli` | yes | what only the binary needs; a library user leaves it out |
 //! | `testing` | no | the module `testing`: tests of a handler without sockets; for dev-dependencies |
 //!

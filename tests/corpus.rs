@@ -19,7 +19,10 @@ fn folder(kind: &str, target: &str) -> PathBuf {
 
 #[test]
 fn no_seed_and_no_past_finding_breaks_an_invariant() {
-    for (target, body) in fuzz::TARGETS {
+    let targets = fuzz::TARGETS.into_iter();
+    #[cfg(feature = "deflate")]
+    let targets = targets.chain(fuzz::DEFLATE_TARGETS);
+    for (target, body) in targets {
         let mut count = 0;
         for kind in ["corpus", "crashes"] {
             for entry in fs::read_dir(folder(kind, target)).into_iter().flatten() {

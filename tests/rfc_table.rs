@@ -9,6 +9,8 @@
 mod breaks;
 #[path = "rfc_table/documents.rs"]
 mod documents;
+#[path = "rfc_table/rfc7692.rs"]
+mod rfc7692;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -20,8 +20,11 @@ fn main() -> io::Result<()> {
     }));
     let mut arguments = env::args().skip(1);
     let name = arguments.next().unwrap_or_default();
-    let Some((_, body)) = wirehook_fuzz::TARGETS.into_iter().find(|(it, _)| *it == name) else {
-        let names = wirehook_fuzz::TARGETS.map(|(name, _)| name).join(" ");
+    let mut targets = wirehook_fuzz::TARGETS.to_vec();
+    #[cfg(feature = "deflate")]
+    targets.extend(wirehook_fuzz::DEFLATE_TARGETS);
+    let Some((_, body)) = targets.iter().find(|(it, _)| *it == name) else {
+        let names = targets.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" ");
         return Err(Error::other(format!("usage: replay TARGET [FILE]…, with one of the targets {names}")));
     };
     let mut is_fed = true;

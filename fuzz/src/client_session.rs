@@ -85,8 +85,13 @@ fn receive<R: Role>(
 fn masked(bytes: &[u8]) -> Vec<u8> {
     let (mut masked, mut rest) = (Vec::new(), bytes);
     while let [first, second, after @ ..] = rest {
+        let header = FrameHeader::decode(rest);
+        // A header that is cut off shows its mask only with its key.
+        if header == Ok(None) && *second >= 0x80 {
+            return masked;
+        }
         masked.extend([*first, *second ^ 0x80]);
-        let Ok(Some((header, len))) = FrameHeader::decode(rest) else {
+        let Ok(Some((header, len))) = header else {
             masked.extend_from_slice(after);
             return masked;
         };

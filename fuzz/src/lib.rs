@@ -15,8 +15,12 @@ pub mod client_session;
 mod cut;
 pub mod differential;
 pub mod explain;
+#[cfg(feature = "deflate")]
+pub mod extensions;
 pub mod frame_header;
 pub mod handshake;
+#[cfg(feature = "deflate")]
+pub mod inflate;
 pub mod mask;
 mod plan;
 pub mod receiver;
@@ -46,6 +50,10 @@ pub const TARGETS: [Target; 12] = [
     ("differential", differential::body),
     ("explain", explain::body),
 ];
+
+/// The targets of the feature `deflate`.
+#[cfg(feature = "deflate")]
+pub const DEFLATE_TARGETS: [Target; 2] = [("inflate", inflate::body), ("extensions", extensions::body)];
 
 /// The message limits that raw frames are tried with, in bytes: one that a few fragments reach, and one that
 /// takes a 64-bit length (§5.2).

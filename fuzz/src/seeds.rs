@@ -7,6 +7,7 @@
 
 mod answers;
 mod cli;
+mod deflate;
 
 use super::client::{Form, KEY, frame, header};
 
@@ -31,6 +32,14 @@ pub fn seeds() -> Vec<Seed> {
     for (name, head) in heads() {
         // In pieces of ten bytes and of one.
         add("handshake", name, &[&[2, 10, 1], &head[..]].concat());
+    }
+    for (name, payloads) in deflate::PAYLOADS {
+        // In pieces of three bytes, with context takeover.
+        add("inflate", name, &[&[1, 3, 0][..], payloads].concat());
+    }
+    for (name, header) in deflate::HEADERS {
+        // A server that wants nothing of its own.
+        add("extensions", name, &[&[0, 15, 15][..], header.as_bytes()].concat());
     }
     for (name, frames) in answers::frames() {
         // In pieces of one and three bytes.
