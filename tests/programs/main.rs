@@ -1,6 +1,6 @@
-//! Programs that a user writes, each with a client of another crate: a chat, a price feed, a service with
-//! tokens, and an orderly end. They are written from the documentation alone and name nothing but the public
-//! API.
+//! Programs that a user writes: a chat, a price feed, a service with tokens and an orderly end, each with a
+//! client of another crate; and a handler with its unit tests. They are written from the documentation alone
+//! and name nothing but the public API.
 //!
 //! This is a crate of its own, which `cargo test` builds. Its rule: no program shares a table of connections
 //! behind a lock, asks by a timer what it can be told, clones a value for the borrow checker, or writes the
@@ -8,6 +8,7 @@
 
 mod chat;
 mod feed;
+mod handler;
 mod rpc;
 mod shutdown;
 
