@@ -248,12 +248,14 @@ fn codec_tokio_fails_what_breaks_the_rules() {
 
 #[test]
 fn each_example_has_a_test() {
-    let tests = fs::read_to_string(Path::new(ROOT).join("tests/examples.rs")).unwrap();
+    let read = |name: &str| fs::read_to_string(Path::new(ROOT).join(name)).unwrap();
+    let (tests, readme) = (read("tests/examples.rs"), read("README.md"));
     let mut count = 0;
     for entry in fs::read_dir(Path::new(ROOT).join("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(tests.contains(&format!("start(\"{name}\")")), "no test starts the example {name}");
+        assert!(readme.contains(&format!("](examples/{name}.rs)")), "the README links no example {name}");
         count += 1;
     }
     assert!(count > 1, "there are examples");
