@@ -178,6 +178,9 @@ fn a_character_may_be_cut_between_two_last_blocks() {
     // A stored block with BFINAL that ends inside a character, and a stored block with the rest of it.
     let payload = b"\x01\x01\x00\xfe\xff\xc3\x00\x01\x00\xfe\xff\xbc\x00";
     assert_eq!(seen(&frame(0xC1, payload)), [text("ü")]);
+    // What follows such a block refers to the bytes of the character that is cut.
+    let payload = b"\x01\x02\x00\xfd\xff\x61\xc3\xda\x93\x08\x43\x00\x00";
+    assert_eq!(seen(&frame(0xC1, payload)), [text("aüaüaüaü")]);
 }
 
 // --- §10.4: size -------------------------------------------------------------------------------------------
