@@ -1,9 +1,10 @@
 //! The hooks as closures, and what a server has before its hooks are set.
 
 use crate::{
-    handler::{Closed, Handler, Upgrade},
+    handler::{Closed, Handler},
     protocol::{Message, Request, Response},
     transport::PeerAddr,
+    upgrade::Upgrade,
     websocket::WebSocket,
 };
 

@@ -130,7 +130,6 @@ mod hooks;
 mod hub;
 mod outgoing;
 mod panics;
-mod pending;
 pub mod protocol;
 mod router;
 mod server;
@@ -139,21 +138,22 @@ mod stats;
 pub mod testing;
 mod trace;
 mod transport;
+mod upgrade;
 mod websocket;
 
 pub use cause::Cause;
 pub use config::{Backpressure, Config};
 pub use connections::Connections;
-pub use handler::{Closed, Handler, Upgrade};
+pub use handler::{Closed, Handler};
 pub use hooks::{HookSet, Hooks, NoHooks};
 pub use hub::{BroadcastStatus, ConnId, Observer, SendStatus, TimerId};
 pub use outgoing::Outgoing;
-pub use pending::PendingUpgrade;
 pub use protocol::{CloseCode, Limits, Message};
 pub use router::{Route, Router};
 pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;
 pub use transport::PeerAddr;
+pub use upgrade::{PendingUpgrade, Upgrade};
 pub use websocket::WebSocket;
 
 /// The code of the README compiles.

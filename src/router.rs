@@ -6,10 +6,11 @@
 use std::borrow::Cow;
 
 use crate::{
-    handler::{Closed, Handler, Upgrade},
+    handler::{Closed, Handler},
     hub::ConnId,
     protocol::{Limits, Message, Request, Response},
     transport::PeerAddr,
+    upgrade::Upgrade,
     websocket::WebSocket,
 };
 

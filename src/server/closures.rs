@@ -2,10 +2,11 @@
 
 use super::Server;
 use crate::{
-    handler::{Closed, Upgrade},
+    handler::Closed,
     hooks::{HookSet, Hooks},
     protocol::{Message, Request, Response},
     transport::PeerAddr,
+    upgrade::Upgrade,
     websocket::WebSocket,
 };
 

@@ -13,14 +13,13 @@ use log::error;
 
 use crate::{
     connections::Connections,
-    handler::Upgrade,
     hub::ConnId,
     outgoing::Outgoing,
     panics,
-    pending::PendingUpgrade,
     protocol::{CloseCode, Prepared},
     stats::Stats,
     transport::Waker,
+    upgrade::{PendingUpgrade, Upgrade},
 };
 
 /// How many commands may wait for the loop.

@@ -6,10 +6,9 @@
 use std::{any::Any, collections::TryReserveError, sync::Arc};
 
 use crate::{
-    handler::Upgrade,
     panics,
-    pending::Slot,
     protocol::{Limits, Request, RequestReader, append},
+    upgrade::{Slot, Upgrade},
 };
 
 /// A complete request without an answer yet.

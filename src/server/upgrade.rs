@@ -8,12 +8,12 @@ use log::{debug, error, info};
 
 use super::{held::Held, phase::Phase};
 use crate::{
-    handler::{Decision, Handler, Upgrade},
+    handler::Handler,
     hub::{ConnId, Hub},
     panics,
-    pending::Slot,
     protocol::{Connection, HandshakeError, Limits, Request, Response},
     trace::Cut,
+    upgrade::{Decision, Slot, Upgrade},
     websocket::call_hook,
 };
 

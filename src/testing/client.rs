@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
-use super::{peer::Peer, simulated::Simulated};
+use super::{peer::Peer, received::Received, simulated::Simulated};
 use crate::{CloseCode, Message, protocol::Refusal};
 
 /// A client of a [`World`](super::World), with an open connection unless the server has refused it. It keeps
@@ -232,55 +232,6 @@ impl Client {
         let mut simulated = self.simulated.borrow_mut();
         simulated.settle();
         look(simulated.peer(self.place))
-    }
-}
-
-/// What a [`Client`] has received. A text is equal to a string: `assert_eq!(ann.received(), ["hello"])`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Received {
-    /// A text message.
-    Text(String),
-    /// A binary message.
-    Binary(Vec<u8>),
-    /// The answer to a ping.
-    Pong(Vec<u8>),
-    /// A Close: its code and its reason. One without a code has 1005 (§7.1.5).
-    Close(CloseCode, String),
-}
-
-impl Received {
-    /// Returns a text message. Example: [`Client`].
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(text.into())
-    }
-
-    /// Returns the answer to a ping. Example: [`Client`].
-    pub fn pong(payload: impl AsRef<[u8]>) -> Self {
-        Self::Pong(payload.as_ref().to_vec())
-    }
-
-    /// Returns a Close. Example: [`Client`].
-    pub fn close(code: impl Into<CloseCode>, reason: impl Into<String>) -> Self {
-        Self::Close(code.into(), reason.into())
-    }
-}
-
-impl PartialEq<str> for Received {
-    fn eq(&self, other: &str) -> bool {
-        matches!(self, Self::Text(text) if text == other)
-    }
-}
-
-impl PartialEq<&str> for Received {
-    fn eq(&self, other: &&str) -> bool {
-        *self == **other
-    }
-}
-
-impl PartialEq<String> for Received {
-    fn eq(&self, other: &String) -> bool {
-        *self == **other
     }
 }
 

@@ -61,12 +61,14 @@
 mod client;
 mod opening;
 mod peer;
+mod received;
 mod simulated;
 
 use std::{cell::RefCell, net::IpAddr, rc::Rc, time::Duration};
 
-pub use client::{Client, RawClient, Received};
+pub use client::{Client, RawClient};
 pub use opening::Opening;
+pub use received::Received;
 
 use crate::{HookSet, Server};
 use peer::Peer;

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use super::client::Received;
+use super::received::Received;
 use crate::{
     CloseCode, Limits,
     protocol::{
