@@ -54,8 +54,8 @@
 //! | `cli` | yes | what only the binary needs; a library user leaves it out |
 //! | `testing` | no | the module `testing`: tests of a handler without sockets; for dev-dependencies |
 //!
-//! `examples/` has programs to copy: stop on Ctrl-C, authentication, a ticker on another thread, a page and its
-//! WebSocket, the codec under tokio, tests of a handler.
+//! `examples/` has programs to copy: stop on Ctrl-C, authentication, a ticker on another thread, a page and
+//! its WebSocket, the codec under tokio, tests of a handler.
 //!
 //! # How bytes pass through
 //!
@@ -98,9 +98,9 @@
 //!
 //! # Proof
 //!
-//! `docs/rfc6455.md` has each sentence of the RFC with the function that obeys it and the test that proves it.
-//! `docs/security.md` says what each attack costs, `docs/testing.md` what each kind of test can and can't find,
-//! `docs/performance.md` what a message costs.
+//! `docs/rfc6455.md` has each sentence of the RFC with the function that obeys it and the test that proves
+//! it. `docs/security.md` says what each attack costs, `docs/testing.md` what each kind of test can and can't
+//! find, `docs/performance.md` what a message costs.
 //!
 //! # In scope, out of scope
 //!

@@ -68,7 +68,8 @@ impl<S> Upgrade<S> {
     /// Chooses the subprotocol, instead of the first of
     /// [`Config::subprotocols`](crate::Config::subprotocols) that is offered.
     ///
-    /// It must be one of [`Request::subprotocols`](crate::protocol::Request::subprotocols): one that was not offered is not sent (§4.2.2).
+    /// It must be one of [`Request::subprotocols`](crate::protocol::Request::subprotocols): one that was not
+    /// offered is not sent (§4.2.2).
     pub fn subprotocol(mut self, name: &str) -> Self {
         self.subprotocol = Some(name.to_owned());
         self

@@ -1,7 +1,7 @@
 //! One message to many connections, or as several frames to one.
 //!
-//! This file knows which connections receive a message and that it is encoded once. It refuses to know how it reaches
-//! one of them: `sending.rs` does that.
+//! This file knows which connections receive a message and that it is encoded once. It refuses to know how it
+//! reaches one of them: `sending.rs` does that.
 
 use std::rc::Rc;
 

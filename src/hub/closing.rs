@@ -1,7 +1,7 @@
 //! How a connection ends, from our Close or the peer's to the closed socket.
 //!
-//! This file knows every way in which a connection ends, and acts on what became of its bytes. It calls for `on_close`
-//! exactly once for each connection that opened, and refuses to know what the hook does.
+//! This file knows every way in which a connection ends, and acts on what became of its bytes. It calls for
+//! `on_close` exactly once for each connection that opened, and refuses to know what the hook does.
 
 use std::{
     io::{self, ErrorKind},

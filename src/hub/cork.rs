@@ -1,7 +1,7 @@
 //! The cork: what is sent to one connection while a batch of its input is handled leaves in one write.
 //!
-//! This file knows which connection has the cork, whether the fast path is open to it, and what was collected. It
-//! refuses to know how bytes are written.
+//! This file knows which connection has the cork, whether the fast path is open to it, and what was
+//! collected. It refuses to know how bytes are written.
 
 use std::{mem, ptr, rc::Rc};
 
@@ -16,8 +16,8 @@ use crate::protocol::{Framing, OwnedMessage};
 pub(super) struct Cork {
     /// The connection that has the cork, or [`ConnId::NONE`].
     owner: ConnId,
-    /// The owner, while it may be sent to and its socket takes bytes, or [`ConnId::NONE`]: a message to it needs no
-    /// look at its `Outbound`.
+    /// The owner, while it may be sent to and its socket takes bytes, or [`ConnId::NONE`]: a message to it
+    /// needs no look at its `Outbound`.
     fast_owner: ConnId,
     /// How frames of the fast path are encoded.
     framing: Framing,
@@ -102,8 +102,8 @@ impl Cork {
         };
     }
 
-    /// Closes the fast path until the batch ends, if `id` has the cork: the loop looks at the pause before it takes
-    /// the next event.
+    /// Closes the fast path until the batch ends, if `id` has the cork: the loop looks at the pause before it
+    /// takes the next event.
     pub(super) fn pause(&mut self, id: ConnId) {
         if self.is_owned_by(id) {
             (self.fast_owner, self.is_paused) = (ConnId::NONE, true);

@@ -5,15 +5,15 @@
 //!
 //! Calls go down only. From the top:
 //!
-//! - `broadcasting.rs`: messages to many, and in fragments. `keepalive.rs`: pings and pongs. `budget.rs`: what all
-//!   connections may hold together, and which ones go.
+//! - `broadcasting.rs`: messages to many, and in fragments. `keepalive.rs`: pings and pongs. `budget.rs`:
+//!   what all connections may hold together, and which ones go.
 //! - `sending.rs`: a message to one connection; the fast path. `opening.rs`: the answer to a request.
 //! - `closing.rs`: how a connection ends; it acts on what became of bytes.
 //! - `writing.rs`: the cork, the backlog, the socket; says what became of bytes.
 //! - `stages.rs`: what depends on a connection's stage: counts, deadlines, endings.
 //! - `table.rs`: [`Hub`], the table of all connections, and what the loop collects.
-//! - The parts: `outbound.rs` (one connection), `cork.rs`, `backlog.rs`, `meter.rs`, `registry.rs`, `deadlines.rs`,
-//!   `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`, `observer.rs`.
+//! - The parts: `outbound.rs` (one connection), `cork.rs`, `backlog.rs`, `meter.rs`, `registry.rs`,
+//!   `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`, `observer.rs`.
 
 mod admission;
 mod backlog;

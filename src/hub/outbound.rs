@@ -284,8 +284,8 @@ impl<S> Outbound<S> {
         }
     }
 
-    /// Returns how frames are encoded if they may go straight to the cork: the connection may be sent to, and its
-    /// socket takes bytes.
+    /// Returns how frames are encoded if they may go straight to the cork: the connection may be sent to, and
+    /// its socket takes bytes.
     #[inline]
     pub(super) fn fast_path(&self) -> Option<Framing> {
         self.framing().filter(|_| !self.is_blocked())
@@ -357,7 +357,8 @@ impl<S> Outbound<S> {
         self.pauses.0 |= Pauses::BY_APPLICATION;
     }
 
-    /// Turns the application's pause into one that ends when little enough waits. Returns whether there was one.
+    /// Turns the application's pause into one that ends when little enough waits. Returns whether there was
+    /// one.
     pub(super) const fn unpause_by_application(&mut self) -> bool {
         let is_paused = self.is_paused_by_application();
         if is_paused {

@@ -24,7 +24,8 @@ const COSTLY: u64 = 64 * 1024;
 
 /// Counts the bytes queued for other connections, and the steps until the next read of the clock.
 pub(crate) struct Quota {
-    /// How many bytes may be queued until the next read of the clock; a step costs a part of the batch's quota.
+    /// How many bytes may be queued until the next read of the clock; a step costs a part of the batch's
+    /// quota.
     left: i64,
     /// Bytes queued in this turn, and when this batch began.
     queued: u64,

@@ -50,8 +50,8 @@ impl ConnId {
         (self.0 >> 32) as u32
     }
 
-    /// Returns the place in the table of loop 0. With the loop in its upper 8 bits it is no place of another loop's
-    /// table, so the id finds nothing there.
+    /// Returns the place in the table of loop 0. With the loop in its upper 8 bits it is no place of another
+    /// loop's table, so the id finds nothing there.
     #[inline]
     pub(crate) const fn index(self) -> u32 {
         self.0 as u32

@@ -1,11 +1,11 @@
 //! The way of a message to one connection, and of all messages while a batch of its input is handled.
 //!
-//! What hooks send to the connection whose input is handled goes the fast path: it is collected in the cork and
-//! leaves in one write at the end of the batch. What they send to other connections, or to one whose socket is full,
-//! is added to a backlog, if it may wait there.
+//! What hooks send to the connection whose input is handled goes the fast path: it is collected in the cork
+//! and leaves in one write at the end of the batch. What they send to other connections, or to one whose
+//! socket is full, is added to a backlog, if it may wait there.
 //!
-//! This file knows which of the two ways a message goes. It refuses to know how bytes reach a socket: `writing.rs`
-//! does that.
+//! This file knows which of the two ways a message goes. It refuses to know how bytes reach a socket:
+//! `writing.rs` does that.
 
 use std::{
     io::{self, ErrorKind, IoSlice},
@@ -74,13 +74,13 @@ pub enum SendStatus {
 impl<S> Hub<S> {
     // --- A batch ---------------------------------------------------------------------------------------
 
-    /// Reads once from a connection's socket. If bytes came, a batch begins: the peer lives, and what is sent to it is
-    /// collected until [`uncork`](Self::uncork).
+    /// Reads once from a connection's socket. If bytes came, a batch begins: the peer lives, and what is sent
+    /// to it is collected until [`uncork`](Self::uncork).
     ///
     /// # Errors
     ///
-    /// As [`Stream::read`](crate::transport::Stream::read). A paused peer, which does not read the answers that it
-    /// causes, is not read from: that is `WouldBlock` too.
+    /// As [`Stream::read`](crate::transport::Stream::read). A paused peer, which does not read the answers
+    /// that it causes, is not read from: that is `WouldBlock` too.
     // Everything that a batch needs of a connection is found by one look into the table.
     #[inline]
     pub(crate) fn begin_batch<'b>(&mut self, id: ConnId, buffer: &'b mut ReadBuffer) -> io::Result<Read<'b>> {
@@ -261,7 +261,8 @@ impl<S> Hub<S> {
         })
     }
 
-    /// Adds a message to a backlog, if it may wait there. Its bytes depend on how the peer's frames are encoded.
+    /// Adds a message to a backlog, if it may wait there. Its bytes depend on how the peer's frames are
+    /// encoded.
     #[inline]
     pub(super) fn queue_message(
         &mut self,

@@ -1,4 +1,5 @@
-//! What follows when a connection goes to another stage: counts, deadlines, and the ending that `on_close` receives.
+//! What follows when a connection goes to another stage: counts, deadlines, and the ending that `on_close`
+//! receives.
 //!
 //! This file knows the tables that depend on a stage. It refuses to know sockets, and why a stage changes.
 
@@ -101,7 +102,8 @@ impl<S> Hub<S> {
 
     // --- Pauses ----------------------------------------------------------------------------------------
 
-    /// Stops the reads from a peer until [`resume_reads`](Self::resume_reads). One that is closing is read on.
+    /// Stops the reads from a peer until [`resume_reads`](Self::resume_reads). One that is closing is read
+    /// on.
     pub(crate) fn pause_reads(&mut self, id: ConnId) {
         if let Some(outbound) = self.table.get_mut(id)
             && matches!(outbound.stage(), Stage::Connecting | Stage::Open)
@@ -130,8 +132,8 @@ impl<S> Hub<S> {
 
     // --- Deadlines -------------------------------------------------------------------------------------
 
-    /// Returns the earliest time at which [`expire`](Self::expire) has something to do; [`LoopTime::NEVER`] if
-    /// it has nothing.
+    /// Returns the earliest time at which [`expire`](Self::expire) has something to do; [`LoopTime::NEVER`]
+    /// if it has nothing.
     pub(crate) fn next_deadline(&self) -> LoopTime {
         self.deadlines.next()
     }

@@ -1,7 +1,7 @@
 //! The table of all connections, and what the server keeps beside it: counts, lists, deadlines, timers.
 //!
-//! This file knows which connections there are and what the loop collects at the end of a turn. It refuses to know
-//! what is sent and how a connection ends: the files above it do.
+//! This file knows which connections there are and what the loop collects at the end of a turn. It refuses to
+//! know what is sent and how a connection ends: the files above it do.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -9,8 +9,8 @@
 //!   bytes wait, everything new waits after them. The backlog copies them, because the caller only lends
 //!   them. A long message that is sent on unchanged is retained instead.
 //!
-//! This file knows bytes and their order. It refuses to know what follows for the connection: each call returns a
-//! [`Flow`], on which `closing.rs` acts.
+//! This file knows bytes and their order. It refuses to know what follows for the connection: each call
+//! returns a [`Flow`], on which `closing.rs` acts.
 
 use std::io::{self, ErrorKind};
 
@@ -79,8 +79,8 @@ impl<S> Hub<S> {
                 return Flow::Torn;
             }
         }
-        // The socket is to be tried until it says that it would block: only then does it tell the loop when it
-        // has room.
+        // The socket is to be tried until it says that it would block: only then does it tell the loop when
+        // it has room.
         if is_refused { self.block(id) } else { self.write_backlog(id) }
     }
 
@@ -126,8 +126,8 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Appends what `encode` appends to where a peer's next bytes belong: the cork, or the backlog. If that is a
-    /// Close, the fast path ends.
+    /// Appends what `encode` appends to where a peer's next bytes belong: the cork, or the backlog. If that
+    /// is a Close, the fast path ends.
     pub(super) fn push_with<T>(
         &mut self,
         id: ConnId,

@@ -1,8 +1,8 @@
 //! §7.1 The two halves of a connection side by side, and the RFC's state, which is derived from them.
 //!
-//! This file knows how the states of both halves read together. It refuses to store that: a state that is kept
-//! twice can contradict itself. The halves are two public fields so that a message borrowed from `recv` can be
-//! answered through `send`.
+//! This file knows how the states of both halves read together. It refuses to store that: a state that is
+//! kept twice can contradict itself. The halves are two public fields so that a message borrowed from `recv`
+//! can be answered through `send`.
 
 use super::{
     config::Limits,

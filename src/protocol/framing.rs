@@ -1,8 +1,8 @@
 //! §5.2 From messages to frames: the one encoder of everything that is sent.
 //!
-//! This file knows what a frame of ours looks like: masked if a client sends it (§5.1), without reserved bits, a message
-//! whole or in fragments (§5.4). It refuses to know when one may be sent: the sender hands out a framing only until
-//! Close.
+//! This file knows what a frame of ours looks like: masked if a client sends it (§5.1), without reserved
+//! bits, a message whole or in fragments (§5.4). It refuses to know when one may be sent: the sender hands
+//! out a framing only until Close.
 
 use super::{
     close::CloseFrame,
@@ -13,7 +13,8 @@ use super::{
     role::{SendingRole, Server},
 };
 
-/// How a server's frames to one peer are encoded. [`Sender::framing`](super::Sender::framing) gives it until Close was sent.
+/// How a server's frames to one peer are encoded. [`Sender::framing`](super::Sender::framing) gives it until
+/// Close was sent.
 ///
 /// ```
 /// use wirehook::protocol::{Framing, Message};
@@ -36,8 +37,8 @@ impl Framing {
         append(out, message.as_bytes());
     }
 
-    /// Appends the header of a message's frame. The payload follows it as it is, so the caller can write it from its
-    /// own place.
+    /// Appends the header of a message's frame. The payload follows it as it is, so the caller can write it
+    /// from its own place.
     ///
     /// ```
     /// # use wirehook::protocol::{Framing, Message};
@@ -62,8 +63,8 @@ impl Framing {
         FrameHeader::server(message.opcode(), message.len() as u64).encoded_len() + message.len()
     }
 
-    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last one of what remains; each has at least
-    /// one byte, whatever is asked for.
+    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last one of what remains; each has
+    /// at least one byte, whatever is asked for.
     ///
     /// ```
     /// # use wirehook::protocol::{Framing, Message};

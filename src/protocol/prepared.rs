@@ -1,7 +1,7 @@
 //! §5.6 One message for many receivers: encoded once, however many it is sent to.
 //!
-//! This file knows the message's kind, its plain bytes and its frame. It refuses to know the receivers: each asks for
-//! the frame with its own framing.
+//! This file knows the message's kind, its plain bytes and its frame. It refuses to know the receivers: each
+//! asks for the frame with its own framing.
 
 use super::{frame::OpCode, framing::Framing, message::Message};
 

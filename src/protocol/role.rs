@@ -1,7 +1,7 @@
 //! §5.1 The two sides of a connection, and the few rules in which they differ.
 //!
-//! This file knows which side masks, and which close codes a side may send. The codec takes the side as a type, so that the
-//! code of a server contains no question about it.
+//! This file knows which side masks, and which close codes a side may send. The codec takes the side as a
+//! type, so that the code of a server contains no question about it.
 
 use super::{close_code::CloseCode, error::ProtocolError};
 
@@ -73,8 +73,9 @@ impl<K: MaskKeys> Client<K> {
 
 /// A source of masking keys (§5.3). A closure that returns keys is one.
 ///
-/// §5.3: a key must be fresh for each frame, unpredictable, and "derived from a strong source of entropy": else a page
-/// could choose what a proxy between client and server sees (§10.3). The codec has no such source of its own.
+/// §5.3: a key must be fresh for each frame, unpredictable, and "derived from a strong source of entropy":
+/// else a page could choose what a proxy between client and server sees (§10.3). The codec has no such source
+/// of its own.
 ///
 /// ```
 /// use wirehook::protocol::MaskKeys;

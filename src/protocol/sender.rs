@@ -1,8 +1,8 @@
 //! §5 and §7 What may be sent when: the sending half of a connection.
 //!
-//! This file knows that everything may be sent until Close and nothing after it (§5.5.1). It refuses to know what a
-//! frame looks like, which is `framing.rs`'s matter, and where the bytes go: they are appended to a buffer of the
-//! caller's, which it writes whenever it likes, in this order.
+//! This file knows that everything may be sent until Close and nothing after it (§5.5.1). It refuses to know
+//! what a frame looks like, which is `framing.rs`'s matter, and where the bytes go: they are appended to a
+//! buffer of the caller's, which it writes whenever it likes, in this order.
 
 use std::fmt;
 
@@ -140,8 +140,8 @@ impl<R: SendingRole> Sender<R> {
         Ok(())
     }
 
-    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last one of the rest; at least one byte
-    /// each, whatever is asked for. Nothing may be appended between them but control frames (§5.5).
+    /// Appends a message in fragments (§5.4) of `fragment_len` bytes, the last one of the rest; at least one
+    /// byte each, whatever is asked for. Nothing may be appended between them but control frames (§5.5).
     ///
     /// A text may be cut inside a character: §8.1 judges the message, not its fragments.
     ///
@@ -219,8 +219,8 @@ impl<R: SendingRole> Sender<R> {
         if code == CloseCode::NO_STATUS_RECEIVED {
             return self.close_frame(None, out);
         }
-        // §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control frame", and 1010 "is
-        // not used by the server".
+        // §7.4.1: 1005, 1006 and 1015 "MUST NOT be set as a status code in a Close control frame", and 1010
+        // "is not used by the server".
         if !R::may_close_with(code) {
             return Err(SendError::ForbiddenCloseCode);
         }

@@ -5,9 +5,9 @@
 //! poll ─▶ ready sockets ─▶ sockets with more to read ─▶ accepts ─▶ deadlines and timers ─▶ settle ─▶ poll …
 //! ```
 //!
-//! Each step has its file: `inbound.rs` and `reading.rs` beside this one; `accepting.rs`, `commands.rs`, `due.rs`,
-//! `shutdown.rs` and `settling.rs` below it. None of them knows what a frame means or what a hook does. No peer, no failed accept and no lack of file
-//! descriptors stops the loop.
+//! Each step has its file: `inbound.rs` and `reading.rs` beside this one; `accepting.rs`, `commands.rs`,
+//! `due.rs`, `shutdown.rs` and `settling.rs` below it. None of them knows what a frame means or what a hook
+//! does. No peer, no failed accept and no lack of file descriptors stops the loop.
 //!
 //! Sockets are registered edge-triggered: an event says that a socket has changed, not that bytes are left. A
 //! read that fills less than the buffer has emptied the socket, so no event is lost (epoll(7) promises it,

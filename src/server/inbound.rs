@@ -1,11 +1,12 @@
 //! The receiving side of all connections: reads from sockets, and what their input leads to.
 //!
-//! Each connection has an [`Inbound`], at the same index as its sending half in the hub; a checked id is the only way
-//! to it. `read` does everything for one event of a socket: one read, then event after event of its bytes, each of
-//! which calls a hook. In which order connections are read from again is decided in `reading.rs`.
+//! Each connection has an [`Inbound`], at the same index as its sending half in the hub; a checked id is the
+//! only way to it. `read` does everything for one event of a socket: one read, then event after event of its
+//! bytes, each of which calls a hook. In which order connections are read from again is decided in
+//! `reading.rs`.
 //!
-//! This file knows the order of things: read, request, frames, hooks. It refuses to know what a frame looks like, and
-//! how what goes out is written: the hub does that.
+//! This file knows the order of things: read, request, frames, hooks. It refuses to know what a frame looks
+//! like, and how what goes out is written: the hub does that.
 
 use std::{
     collections::{TryReserveError, VecDeque},
@@ -250,7 +251,8 @@ impl Inbound {
             }
     }
 
-    /// Works through a batch of input that has begun; what goes back to this peer leaves in one write at the end.
+    /// Works through a batch of input that has begun; what goes back to this peer leaves in one write at the
+    /// end.
     #[inline]
     fn receive<H: Handler>(
         &mut self,
@@ -285,8 +287,8 @@ impl Inbound {
             self.receive_request(id, &mut input, handler, hub);
         }
         let Phase::Frames(receiver) = &mut self.phase else { return };
-        // A message that has begun in an earlier batch is the first to end: a long one is retained while its hook
-        // runs.
+        // A message that has begun in an earlier batch is the first to end: a long one is retained while its
+        // hook runs.
         let mut is_long = receiver.buffered() >= SHARE_LEN;
         let mut retained;
         loop {

@@ -2,7 +2,8 @@
 
 use crate::CloseCode;
 
-/// What a [`Client`](super::Client) has received. A text is equal to a string: `assert_eq!(ann.received(), ["hello"])`.
+/// What a [`Client`](super::Client) has received. A text is equal to a string: `assert_eq!(ann.received(),
+/// ["hello"])`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Received {

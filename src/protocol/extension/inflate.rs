@@ -1,7 +1,7 @@
 //! RFC 7692 §7.2.2 From the payload of a compressed message to the message, within the limit.
 //!
-//! This file knows DEFLATE by `zlib-rs`. An [`Inflater`] holds nothing that belongs to a connection: what a connection
-//! keeps between two messages is its [`Window`].
+//! This file knows DEFLATE by `zlib-rs`. An [`Inflater`] holds nothing that belongs to a connection: what a
+//! connection keeps between two messages is its [`Window`].
 
 use std::fmt;
 
@@ -13,11 +13,12 @@ use crate::protocol::{assembly::Body, error::ProtocolError};
 /// RFC 7692 §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message."
 const TAIL: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
-/// An empty last block (RFC 1951 §3.2.4). It ends the data only where a block may begin, and so proves that the blocks
-/// before it are complete.
+/// An empty last block (RFC 1951 §3.2.4). It ends the data only where a block may begin, and so proves that
+/// the blocks before it are complete.
 const END: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
-/// How many blocks with BFINAL a message may have, beside one for each KiB. Going on after one copies the window.
+/// How many blocks with BFINAL a message may have, beside one for each KiB. Going on after one copies the
+/// window.
 const LAST_BLOCKS: usize = 64;
 
 /// How many bytes are inflated at a time: the most that a message can be over its limit before it is noticed.
@@ -65,7 +66,8 @@ impl Inflater {
     ///
     /// # Errors
     ///
-    /// The data is not DEFLATE, the message is over the limit, or its text is not UTF-8. The rest is not inflated then.
+    /// The data is not DEFLATE, the message is over the limit, or its text is not UTF-8. The rest is not
+    /// inflated then.
     pub(in crate::protocol) fn inflate(
         &mut self,
         compressed: &[u8],
@@ -91,7 +93,8 @@ impl Inflater {
             message.append_inflated(&self.chunk[..written], max_message_size)?;
             if status == Status::StreamEnd {
                 let is_end = rest.is_empty() && pieces.len() == 0;
-                // RFC 7692 §7.2.3.4: a block with BFINAL may be followed by others. They go on with the same window.
+                // RFC 7692 §7.2.3.4: a block with BFINAL may be followed by others. They go on with the same
+                // window.
                 if is_end || rest.is_empty() && pieces.len() == 2 {
                     return Ok(());
                 }
@@ -157,7 +160,8 @@ impl Window {
         self.bytes.capacity()
     }
 
-    /// Returns the largest window after part of a message; within a message it does not depend on context takeover.
+    /// Returns the largest window after part of a message; within a message it does not depend on context
+    /// takeover.
     fn after(&self, [message, open]: [&[u8]; 2]) -> Vec<u8> {
         let of_message = last(message, (1 << MAX_WINDOW_BITS) - open.len());
         let of_window = last(&self.bytes, (1 << MAX_WINDOW_BITS) - open.len() - of_message.len());

@@ -1,7 +1,7 @@
 //! RFC 7692 Compression of messages: permessage-deflate.
 //!
-//! One file per kind of knowledge: `offer.rs` (what the four parameters say), `negotiation.rs` (which of them are agreed
-//! on), `inflate.rs` (from compressed bytes to a message).
+//! One file per kind of knowledge: `offer.rs` (what the four parameters say), `negotiation.rs` (which of them
+//! are agreed on), `inflate.rs` (from compressed bytes to a message).
 
 mod inflate;
 mod negotiation;

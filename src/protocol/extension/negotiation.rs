@@ -1,4 +1,5 @@
-//! RFC 7692 §5 and §7.1 What both sides agree on: a server's choice among offers, a client's judgement of the choice.
+//! RFC 7692 §5 and §7.1 What both sides agree on: a server's choice among offers, a client's judgement of the
+//! choice.
 //!
 //! This file knows which answer fits which offer.
 
@@ -26,8 +27,8 @@ const MIN_COMPRESSED_BITS: u8 = 9;
 pub struct DeflateConfig {
     /// Whether the server begins each message with an empty window, also unasked (RFC 7692 §7.1.1.1).
     pub server_no_context_takeover: bool,
-    /// Whether the client has to begin each message with an empty window (RFC 7692 §7.1.1.2): then nothing is held of it
-    /// between two messages.
+    /// Whether the client has to begin each message with an empty window (RFC 7692 §7.1.1.2): then nothing is
+    /// held of it between two messages.
     pub client_no_context_takeover: bool,
     /// The server's window, as the base-2 logarithm of its bytes: 9 to 15.
     pub server_max_window_bits: u8,
@@ -99,10 +100,11 @@ impl NegotiatedDeflate {
 }
 
 impl DeflateConfig {
-    /// Returns the first offer that can be honoured, with its answer; `None` declines all. Example: [`DeflateConfig`].
+    /// Returns the first offer that can be honoured, with its answer; `None` declines all. Example:
+    /// [`DeflateConfig`].
     ///
-    /// RFC 7692 §7.1: an offer with an unknown or repeated parameter or an invalid value is declined; it never fails the
-    /// handshake. Other extensions are not looked at.
+    /// RFC 7692 §7.1: an offer with an unknown or repeated parameter or an invalid value is declined; it
+    /// never fails the handshake. Other extensions are not looked at.
     pub fn accept(&self, offers: &[ExtensionOffer<'_>]) -> Option<NegotiatedDeflate> {
         // RFC 7692 §5.1: offers are in the client's order of preference.
         offers
@@ -126,7 +128,8 @@ impl DeflateConfig {
             .client_max_window_bits
             .map(|own| self.client_max_window_bits.min(own.unwrap_or(MAX_WINDOW_BITS)));
         Some(DeflateOffer {
-            // RFC 7692 §7.1.1.1: the server accepts the offer by repeating the parameter, and may add it unasked.
+            // RFC 7692 §7.1.1.1: the server accepts the offer by repeating the parameter, and may add it
+            // unasked.
             server_no_context_takeover: self.server_no_context_takeover || offer.server_no_context_takeover,
             // RFC 7692 §7.1.1.2: a hint in the offer costs the client nothing, and saves the server a window.
             client_no_context_takeover: self.client_no_context_takeover || offer.client_no_context_takeover,

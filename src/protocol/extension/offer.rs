@@ -78,7 +78,8 @@ pub struct DeflateOffer {
     pub client_no_context_takeover: bool,
     /// Limits the server's window, as the base-2 logarithm of its bytes (RFC 7692 §7.1.2.1).
     pub server_max_window_bits: Option<u8>,
-    /// Says that the client's window can be limited, and to which size the client limits it itself (RFC 7692 §7.1.2.2).
+    /// Says that the client's window can be limited, and to which size the client limits it itself
+    /// (RFC 7692 §7.1.2.2).
     pub client_max_window_bits: Option<Option<u8>>,
 }
 
@@ -104,7 +105,8 @@ impl DeflateOffer {
         }
         let mut parsed = Self::default();
         for (at, (name, value)) in offer.params.iter().enumerate() {
-            // RFC 7692 §7.1: decline if the offer "contains multiple extension parameters with the same name".
+            // RFC 7692 §7.1: decline if the offer "contains multiple extension parameters with the same
+            // name".
             if offer.params[..at].iter().any(|(earlier, _)| earlier == name) {
                 return Err(InvalidDeflate::Repeated);
             }

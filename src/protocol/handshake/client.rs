@@ -1,8 +1,9 @@
 //! §4.1 The opening handshake of a client: a request out, the bytes of the answer in, a verdict.
 //!
-//! This file collects the answer from pieces and says what it means: accepted, refused, or a broken rule. One file per
-//! kind of knowledge below it: `uri.rs` (where to connect), `request.rs` (what is asked), `head.rs` (what the answer
-//! says), `check.rs` (the rules), `refusal.rs` (an answer that opens nothing), `error.rs` (the names of the rules).
+//! This file collects the answer from pieces and says what it means: accepted, refused, or a broken rule. One
+//! file per kind of knowledge below it: `uri.rs` (where to connect), `request.rs` (what is asked), `head.rs`
+//! (what the answer says), `check.rs` (the rules), `refusal.rs` (an answer that opens nothing), `error.rs`
+//! (the names of the rules).
 
 mod check;
 mod error;
@@ -94,13 +95,13 @@ impl ClientHandshake {
 
     /// Takes bytes from the front of `input` up to the end of the answer, if they reach that far.
     ///
-    /// `None` means that all of it was taken and the answer is not complete. After an answer or an error nothing
-    /// more is taken. Of an accepted connection the rest of `input` holds the server's first frames.
+    /// `None` means that all of it was taken and the answer is not complete. After an answer or an error
+    /// nothing more is taken. Of an accepted connection the rest of `input` holds the server's first frames.
     ///
     /// # Errors
     ///
-    /// The answer is not HTTP, over a limit, or a 101 that breaks a rule. §4.1: the client then fails the connection,
-    /// that is, it closes TCP (§7.1.7).
+    /// The answer is not HTTP, over a limit, or a 101 that breaks a rule. §4.1: the client then fails the
+    /// connection, that is, it closes TCP (§7.1.7).
     pub fn next_answer<'s>(
         &'s mut self,
         input: &mut &mut [u8],

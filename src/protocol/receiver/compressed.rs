@@ -1,7 +1,8 @@
 //! RFC 7692 What the receiver makes of compressed messages, once permessage-deflate is negotiated.
 //!
-//! The payload of a compressed message is put together like any other, and inflated when its last byte has arrived. So
-//! an incomplete message holds what has arrived and nothing more, and one decompressor is enough for all connections.
+//! The payload of a compressed message is put together like any other, and inflated when its last byte has
+//! arrived. So an incomplete message holds what has arrived and nothing more, and one decompressor is enough
+//! for all connections.
 
 use super::{Kind, Receiver};
 use crate::protocol::{
@@ -68,8 +69,8 @@ impl<R> Receiver<R> {
         }
     }
 
-    /// Returns whether a payload of this length may be a message within the limit, though it is longer: data that does not
-    /// shrink grows by five bytes a block (RFC 1951 §3.2.4).
+    /// Returns whether a payload of this length may be a message within the limit, though it is longer: data
+    /// that does not shrink grows by five bytes a block (RFC 1951 §3.2.4).
     #[cold]
     pub(super) fn may_be_long_compressed(&self, header: &FrameHeader, len: u64) -> bool {
         let is_compressed = match header.opcode {

@@ -1,6 +1,7 @@
 //! §4.1 An answer that opens nothing: a refusal or a redirect, with its body up to a limit.
 //!
-//! This file knows how long a body is (RFC 9112 §6.3). A body that breaks HTTP is cut there: the status is what counts.
+//! This file knows how long a body is (RFC 9112 §6.3). A body that breaks HTTP is cut there: the status is
+//! what counts.
 
 use std::str;
 

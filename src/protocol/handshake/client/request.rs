@@ -147,8 +147,8 @@ impl ClientRequest {
     ///
     /// # Errors
     ///
-    /// The name is no token, the value holds a control byte, or the handshake writes the header itself; nothing is
-    /// added.
+    /// The name is no token, the value holds a control byte, or the handshake writes the header itself;
+    /// nothing is added.
     pub fn header(&mut self, name: &str, value: &str) -> Result<(), InvalidHeader> {
         let is_own = OWN_HEADERS.iter().any(|own| own.eq_ignore_ascii_case(name));
         if is_own || !is_token(name.as_bytes()) || !is_field_value(value) {
