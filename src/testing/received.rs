@@ -2,8 +2,20 @@
 
 use crate::CloseCode;
 
-/// What a [`Client`](super::Client) has received. A text is equal to a string: `assert_eq!(ann.received(),
-/// ["hello"])`.
+/// What a [`Client`](super::Client) has received. A text is equal to a string.
+///
+/// ```
+/// use wirehook::testing::{Received, World, server};
+///
+/// let mut world = World::new(server().on_open(|ws, _| {
+///     ws.send("hello");
+///     ws.send(&[1, 2]);
+///     ws.close(1000, "bye");
+/// }));
+/// let received = world.connect("/").received();
+/// assert_eq!(received[0], "hello");
+/// assert_eq!(received[1..], [Received::Binary(vec![1, 2]), Received::close(1000, "bye")]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Received {
