@@ -146,3 +146,80 @@ impl<L: Listener> Acceptor<L> {
 fn is_out_of_descriptors(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+
+    use super::*;
+
+    /// A listener whose accepts fail with these numbers of errors, and then find no client.
+    #[derive(Default)]
+    struct Failing {
+        errors: RefCell<Vec<i32>>,
+        spares: Cell<usize>,
+    }
+
+    impl Listener for &Failing {
+        type Spare = ();
+
+        fn accept(&self) -> io::Result<(Stream, PeerAddr)> {
+            Err(match self.errors.borrow_mut().pop() {
+                Some(number) => io::Error::from_raw_os_error(number),
+                None => ErrorKind::WouldBlock.into(),
+            })
+        }
+
+        fn spare(&self) -> Option<()> {
+            self.spares.set(self.spares.get() + 1);
+            Some(())
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_a_lack_of_descriptors_evicts() {
+        // ENOMEM, EIO, ENFILE and EMFILE of all Unix systems.
+        for (number, is_lack) in [(12, false), (5, false), (23, true), (24, true)] {
+            let listener = Failing { errors: RefCell::new(vec![number]), ..Failing::default() };
+            let (mut acceptor, mut evictions) = (Acceptor::new(&listener), 0);
+            let evict = || {
+                evictions += 1;
+                true
+            };
+            assert_eq!(acceptor.accept_pending(LoopTime::default(), evict).len(), 0);
+            assert_eq!(evictions, usize::from(is_lack), "error {number}");
+            let paused = AcceptState::PausedUntil(LoopTime::default() + PAUSE);
+            assert_eq!(acceptor.state, if is_lack { AcceptState::Pending } else { paused }, "error {number}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_reserve_is_taken_at_once_and_goes_before_any_socket() {
+        let listener = Failing { errors: RefCell::new(vec![24]), ..Failing::default() };
+        let mut acceptor = Acceptor::with_spare(&listener);
+        assert_eq!(listener.spares.get(), 1);
+        let mut is_evicted = false;
+        let evict = || {
+            is_evicted = true;
+            true
+        };
+        acceptor.accept_pending(LoopTime::default(), evict);
+        assert!(acceptor.spare.is_none() && !is_evicted);
+        acceptor.refill();
+        acceptor.refill();
+        assert_eq!(listener.spares.get(), 2, "one is taken again, and no more");
+    }
+
+    #[test]
+    fn an_acceptor_is_idle_from_an_empty_queue_to_the_next_event() {
+        let listener = Failing::default();
+        let mut acceptor = Acceptor::new(&listener);
+        assert!(!acceptor.is_idle());
+        acceptor.accept_pending(LoopTime::default(), || false);
+        assert!(acceptor.is_idle());
+        acceptor.on_readable();
+        assert!(!acceptor.is_idle());
+    }
+}
