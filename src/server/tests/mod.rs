@@ -12,6 +12,7 @@
 //! - `memory.rs`: how much memory peers can make the server hold.
 //! - `hooks.rs`: hooks and tasks that panic, timers, handles, shutdown.
 //! - `stages.rs`: every way to send, to a connection in every stage.
+//! - `day.rs`: one day of clients, with every figure by hand.
 //! - `endings.rs`: all endings of a connection, and the arguments of its `on_close`.
 //! - `again.rs`: events that happen again.
 //! - `several.rs`: effects of one connection on others, and several items of which the first fails.
@@ -23,6 +24,7 @@
 
 mod accepting;
 mod again;
+mod day;
 mod endings;
 mod hooks;
 mod io;
