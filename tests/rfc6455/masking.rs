@@ -168,6 +168,10 @@ fn server_never_masks() {
         let (header, header_len) = FrameHeader::decode(&out).unwrap().unwrap();
         assert_eq!(header.masking_key, None);
         assert_eq!(out[header_len..], payload[..len], "the payload stands as it is");
+        // The same from the framing, which the server writes its messages with.
+        let mut framed = Vec::new();
+        sender.framing().unwrap().message(Message::Binary(&payload[..len]), &mut framed);
+        assert_eq!(framed, out);
     }
     let mut out = Vec::new();
     sender.ping(b"a", &mut out).unwrap();

@@ -53,6 +53,13 @@ fn each_kind_of_message_has_its_opcode() {
     sender.message(Message::Binary(b"\xff"), &mut out).unwrap();
     sender.message("".into(), &mut out).unwrap();
     assert_eq!(out, b"\x81\x02\xc3\xbc\x82\x01\xff\x81\x00");
+
+    // The same from the framing, which the server writes its messages with.
+    let (framing, mut framed) = (sender.framing().unwrap(), Vec::new());
+    framing.message(Message::Text("ü"), &mut framed);
+    framing.message(Message::Binary(b"\xff"), &mut framed);
+    framing.message("".into(), &mut framed);
+    assert_eq!(framed, out);
 }
 
 #[test]
