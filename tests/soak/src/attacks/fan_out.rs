@@ -34,9 +34,9 @@ pub(super) fn silent_room(servers: &Servers<'_>, table: &mut Table) -> io::Resul
     let mut server = servers.subject("chat", &["127.0.0.1:0"])?;
     let members = (MEMBERS as u64).min(servers.descriptors.saturating_sub(200));
     let silent = (0..members)
-        .map(|number| Client::open_at(server.address, &format!("/room?{number}")))
+        .map(|number| Client::open_at(server.address, &format!("/room?name={number}")))
         .collect::<io::Result<Vec<_>>>()?;
-    let mut speaker = Client::open_at(server.address, &format!("/room?{}", "n".repeat(3900)))?;
+    let mut speaker = Client::open_at(server.address, &format!("/room?name={}", "n".repeat(3900)))?;
     let mut random = Random::new(1);
     let mut frames = Vec::new();
     (0..MESSAGES).for_each(|_| put_frame(&mut frames, &mut random, FIN | TEXT, b"x"));
