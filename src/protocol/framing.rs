@@ -1,9 +1,11 @@
 //! §5.2 From messages to frames: the one encoder of everything that is sent.
 //!
-//! This file knows what a frame of ours looks like: masked if a client sends it (§5.1), without reserved
-//! bits, a message whole or in fragments (§5.4). It refuses to know when one may be sent: the sender hands
-//! out a framing only until Close.
+//! This file knows what a frame of ours looks like: masked if a client sends it (§5.1), a message whole or in
+//! fragments (§5.4). It refuses to know when one may be sent, for the sender hands out a framing only until
+//! Close, and how a message is compressed: `framing/compressed.rs` asks a compressor.
 
+#[cfg(feature = "deflate")]
+use super::extension::Compressing;
 use super::{
     close::CloseFrame,
     copy::append,
@@ -12,6 +14,9 @@ use super::{
     message::Message,
     role::{SendingRole, Server},
 };
+
+#[cfg(feature = "deflate")]
+mod compressed;
 
 /// How a server's frames to one peer are encoded. [`Sender::framing`](super::Sender::framing) gives it until
 /// Close was sent.
@@ -24,11 +29,18 @@ use super::{
 /// assert_eq!(out, b"\x81\x05Hello"); // §5.7
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Framing(());
+pub struct Framing {
+    /// How messages are compressed, if they are.
+    #[cfg(feature = "deflate")]
+    pub(super) compressing: Compressing,
+}
 
 impl Framing {
     /// A server's, without extensions: no mask, no reserved bit.
-    pub(super) const SERVER: Self = Self(());
+    pub(super) const SERVER: Self = Self {
+        #[cfg(feature = "deflate")]
+        compressing: Compressing::Never,
+    };
 
     /// Appends a message as one frame. Example: [`Framing`].
     #[inline]
@@ -73,28 +85,33 @@ impl Framing {
     /// assert_eq!(out, *b"\x01\x03Hel\x80\x02lo"); // §5.7
     /// ```
     pub fn fragments(self, message: Message<'_>, fragment_len: usize, out: &mut Vec<u8>) {
-        fragments(&mut Server, message, fragment_len, out);
+        fragments(&mut Server, Beginning::of(message.opcode()), message.as_bytes(), fragment_len, out);
     }
 }
+
+/// §5.2: the reserved bits are 0 "unless an extension is negotiated that defines meanings".
+pub(super) const UNCOMPRESSED: u8 = 0;
 
 /// Appends a message in fragments of one byte or more. See [`Framing::fragments`].
 pub(super) fn fragments<R: SendingRole>(
     role: &mut R,
-    message: Message<'_>,
+    first: Beginning,
+    payload: &[u8],
     fragment_len: usize,
     out: &mut Vec<u8>,
 ) {
-    let mut opcode = message.opcode();
-    let mut rest = message.as_bytes();
+    let Beginning { mut rsv, mut opcode, .. } = first;
+    let mut rest = payload;
     loop {
         let (fragment, after) = rest.split_at(fragment_len.max(1).min(rest.len()));
         // §5.4: FIN clear on all but the last, and an opcode other than 0 on the first only.
         let fin = after.is_empty();
-        frame(role, fin, opcode, fragment, out);
+        frame(role, Beginning { fin, rsv, opcode }, fragment, out);
         if fin {
             return;
         }
-        (opcode, rest) = (OpCode::Continuation, after);
+        // RFC 7692 §6.1: the bit of a compressed message stands on its first frame only.
+        (rsv, opcode, rest) = (UNCOMPRESSED, OpCode::Continuation, after);
     }
 }
 
@@ -104,24 +121,38 @@ pub(super) fn close<R: SendingRole>(role: &mut R, body: Option<CloseFrame<'_>>, 
     if let Some(body) = body {
         body.encode(&mut payload);
     }
-    frame(role, true, OpCode::Close, &payload, out);
+    frame(role, Beginning::of(OpCode::Close), &payload, out);
+}
+
+/// The first byte of a frame (§5.2).
+#[derive(Clone, Copy)]
+pub(super) struct Beginning {
+    pub(super) fin: bool,
+    pub(super) rsv: u8,
+    pub(super) opcode: OpCode,
+}
+
+impl Beginning {
+    /// That of a frame on its own, without reserved bits.
+    pub(super) const fn of(opcode: OpCode) -> Self {
+        Self { fin: true, rsv: UNCOMPRESSED, opcode }
+    }
 }
 
 /// Appends a frame, masked if the role masks (§5.3).
 #[inline]
-pub(super) fn frame<R: SendingRole>(
-    role: &mut R,
-    fin: bool,
-    opcode: OpCode,
-    payload: &[u8],
-    out: &mut Vec<u8>,
-) {
-    let masking_key = role.next_key();
-    let header = FrameHeader { fin, masking_key, ..FrameHeader::server(opcode, payload.len() as u64) };
+pub(super) fn frame<R: SendingRole>(role: &mut R, first: Beginning, payload: &[u8], out: &mut Vec<u8>) {
+    let Beginning { fin, rsv, opcode } = first;
+    let header = FrameHeader {
+        fin,
+        rsv,
+        masking_key: role.next_key(),
+        ..FrameHeader::server(opcode, payload.len() as u64)
+    };
     header.encode(out);
     let begin = out.len();
     append(out, payload);
-    if let Some(key) = masking_key {
+    if let Some(key) = header.masking_key {
         apply_mask(&mut out[begin..], key);
     }
 }

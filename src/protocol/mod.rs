@@ -61,8 +61,9 @@
 //!
 //! # In scope, out of scope
 //!
-//! RFC 6455 for a server and, where a type says so, for a [`Client`]. Out of scope so far: extensions such as
-//! permessage-deflate (offers are ignored, §9.1), and receiving a message before it is complete.
+//! RFC 6455 and RFC 7692 (permessage-deflate, feature `deflate`) for a server and, where a type says so,
+//! for a [`Client`]. Out of scope so far: other extensions (offers are ignored, §9.1), and receiving a
+//! message before it is complete.
 
 mod assembly;
 mod close;
@@ -92,7 +93,8 @@ pub(crate) use copy::append;
 pub use error::{HandshakeError, ProtocolError};
 #[cfg(feature = "deflate")]
 pub use extension::{
-    DeflateConfig, DeflateOffer, DeflateParams, Inflater, InvalidDeflate, MAX_WINDOW_BITS, NegotiatedDeflate,
+    Compressor, DeflateConfig, DeflateOffer, DeflateParams, Deflater, Inflater, InvalidDeflate,
+    MAX_WINDOW_BITS, NegotiatedDeflate,
 };
 pub use frame::{FrameHeader, MAX_CONTROL_PAYLOAD, OpCode};
 pub use framing::Framing;

@@ -3,6 +3,12 @@
 //! This file knows the message's kind, its plain bytes and its frame. It refuses to know the receivers: each
 //! asks for the frame with its own framing.
 
+#[cfg(feature = "deflate")]
+use super::{
+    frame::FrameHeader,
+    framing::{self, Beginning},
+    role::Server,
+};
 use super::{frame::OpCode, framing::Framing, message::Message};
 
 /// A message that is encoded once and sent to many.
@@ -35,6 +41,15 @@ impl Prepared {
         let mut frame = Vec::with_capacity(len);
         framing.message(message, &mut frame);
         Self { opcode: message.opcode(), frame: frame.into_boxed_slice(), payload_at: len - message.len() }
+    }
+
+    /// Makes a server's frame of a payload that was compressed.
+    #[cfg(feature = "deflate")]
+    pub(super) fn with_payload(first: Beginning, payload: &[u8]) -> Self {
+        let mut frame = Vec::with_capacity(payload.len() + FrameHeader::MAX_LEN);
+        framing::frame(&mut Server, first, payload, &mut frame);
+        let payload_at = frame.len() - payload.len();
+        Self { opcode: first.opcode, frame: frame.into_boxed_slice(), payload_at }
     }
 
     /// Returns whether the message is text or binary, as its opcode. Example: [`Prepared`].

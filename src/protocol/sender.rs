@@ -11,7 +11,7 @@ use super::{
     close_code::CloseCode,
     error::ProtocolError,
     frame::{MAX_CONTROL_PAYLOAD, OpCode},
-    framing::{self, Framing},
+    framing::{self, Beginning, Framing},
     message::{Event, Message},
     role::{Client, MaskKeys, SendingRole, Server},
 };
@@ -71,14 +71,15 @@ impl std::error::Error for SendError {}
 /// ```
 #[derive(Debug)]
 pub struct Sender<R = Server> {
-    is_close_sent: bool,
-    role: R,
+    /// How messages are encoded; `None` once our Close was sent.
+    pub(super) framing: Option<Framing>,
+    pub(super) role: R,
 }
 
 impl Default for Sender {
     /// Returns a server's sender, before its Close.
     fn default() -> Self {
-        Self { is_close_sent: false, role: Server }
+        Self { framing: Some(Framing::SERVER), role: Server }
     }
 }
 
@@ -101,7 +102,7 @@ impl Sender {
     #[inline]
     pub const fn framing(&self) -> Option<Framing> {
         // §5.5.1: "The application MUST NOT send any more data frames after sending a Close frame."
-        if self.is_close_sent { None } else { Some(Framing::SERVER) }
+        self.framing
     }
 }
 
@@ -119,14 +120,14 @@ impl<K: MaskKeys> Sender<Client<K>> {
     /// # Ok::<(), wirehook::protocol::SendError>(())
     /// ```
     pub fn client(keys: K) -> Self {
-        Self { is_close_sent: false, role: Client::new(keys) }
+        Self { framing: Some(Framing::SERVER), role: Client::new(keys) }
     }
 }
 
 impl<R: SendingRole> Sender<R> {
     /// Returns whether our Close was sent.
     pub const fn is_close_sent(&self) -> bool {
-        self.is_close_sent
+        self.framing.is_none()
     }
 
     /// Appends a message as one frame.
@@ -136,7 +137,7 @@ impl<R: SendingRole> Sender<R> {
     /// Close was sent.
     #[inline]
     pub fn message(&mut self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
-        framing::frame(self.open()?, true, message.opcode(), message.as_bytes(), out);
+        framing::frame(self.open()?, Beginning::of(message.opcode()), message.as_bytes(), out);
         Ok(())
     }
 
@@ -163,7 +164,8 @@ impl<R: SendingRole> Sender<R> {
         fragment_len: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), SendError> {
-        framing::fragments(self.open()?, message, fragment_len, out);
+        let first = Beginning::of(message.opcode());
+        framing::fragments(self.open()?, first, message.as_bytes(), fragment_len, out);
         Ok(())
     }
 
@@ -279,18 +281,18 @@ impl<R: SendingRole> Sender<R> {
         if payload.len() > MAX_CONTROL_PAYLOAD {
             return Err(SendError::ControlTooLong);
         }
-        framing::frame(role, true, opcode, payload, out);
+        framing::frame(role, Beginning::of(opcode), payload, out);
         Ok(())
     }
 
     fn close_frame(&mut self, frame: Option<CloseFrame<'_>>, out: &mut Vec<u8>) -> Result<(), SendError> {
         framing::close(self.open()?, frame, out);
-        self.is_close_sent = true;
+        self.framing = None;
         Ok(())
     }
 
     /// Returns the role while frames may be sent: until our Close.
     fn open(&mut self) -> Result<&mut R, SendError> {
-        if self.is_close_sent { Err(SendError::CloseSent) } else { Ok(&mut self.role) }
+        if self.is_close_sent() { Err(SendError::CloseSent) } else { Ok(&mut self.role) }
     }
 }

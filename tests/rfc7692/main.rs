@@ -7,6 +7,7 @@
 
 mod negotiation;
 mod receiving;
+mod sending;
 
 use wirehook::protocol::{
     DeflateParams, Event, Inflater, Limits, MAX_WINDOW_BITS, Message, ProtocolError, Receiver,

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::{declares, has_test, named_in, rust_files};
 
 /// The rules of the digest that the table follows.
-const RULES: usize = 24;
+const RULES: usize = 25;
 
 #[test]
 fn every_rule_of_rfc_7692_names_what_exists() {
@@ -23,10 +23,8 @@ fn every_rule_of_rfc_7692_names_what_exists() {
         let is_there = |path: &str, has: &dyn Fn(&str) -> bool| files.get(path).is_some_and(|it| has(it));
         assert!(["server", "client", "both", "sender", "receiver"].contains(&binds), "{section}: {binds}");
         assert!(!rule.is_empty() && !answer.is_empty(), "{section}");
-        // What is not done yet has neither.
         let (functions, tests) = (named_in(functions), named_in(tests));
-        assert_eq!(functions.is_empty(), tests.is_empty(), "{section}: {rule}");
-        assert!(!functions.is_empty() || answer.contains("so far"), "{section}: {rule}");
+        assert!(!functions.is_empty() && !tests.is_empty(), "{section}: {rule}");
         for it in functions {
             assert!(is_there(it.path, &|source| declares(source, it.name)), "{section}: {}", it.name);
         }

@@ -7,7 +7,7 @@ use super::offer::{DeflateOffer, InvalidDeflate, MAX_WINDOW_BITS};
 use crate::protocol::ExtensionOffer;
 
 /// The smallest window that a compressor here can be limited to: zlib makes 9 of 8.
-const MIN_COMPRESSED_BITS: u8 = 9;
+pub(super) const MIN_COMPRESSED_BITS: u8 = 9;
 
 /// What a server wants of permessage-deflate. The default takes every window and every context.
 ///
