@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use crate::{
+    connect::{ConnectError, ConnectionRole, Target},
     hub::{BroadcastStatus, ConnId, Hub, SendStatus, TimerId},
     outgoing::Outgoing,
-    protocol::{CloseCode, SendError},
+    protocol::{ClientRequest, CloseCode, SendError},
     stats::Stats,
 };
 
@@ -43,6 +44,12 @@ impl<'a, S> Connections<'a, S> {
     /// Returns the ids of the open connections. Collect them first to change or send to each.
     pub fn ids(&self) -> impl Iterator<Item = ConnId> {
         self.hub.open().map(|(id, _)| id)
+    }
+
+    /// Returns which side of a connection this program is: the server, unless it has opened the connection.
+    /// Example: [`ConnectionRole`].
+    pub fn role(&self, id: ConnId) -> ConnectionRole {
+        self.hub.role(id)
     }
 
     /// Returns the state of a connection; `None` if the connection has gone.
@@ -247,5 +254,56 @@ impl<'a, S> Connections<'a, S> {
     /// Returns the server's figures as of now. Example: [`Stats`].
     pub fn stats(&self) -> Stats {
         self.hub.current_stats()
+    }
+}
+
+impl<S: Default> Connections<'_, S> {
+    /// Opens a connection to a server: this program is its client (§4.1).
+    ///
+    /// It has the same hooks, limits and deadlines as the connections of clients. `on_open` comes when the
+    /// server has accepted it, with the request that was sent; [`WebSocket::role`](crate::WebSocket::role)
+    /// tells the two kinds apart. If it does not open,
+    /// [`on_connect_error`](crate::Handler::on_connect_error) comes instead and says why. The id is that of
+    /// the connection from now on, so its state can be set at once; nothing can be sent before `on_open`.
+    ///
+    /// A broadcast goes to clients only: to send to a server, name its connection.
+    ///
+    /// ```
+    /// use wirehook::{Server, protocol::{ClientRequest, Uri}};
+    ///
+    /// // Two servers; the first one asks the second one, and both are here.
+    /// let echo = Server::bind("127.0.0.1:0")?;
+    /// let uri = Uri::parse(&format!("ws://{}/", echo.local_addr()?)).unwrap();
+    /// let asking = std::thread::spawn(move || {
+    ///     let client = Server::unbound()?.connect(&uri, ClientRequest::new(&uri));
+    ///     client
+    ///         .on_open(|ws, _| {
+    ///             ws.send("Hello");
+    ///         })
+    ///         .on_message(|ws, message| {
+    ///             assert_eq!(message.as_text(), Some("Hello"));
+    ///             ws.close(1000, "");
+    ///         })
+    ///         .run()
+    /// });
+    /// let echo = echo.on_message(|ws, message| {
+    ///     ws.send(message);
+    /// });
+    /// let handle = echo.handle();
+    /// echo.on_close(move |_, _| handle.shutdown()).run()?;
+    /// asking.join().unwrap()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The connection can't even begin, and no hook is called for it: the target needs TLS, the server is
+    /// shutting down, or there is no room for one more connection.
+    pub fn connect(
+        &mut self,
+        target: impl Into<Target>,
+        request: ClientRequest,
+    ) -> Result<ConnId, ConnectError> {
+        self.hub.connect(target.into(), request)
     }
 }

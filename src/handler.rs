@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::{
     cause::Cause,
+    connect::ConnectError,
     protocol::{CloseCode, Message, Request, Response},
     transport::PeerAddr,
     upgrade::Upgrade,
@@ -86,9 +87,17 @@ pub trait Handler {
         None
     }
 
-    /// The connection is open (§4.1: _The WebSocket Connection is Established_).
+    /// The connection is open (§4.1: _The WebSocket Connection is Established_). If this program has opened
+    /// it, the request is the one that it has sent.
     fn on_open(&mut self, ws: &mut WebSocket<'_, Self::State>, request: &Request<'_>) {
         let _ = (ws, request);
+    }
+
+    /// A connection that this program wanted to open will not open; see
+    /// [`Connections::connect`](crate::Connections::connect). It is the last call for the connection, and
+    /// neither `on_open` nor `on_close` is called for it. Its state is still there.
+    fn on_connect_error(&mut self, ws: &mut WebSocket<'_, Self::State>, error: &ConnectError) {
+        let _ = (ws, error);
     }
 
     /// A message has arrived (§6.2), whole and, if it is text, valid.

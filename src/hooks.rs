@@ -1,6 +1,7 @@
 //! The hooks as closures, and what a server has before its hooks are set.
 
 use crate::{
+    connect::ConnectError,
     handler::{Closed, Handler},
     protocol::{Message, Request, Response},
     transport::PeerAddr,
@@ -75,6 +76,7 @@ mod sealed {
 type UpgradeHook<S> = Box<dyn FnMut(&Request<'_>, PeerAddr) -> Upgrade<S>>;
 type HttpHook = Box<dyn FnMut(&Request<'_>, PeerAddr) -> Option<Response>>;
 type OpenHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &Request<'_>)>;
+type ConnectErrorHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &ConnectError)>;
 type MessageHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, Message<'_>)>;
 type PayloadHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>, &[u8])>;
 type DrainHook<S> = Box<dyn FnMut(&mut WebSocket<'_, S>)>;
@@ -104,6 +106,7 @@ pub struct Hooks<S = ()> {
     on_upgrade: Option<UpgradeHook<S>>,
     on_http: Option<HttpHook>,
     on_open: Option<OpenHook<S>>,
+    on_connect_error: Option<ConnectErrorHook<S>>,
     on_message: Option<MessageHook<S>>,
     on_ping: Option<PayloadHook<S>>,
     on_pong: Option<PayloadHook<S>>,
@@ -117,6 +120,7 @@ impl<S> Default for Hooks<S> {
             on_upgrade: None,
             on_http: None,
             on_open: None,
+            on_connect_error: None,
             on_message: None,
             on_ping: None,
             on_pong: None,
@@ -150,6 +154,17 @@ impl<S> Hooks<S> {
     #[must_use]
     pub fn on_open(mut self, hook: impl FnMut(&mut WebSocket<'_, S>, &Request<'_>) + 'static) -> Self {
         self.on_open = Some(Box::new(hook));
+        self
+    }
+
+    /// Sets [`Handler::on_connect_error`]. Example:
+    /// [`Server::on_connect_error`](crate::Server::on_connect_error).
+    #[must_use]
+    pub fn on_connect_error(
+        mut self,
+        hook: impl FnMut(&mut WebSocket<'_, S>, &ConnectError) + 'static,
+    ) -> Self {
+        self.on_connect_error = Some(Box::new(hook));
         self
     }
 
@@ -203,6 +218,12 @@ impl<S: Default + 'static> Handler for Hooks<S> {
     fn on_open(&mut self, ws: &mut WebSocket<'_, S>, request: &Request<'_>) {
         if let Some(hook) = &mut self.on_open {
             hook(ws, request);
+        }
+    }
+
+    fn on_connect_error(&mut self, ws: &mut WebSocket<'_, S>, error: &ConnectError) {
+        if let Some(hook) = &mut self.on_connect_error {
+            hook(ws, error);
         }
     }
 

@@ -50,6 +50,7 @@
 //! | feature | by default | adds |
 //! |---|---|---|
 //! | `simdutf8` | yes | a faster check of long texts that are not ASCII |
+//! | `client` | yes | random bytes of the operating system, for connections that the program opens |
 //! | `deflate` | yes | compressed messages (RFC 7692) in the codec; the server does not negotiate them yet |
 //! | `cli` | yes | what only the binary needs; a library user leaves it out |
 //! | `testing` | no | the module `testing`: tests of a handler without sockets; for dev-dependencies |
@@ -106,8 +107,7 @@
 //!
 //! In scope: everything that RFC 6455 demands of a server, to the letter; limits on what a peer can cost; the
 //! hooks; one page for a plain GET or HEAD ([`Handler::on_http`]). Out of scope so far: TLS (put a proxy in
-//! front), compression (offers are ignored, as §9.1 allows), the client's role, more of HTTP on the same
-//! port.
+//! front), compression (offers are ignored, as §9.1 allows), more of HTTP on the same port.
 
 #![forbid(unsafe_code)]
 
@@ -120,7 +120,9 @@ mod cause;
 #[allow(dead_code)]
 mod cli;
 mod config;
+mod connect;
 mod connections;
+mod entropy;
 pub mod explain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -143,6 +145,7 @@ mod websocket;
 
 pub use cause::Cause;
 pub use config::{Backpressure, Config};
+pub use connect::{ConnectError, ConnectionRole, Target};
 pub use connections::Connections;
 pub use handler::{Closed, Handler};
 pub use hooks::{HookSet, Hooks, NoHooks};

@@ -44,6 +44,12 @@ pub struct Stats {
     pub opened: u64,
     /// Connections that were open and have ended, each with an `on_close`.
     pub closed: u64,
+    /// Connections to servers that are open now, or opening; they are among `connections` too.
+    pub outbound: u64,
+    /// Connections to servers whose opening handshake succeeded; they are among `opened` too.
+    pub outbound_opened: u64,
+    /// Connections to servers that did not open, each with an `on_connect_error`.
+    pub outbound_failed: u64,
     /// Bytes read from sockets.
     pub received_bytes: u64,
     /// Bytes written to sockets.
@@ -137,7 +143,7 @@ impl Stats {
     }
 
     /// Returns name, type, help and value of every figure without a label.
-    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 17] {
+    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 20] {
         let figure = |name, kind, help, value: u64| (name, kind, help, value as f64);
         [
             figure("connections", "gauge", "Connections that are open or opening.", self.connections),
@@ -145,6 +151,24 @@ impl Stats {
             figure("accepted_total", "counter", "Clients accepted.", self.accepted),
             figure("opened_total", "counter", "Connections opened.", self.opened),
             figure("closed_total", "counter", "Opened connections that ended.", self.closed),
+            figure(
+                "outbound_connections",
+                "gauge",
+                "Connections to servers, open or opening.",
+                self.outbound,
+            ),
+            figure(
+                "outbound_opened_total",
+                "counter",
+                "Connections to servers opened.",
+                self.outbound_opened,
+            ),
+            figure(
+                "outbound_failed_total",
+                "counter",
+                "Connections to servers that did not open.",
+                self.outbound_failed,
+            ),
             figure("received_bytes_total", "counter", "Bytes read from sockets.", self.received_bytes),
             figure("sent_bytes_total", "counter", "Bytes taken by sockets.", self.sent_bytes),
             figure("received_messages_total", "counter", "Messages received.", self.received_messages),

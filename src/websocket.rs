@@ -5,11 +5,12 @@
 use log::error;
 
 use crate::{
+    connect::{ConnectError, ConnectionRole, Target},
     connections::Connections,
     hub::{BroadcastStatus, ConnId, Hub, SendStatus},
     outgoing::Outgoing,
     panics,
-    protocol::{CloseCode, SendError},
+    protocol::{ClientRequest, CloseCode, SendError},
     transport::PeerAddr,
 };
 
@@ -84,9 +85,14 @@ impl<'a, S> WebSocket<'a, S> {
         }
     }
 
+    /// Returns which side of the connection this program is. Example: [`ConnectionRole`].
+    pub fn role(&self) -> ConnectionRole {
+        self.hub.role(self.id)
+    }
+
     /// Returns the subprotocol that the opening handshake agreed on (§1.9).
     pub fn subprotocol(&self) -> Option<&str> {
-        self.hub.get(self.id)?.subprotocol.as_deref()
+        self.hub.get(self.id)?.subprotocol()
     }
 
     /// Returns the state of this connection: the one that `on_upgrade` gave, or the type's default.
@@ -316,5 +322,20 @@ impl<'a, S> WebSocket<'a, S> {
         filter: impl FnMut(&S, ConnId, &S) -> bool,
     ) -> BroadcastStatus {
         self.hub.broadcast_from(self.id, message.into().as_message(), filter)
+    }
+}
+
+impl<S: Default> WebSocket<'_, S> {
+    /// Opens a connection to a server. Example: [`Connections::connect`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Connections::connect`].
+    pub fn connect(
+        &mut self,
+        target: impl Into<Target>,
+        request: ClientRequest,
+    ) -> Result<ConnId, ConnectError> {
+        self.hub.connect(target.into(), request)
     }
 }

@@ -10,9 +10,10 @@ mod common;
 
 use std::{
     env, fs,
+    io::{BufRead as _, BufReader, Write as _},
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     sync::OnceLock,
 };
 
@@ -104,6 +105,27 @@ fn greet_welcomes_a_client_and_greets_what_it_says() {
     assert_eq!(process.line(), "received message: Ann");
     close(client);
     assert_eq!(process.line(), "connection close: 1");
+}
+
+#[test]
+fn client_sends_its_lines_and_prints_the_answers() {
+    let (server, address) = start("greet");
+    let mut client = Command::new(built().join("client"))
+        .arg(format!("ws://{address}/"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, output) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+    assert_eq!(lines.next().unwrap(), format!("open: {address}"));
+    assert_eq!(lines.next().unwrap(), "welcome to the websocket server!");
+    input.write_all(b"Ann\n").unwrap();
+    assert_eq!(lines.next().unwrap(), "hello, Ann !");
+    drop(input);
+    assert_eq!(lines.next().unwrap(), "closed: 1000 normal closure, by the server, clean");
+    assert!(client.wait().unwrap().success());
+    drop(server);
 }
 
 #[test]
@@ -254,7 +276,8 @@ fn each_example_has_a_test() {
     for entry in fs::read_dir(Path::new(ROOT).join("examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
-        assert!(tests.contains(&format!("start(\"{name}\")")), "no test starts the example {name}");
+        let starts = [format!("start(\"{name}\")"), format!("join(\"{name}\")")];
+        assert!(starts.iter().any(|it| tests.contains(it)), "no test starts the example {name}");
         assert!(readme.contains(&format!("](examples/{name}.rs)")), "the README links no example {name}");
         count += 1;
     }

@@ -117,16 +117,22 @@ impl Backlog {
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.push_sized(bytes.len(), |out| append(out, bytes));
+    }
+
+    /// Appends what `write` appends to its buffer: about `len` bytes.
+    #[inline]
+    pub(crate) fn push_sized(&mut self, len: usize, write: impl FnOnce(&mut Vec<u8>)) {
         // A long tail is not made twice as long for a few bytes more.
         let room = self.tail.capacity() - self.tail.len();
-        if bytes.len() > room && self.tail.capacity() >= CHUNK_LEN / 2 {
+        if len > room && self.tail.capacity() >= CHUNK_LEN / 2 {
             self.close_tail();
         }
-        if self.tail.try_reserve(bytes.len()).is_err() {
+        if self.tail.try_reserve(len).is_err() {
             self.is_torn = true;
             return;
         }
-        self.push_with(|out| append(out, bytes));
+        self.push_with(write);
     }
 
     /// Returns whether bytes are missing because an allocation was refused: later ones must not be written.

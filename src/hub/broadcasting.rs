@@ -6,6 +6,7 @@
 use std::rc::Rc;
 
 use super::{
+    backlog::Backlog,
     meter::SharedPrepared,
     outbound::Outbound,
     registry::{ConnId, Registry},
@@ -117,12 +118,20 @@ impl<S> Hub<S> {
             return self.add_to_cork(id, prepared.content().frame(framing));
         }
         let len = |framing| prepared.content().frame(framing).len();
-        self.queue_message(id, len, |framing, backlog| {
+        let push = |framing, backlog: &mut Backlog| {
             if trace::is_on() {
                 trace::sent_prepared(id, prepared.content());
             }
             backlog.push_prepared(prepared, framing);
-        })
+        };
+        let mask = |hub: &mut Self| {
+            let message = prepared.content();
+            if trace::is_on() {
+                trace::sent_prepared(id, message);
+            }
+            hub.send_masked(id, message.payload().len(), |sender, out| sender.prepared(message, out))
+        };
+        self.queue_message(id, len, push, mask)
     }
 
     /// Sends a message in fragments (§5.4) that leave as one piece, with nothing between them.
@@ -132,7 +141,10 @@ impl<S> Hub<S> {
         message: Message<'_>,
         fragment_len: usize,
     ) -> SendStatus {
-        let Some(framing) = self.get(id).and_then(Outbound::framing) else { return SendStatus::Gone };
+        let Some(framing) = self.get(id).and_then(Outbound::framing) else {
+            return self
+                .send_masked(id, message.len(), |sender, out| sender.fragments(message, fragment_len, out));
+        };
         let mut frames = Vec::with_capacity(message.len());
         framing.fragments(message, fragment_len, &mut frames);
         if trace::is_on() {
@@ -142,6 +154,6 @@ impl<S> Hub<S> {
             self.stats.sent_messages += 1;
             return self.add_to_cork(id, &frames);
         }
-        self.queue_message(id, |_| frames.len(), |_, backlog| backlog.push(&frames))
+        self.queue_message(id, |_| frames.len(), |_, backlog| backlog.push(&frames), |_| SendStatus::Gone)
     }
 }

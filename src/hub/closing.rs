@@ -11,6 +11,7 @@ use std::{
 use log::{debug, error};
 
 use super::{
+    control::Control,
     outbound::{Ending, Outbound, Output, Stage},
     registry::ConnId,
     table::Hub,
@@ -18,14 +19,20 @@ use super::{
 };
 use crate::{
     cause::Cause,
-    protocol::{CloseCode, CloseFrame, Event, ProtocolError, Sender},
+    protocol::{CloseCode, CloseFrame, Event, ProtocolError},
     trace,
 };
 
 impl<S> Hub<S> {
     /// Begins the closing handshake (§7.1.2).
     pub(crate) fn close(&mut self, id: ConnId, code: CloseCode, reason: &str) {
-        let code = if code.may_be_sent_by_server() || code == CloseCode::NO_STATUS_RECEIVED {
+        let may_be_sent = match self.get(id) {
+            Some(outbound) if outbound.is_connecting() => return self.abort(id, Cause::Local),
+            // §7.4.1: 1010 is a client's code.
+            Some(outbound) if outbound.is_client() => code.may_be_sent(),
+            _ => code.may_be_sent_by_server(),
+        };
+        let code = if may_be_sent || code == CloseCode::NO_STATUS_RECEIVED {
             code
         } else {
             error!("connection {id}: §7.4: close code {code} must not be sent; 1011 is sent instead");
@@ -33,7 +40,7 @@ impl<S> Hub<S> {
         };
         if self.is_open(id) {
             let body = (code != CloseCode::NO_STATUS_RECEIVED).then_some(CloseFrame { code, reason });
-            self.push_close(id, body, |sender, out| sender.close(code, reason, out));
+            self.push_close(id, body, Control::Close(code, reason));
             self.set_stage(id, Stage::Closing);
             self.fill_socket(id);
         }
@@ -47,9 +54,9 @@ impl<S> Hub<S> {
     /// The peer's Close has come (§5.5.1): answers it, unless it is the answer to ours.
     pub(crate) fn close_received(&mut self, id: ConnId, frame: Option<CloseFrame<'_>>) {
         let Some(outbound) = self.get(id) else { return };
-        let cause = if outbound.framing().is_some() { Cause::Peer } else { Cause::Local };
+        let cause = if outbound.may_send() { Cause::Peer } else { Cause::Local };
         let echo = frame.map(|frame| CloseFrame { reason: "", ..frame });
-        self.push_close(id, echo, |sender, out| sender.answer(&Event::Close(frame), out));
+        self.push_close(id, echo, Control::Answer(&Event::Close(frame)));
         let code = frame.map_or(CloseCode::NO_STATUS_RECEIVED, |frame| frame.code);
         let reason = frame.map_or("", |frame| frame.reason).to_owned();
         self.end(id, Ending { code, reason, cause, clean: true });
@@ -68,10 +75,11 @@ impl<S> Hub<S> {
     pub(crate) fn fail(&mut self, id: ConnId, cause: Cause) {
         let (code, reason) = cause.answer();
         let body = Some(CloseFrame { code, reason: &reason });
-        self.push_close(id, body, |sender, out| match cause {
-            Cause::Protocol(error) => sender.fail(error, out),
-            _ => drop(sender.close(code, &reason, out)),
-        });
+        let frame = match cause {
+            Cause::Protocol(error) => Control::Fail(error),
+            _ => Control::Close(code, &reason),
+        };
+        self.push_close(id, body, frame);
         self.end(id, Ending { code, reason: reason.into_owned(), cause, clean: false });
         self.finish(id);
         self.fill_socket(id);
@@ -87,20 +95,16 @@ impl<S> Hub<S> {
 
     /// Queues our Close, which has this body, unless one was sent. A pong that is owed goes first (§5.5.2):
     /// nothing may follow a Close.
-    fn push_close<T>(
-        &mut self,
-        id: ConnId,
-        body: Option<CloseFrame<'_>>,
-        encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T,
-    ) {
-        if self.get(id).and_then(Outbound::framing).is_none() {
+    fn push_close(&mut self, id: ConnId, body: Option<CloseFrame<'_>>, frame: Control<'_>) {
+        if !self.get(id).is_some_and(Outbound::may_send) {
             return;
         }
         self.queue_owed_pong(id);
         if trace::is_on() {
             trace::sent(id, &Event::Close(body));
         }
-        self.push_with(id, |outbound, out| outbound.encode(out, encode));
+        // The code was checked, and no Close was sent before.
+        let _ = self.push_control(id, frame);
     }
 
     /// Ends a connection whose peer has closed its side of TCP. What waits is still sent.
@@ -109,6 +113,9 @@ impl<S> Hub<S> {
         outbound.read_closed = true;
         // No ping comes any more, so a pong that is owed need not wait for a newer one (§5.5.3).
         self.queue_owed_pong(id);
+        if self.note_trouble(id, Cause::Transport(ErrorKind::UnexpectedEof)) {
+            return;
+        }
         let Some(outbound) = self.get(id) else { return };
         let cause = match outbound.stage() {
             Stage::Lingering => return self.set_stage(id, Stage::Dead),
@@ -122,9 +129,10 @@ impl<S> Hub<S> {
     /// Ends the connection at once: the socket has failed, or the server drops the connection.
     pub(crate) fn abort(&mut self, id: ConnId, cause: Cause) {
         let Some(outbound) = self.get(id) else { return };
-        if outbound.stage() == Stage::Dead {
+        if outbound.stage() == Stage::Dead || self.note_trouble(id, cause) {
             return;
         }
+        let Some(outbound) = self.get(id) else { return };
         let cause = if outbound.stage() == Stage::Closing { Cause::Local } else { cause };
         self.end(id, Ending::abnormal(cause));
         self.set_stage(id, Stage::Dead);
@@ -188,7 +196,8 @@ impl<S> Hub<S> {
         }
     }
 
-    /// Sends what waits and nothing new, then closes TCP from our side (§7.1.1: the server does so first).
+    /// Sends what waits and nothing new, then closes TCP from our side. After a clean end a client waits
+    /// until the server has closed TCP (§7.1.1).
     pub(super) fn finish(&mut self, id: ConnId) {
         let is_corked = self.cork.is_owned_by(id);
         let Some(outbound) = self.get_mut(id) else { return };
@@ -202,7 +211,11 @@ impl<S> Hub<S> {
                 self.set_stage(id, Stage::Dead);
             }
             _ => {
-                outbound.stream.shutdown_write();
+                // §7.1.1: TCP "SHOULD be closed first by the server".
+                let waits_for_server = outbound.is_client() && self.unproven.contains_key(&id);
+                if let Some(outbound) = self.get_mut(id).filter(|_| !waits_for_server) {
+                    outbound.stream.shutdown_write();
+                }
                 self.tell_unproven(id, true);
                 self.set_stage(id, Stage::Lingering);
             }

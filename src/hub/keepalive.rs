@@ -5,6 +5,7 @@
 use log::debug;
 
 use super::{
+    control::Control,
     outbound::{Outbound, Stage},
     registry::ConnId,
     table::Hub,
@@ -18,13 +19,10 @@ use crate::{
 impl<S> Hub<S> {
     /// Sends a ping (§5.5.2).
     pub(crate) fn ping(&mut self, id: ConnId, payload: &[u8]) -> Result<(), SendError> {
-        if self.get(id).and_then(Outbound::framing).is_none() {
+        if !self.get(id).is_some_and(Outbound::may_send) {
             return Err(SendError::CloseSent);
         }
-        let result = self.push_with(id, |outbound, out| {
-            outbound.encode(out, |sender, out| sender.ping(payload, out)).unwrap_or(Err(SendError::CloseSent))
-        });
-        let result = result.unwrap_or(Err(SendError::CloseSent));
+        let result = self.push_control(id, Control::Ping(payload));
         if trace::is_on() && result.is_ok() {
             trace::sent(id, &Event::Ping(payload));
         }
@@ -44,7 +42,8 @@ impl<S> Hub<S> {
             trace::sent(id, &Event::Pong(payload));
         }
         let ping = Event::Ping(payload);
-        self.push_with(id, |outbound, out| outbound.encode(out, |sender, out| sender.answer(&ping, out)));
+        // The only error is that a Close was sent, and then no pong is owed.
+        let _ = self.push_control(id, Control::Answer(&ping));
     }
 
     /// Returns whether the next deadline ends the connection; otherwise it sends a ping.

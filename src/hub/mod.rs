@@ -10,16 +10,21 @@
 //! - `sending.rs`: a message to one connection; the fast path. `opening.rs`: the answer to a request.
 //! - `closing.rs`: how a connection ends; it acts on what became of bytes.
 //! - `writing.rs`: the cork, the backlog, the socket; says what became of bytes.
+//! - `connecting.rs`: a connection that the program opens itself, until it is open.
 //! - `stages.rs`: what depends on a connection's stage: counts, deadlines, endings.
 //! - `table.rs`: [`Hub`], the table of all connections, and what the loop collects.
-//! - The parts: `outbound.rs` (one connection), `cork.rs`, `backlog.rs`, `meter.rs`, `registry.rs`,
-//!   `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`, `observer.rs`.
+//! - The parts: `outbound.rs` (one connection), `client_side.rs`, `control.rs`, `cork.rs`, `backlog.rs`,
+//!   `meter.rs`, `registry.rs`, `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`,
+//!   `observer.rs`.
 
 mod admission;
 mod backlog;
 mod broadcasting;
 mod budget;
+mod client_side;
 mod closing;
+mod connecting;
+mod control;
 mod cork;
 mod deadlines;
 mod keepalive;
@@ -38,11 +43,12 @@ mod writing;
 
 pub(crate) use backlog::SHARE_LEN;
 pub use broadcasting::BroadcastStatus;
+pub(crate) use client_side::Step;
 pub(crate) use deadlines::LoopTime;
 pub(crate) use meter::SharedMessage;
 pub use observer::Observer;
 pub(crate) use observer::ObserverSlot;
-pub(crate) use outbound::{Outbound, Stage};
+pub(crate) use outbound::{End, Outbound, Stage};
 pub use registry::ConnId;
 pub use sending::SendStatus;
 pub(crate) use table::{Hub, ROOM, Task};

@@ -48,6 +48,12 @@ pub trait Observer {
     /// A TCP connection was accepted. Its first bytes are a request.
     fn connected(&mut self, id: ConnId, peer: PeerAddr);
 
+    /// This program has made a TCP connection to a server. Its first written bytes are the request, and
+    /// frames that it sends are masked. By default it is told as [`connected`](Self::connected).
+    fn connected_to(&mut self, id: ConnId, server: PeerAddr) {
+        self.connected(id, server);
+    }
+
     /// These bytes were read, and are handled next.
     fn received(&mut self, id: ConnId, bytes: &[u8]);
 

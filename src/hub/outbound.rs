@@ -5,11 +5,20 @@
 
 use std::mem;
 
-use super::{backlog::Backlog, cork::Cork, deadlines::LoopTime, meter::Meter, registry::ConnId};
+use super::{
+    backlog::Backlog,
+    client_side::{ClientSender, ClientSide},
+    control::Control,
+    cork::Cork,
+    deadlines::LoopTime,
+    meter::Meter,
+    registry::ConnId,
+};
 use crate::{
     cause::Cause,
     config::Config,
-    protocol::{CloseCode, Framing, Sender},
+    connect::ConnectError,
+    protocol::{CloseCode, Framing, SendError, Sender},
     transport::{PeerAddr, Stream},
 };
 
@@ -24,7 +33,7 @@ use crate::{
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// The server awaits the request head.
+    /// The server awaits the request head, or a client the answer.
     Connecting,
     /// Messages go both ways.
     Open,
@@ -84,6 +93,15 @@ pub(crate) struct Ending {
     pub(crate) clean: bool,
 }
 
+/// What the loop calls a hook for when a connection has ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// It was open.
+    Closed(Ending),
+    /// This program wanted to open it.
+    Unopened(ConnectError),
+}
+
 impl Ending {
     /// §7.1.5: without a Close from the peer the code is 1006.
     pub(crate) const fn abnormal(cause: Cause) -> Self {
@@ -107,7 +125,8 @@ impl Pauses {
 pub(crate) struct Outbound<S> {
     pub(crate) stream: Stream,
     pub(crate) address: PeerAddr,
-    /// Says what may be sent: `None` before the connection opens, and once nothing new may be sent to it.
+    /// Says what may be sent to a client: `None` before the connection opens, and once nothing new may be
+    /// sent to it.
     sender: Option<Sender>,
     stage: Stage,
     output: Output,
@@ -126,7 +145,8 @@ pub(crate) struct Outbound<S> {
     input_held: usize,
     /// What waits to be written; nearly always nothing.
     pub(super) outbox: Option<Box<Outbox>>,
-    pub(crate) subprotocol: Option<Box<str>>,
+    /// What few connections have.
+    rare: Option<Box<Rare>>,
     /// While open: the last sign of life, or the ping that asked for one. Otherwise: when the stage began, or
     /// when the peer last took some of what waits.
     since: LoopTime,
@@ -134,6 +154,14 @@ pub(crate) struct Outbound<S> {
     scheduled: LoopTime,
     /// The user's state of the connection.
     pub(crate) state: S,
+}
+
+/// What few connections have.
+#[derive(Debug, Default)]
+struct Rare {
+    subprotocol: Option<Box<str>>,
+    /// Of a connection that this program has opened.
+    client: Option<ClientSide>,
 }
 
 /// What waits to be written to a peer.
@@ -206,7 +234,7 @@ impl<S: Default> Outbound<S> {
             admitted: false,
             input_held: 0,
             outbox: None,
-            subprotocol: None,
+            rare: None,
             since: now,
             scheduled: LoopTime::NEVER,
             state: S::default(),
@@ -232,12 +260,66 @@ impl<S> Outbound<S> {
     }
 
     /// Has the sender append a frame to `out`; the caller notes the fast path after it, which a Close ends.
-    pub(super) fn encode<T>(
+    pub(super) fn encode(&mut self, out: &mut Vec<u8>, frame: Control<'_>) -> Result<(), SendError> {
+        if let Some(sender) = &mut self.sender {
+            return frame.encode(sender, out);
+        }
+        let sender = self.client_mut().and_then(|client| client.sender.as_mut());
+        sender.map_or(Err(SendError::CloseSent), |sender| frame.encode(sender, out))
+    }
+
+    /// Has the client's sender append a message to `out`, if one may be sent.
+    pub(super) fn encode_message(
         &mut self,
         out: &mut Vec<u8>,
-        encode: impl FnOnce(&mut Sender, &mut Vec<u8>) -> T,
-    ) -> Option<T> {
-        self.sender.as_mut().map(|sender| encode(sender, out))
+        encode: impl FnOnce(&mut ClientSender, &mut Vec<u8>) -> Result<(), SendError>,
+    ) {
+        if let Some(sender) = self.client_mut().and_then(|client| client.sender.as_mut()) {
+            // The only error is that Close was sent, which `may_send` says before.
+            let _ = encode(sender, out);
+        }
+    }
+
+    /// Returns whether frames may be sent to the peer: until our Close.
+    pub(super) fn may_send(&self) -> bool {
+        self.framing().is_some() || self.client().is_some_and(ClientSide::may_send)
+    }
+
+    /// Returns the client's part, if this program is the client.
+    pub(super) fn client(&self) -> Option<&ClientSide> {
+        self.rare.as_deref()?.client.as_ref()
+    }
+
+    /// Returns the client's part, to change it.
+    pub(super) fn client_mut(&mut self) -> Option<&mut ClientSide> {
+        self.rare.as_deref_mut()?.client.as_mut()
+    }
+
+    /// Makes this program the client of the connection.
+    pub(super) fn set_client(&mut self, client: ClientSide) {
+        self.rare.get_or_insert_default().client = Some(client);
+    }
+
+    /// Returns whether this program is the client of the connection.
+    pub(crate) fn is_client(&self) -> bool {
+        self.client().is_some()
+    }
+
+    /// Returns whether this program is the client, and the connection is not open yet.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.stage == Stage::Connecting && self.is_client()
+    }
+
+    /// Returns the subprotocol that the handshake agreed on.
+    pub(crate) fn subprotocol(&self) -> Option<&str> {
+        self.rare.as_deref()?.subprotocol.as_deref()
+    }
+
+    /// Notes the subprotocol, if there is one.
+    pub(crate) fn set_subprotocol(&mut self, subprotocol: Option<String>) {
+        if let Some(name) = subprotocol {
+            self.rare.get_or_insert_default().subprotocol = Some(name.into_boxed_str());
+        }
     }
 
     /// Goes to another stage; returns the one before.
@@ -247,6 +329,9 @@ impl<S> Outbound<S> {
         let before = mem::replace(&mut self.stage, stage);
         if matches!(stage, Stage::Finishing | Stage::Lingering | Stage::Dead) {
             self.sender = None;
+            if let Some(client) = self.client_mut() {
+                client.sender = None;
+            }
         }
         if stage == Stage::Dead {
             self.outbox = None;
@@ -417,6 +502,7 @@ impl<S> Outbound<S> {
     /// Returns the next deadline of the connection, if it has one.
     pub(crate) fn due(&self, config: &Config) -> Option<LoopTime> {
         Some(match self.stage {
+            Stage::Connecting if self.client().is_some_and(ClientSide::has_step) => self.since,
             Stage::Connecting => self.since + config.handshake_timeout,
             Stage::Open if self.pinged => self.since + config.pong_timeout,
             Stage::Open => self.since + config.ping_interval?,

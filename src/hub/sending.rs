@@ -16,6 +16,7 @@ use log::{debug, trace};
 
 use super::{
     backlog::{Backlog, SHARE_LEN},
+    client_side::ClientSender,
     meter::SharedMessage,
     outbound::Outbound,
     registry::ConnId,
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{Event, Framing, Message, OwnedMessage, append},
+    protocol::{Event, Framing, Message, OwnedMessage, SendError, append},
     trace,
     transport::{Read, ReadBuffer},
 };
@@ -249,7 +250,7 @@ impl<S> Hub<S> {
         let payload = message.as_bytes();
         let retained = self.cork.retained_for(payload, 0);
         let len = |framing: Framing| framing.message_len(message);
-        self.queue_message(id, len, |framing, backlog| {
+        let push = |framing: Framing, backlog: &mut Backlog| {
             if trace::is_on() {
                 trace::sent(id, &Event::Message(message));
             }
@@ -258,20 +259,88 @@ impl<S> Hub<S> {
                 Some(message) => backlog.push_retained(message, 0),
                 None => backlog.push(payload),
             }
-        })
+        };
+        let mask = |hub: &mut Self| {
+            if trace::is_on() {
+                trace::sent(id, &Event::Message(message));
+            }
+            hub.send_masked(id, payload.len(), |sender, out| sender.message(message, out))
+        };
+        self.queue_message(id, len, push, mask)
+    }
+
+    /// Sends a message to a server, whose frames are masked (§5.1): each is encoded where its bytes wait.
+    pub(super) fn send_masked(
+        &mut self,
+        id: ConnId,
+        len: usize,
+        encode: impl FnOnce(&mut ClientSender, &mut Vec<u8>) -> Result<(), SendError>,
+    ) -> SendStatus {
+        let Some(outbound) = self.table.get(id).filter(|it| it.may_send()) else { return SendStatus::Gone };
+        if !self.fits(id, outbound.buffered(), len)
+            && let Err(status) = self.make_room(id, len)
+        {
+            return status;
+        }
+        let flow = self.mask(id, len, encode);
+        if !self.check_keys(id) {
+            return SendStatus::Gone;
+        }
+        self.stats.sent_messages += 1;
+        self.status_of(id, flow)
+    }
+
+    /// Encodes a message into the cork, or into the backlog if it is long or has to wait.
+    fn mask(
+        &mut self,
+        id: ConnId,
+        len: usize,
+        encode: impl FnOnce(&mut ClientSender, &mut Vec<u8>) -> Result<(), SendError>,
+    ) -> Flow {
+        let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
+        let is_corked = self.cork.is_owned_by(id) && !outbound.is_blocked();
+        if is_corked && self.cork.bytes().len() + len < CORK_LEN {
+            outbound.encode_message(self.cork.buffer(), encode);
+            return Flow::Flushed;
+        }
+        // What was collected goes first.
+        if is_corked && let flow @ (Flow::Failed(_) | Flow::Torn | Flow::Gone) = self.write_cork(id, &[]) {
+            return flow;
+        }
+        let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
+        let mut outbox = outbound.outbox.take().unwrap_or_else(|| self.outbox_pool.take());
+        outbox.backlog.push_sized(len, |out| outbound.encode_message(out, encode));
+        outbound.outbox = Some(outbox);
+        self.queue(id, len, |_| {})
+    }
+
+    /// Says what became of a queued message.
+    fn status_of(&mut self, id: ConnId, flow: Flow) -> SendStatus {
+        match flow {
+            Flow::Blocked => return SendStatus::Queued(self.get(id).map_or(0, Outbound::buffered)),
+            // One batch of input can cause much more than its own length, times the receivers.
+            Flow::Queued if self.unflushed > MAX_UNFLUSHED => self.flush_dirty(),
+            Flow::Queued | Flow::Flushed => {}
+            flow => {
+                self.act_on(id, flow);
+                return SendStatus::Gone;
+            }
+        }
+        SendStatus::Sent
     }
 
     /// Adds a message to a backlog, if it may wait there. Its bytes depend on how the peer's frames are
-    /// encoded.
+    /// encoded; `mask` sends the message where this program is the client.
     #[inline]
     pub(super) fn queue_message(
         &mut self,
         id: ConnId,
         len: impl FnOnce(Framing) -> usize,
         push: impl FnOnce(Framing, &mut Backlog),
+        mask: impl FnOnce(&mut Self) -> SendStatus,
     ) -> SendStatus {
         let Some(outbound) = self.table.get(id) else { return SendStatus::Gone };
-        let Some(framing) = outbound.framing() else { return SendStatus::Gone };
+        let Some(framing) = outbound.framing() else { return mask(self) };
         let len = len(framing);
         if !self.fits(id, outbound.buffered(), len)
             && let Err(status) = self.make_room(id, len)
@@ -280,17 +349,7 @@ impl<S> Hub<S> {
         }
         let flow = self.queue(id, len, |backlog| push(framing, backlog));
         self.stats.sent_messages += 1;
-        match flow {
-            Flow::Blocked => return SendStatus::Queued(self.get(id).map_or(0, Outbound::buffered)),
-            // One batch of input can cause much more than its own length, times the receivers.
-            Flow::Queued if self.unflushed > MAX_UNFLUSHED => self.flush_dirty(),
-            Flow::Queued => {}
-            flow => {
-                self.act_on(id, flow);
-                return SendStatus::Gone;
-            }
-        }
-        SendStatus::Sent
+        self.status_of(id, flow)
     }
 
     /// Returns whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the

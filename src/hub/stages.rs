@@ -7,7 +7,7 @@ use std::mem;
 
 use super::{
     deadlines::LoopTime,
-    outbound::{Ending, Stage},
+    outbound::{End, Ending, Stage},
     registry::ConnId,
     table::Hub,
 };
@@ -41,6 +41,7 @@ impl<S> Hub<S> {
         let address = outbound.address;
         if before.is_live() && !stage.is_live() {
             self.live -= 1;
+            self.stats.outbound -= u64::from(outbound.is_client());
         }
         // Not before: else an address could have any number of sockets that only wait for their end.
         if stage == Stage::Dead && outbound.take_admitted() {
@@ -57,9 +58,12 @@ impl<S> Hub<S> {
         for &id in &dead {
             let Some(mut outbound) = self.table.remove(id) else { continue };
             outbound.hold_input(0, &self.meter);
+            let is_observed = outbound.client().is_none_or(|client| client.is_observed);
             // The socket closes here.
             panics::discard(outbound);
-            self.observer.tell(|observer| observer.disconnected(id));
+            if is_observed {
+                self.observer.tell(|observer| observer.disconnected(id));
+            }
         }
         self.compact_deadlines();
         dead
@@ -89,14 +93,14 @@ impl<S> Hub<S> {
         if ending.clean {
             self.unproven.insert(id, ending);
         } else {
-            self.endings.push_back((id, ending));
+            self.endings.push_back((id, End::Closed(ending)));
         }
     }
 
     /// Reports the end of a connection that awaited its last byte to leave: clean if it has left.
     pub(super) fn tell_unproven(&mut self, id: ConnId, is_clean: bool) {
         if let Some(ending) = self.unproven.remove(&id) {
-            self.endings.push_back((id, Ending { clean: is_clean, ..ending }));
+            self.endings.push_back((id, End::Closed(Ending { clean: is_clean, ..ending })));
         }
     }
 

@@ -15,13 +15,14 @@ use super::{
     leaving::Leaving,
     meter::Meter,
     observer::ObserverSlot,
-    outbound::{Ending, Outbound, OutboxPool, Stage},
+    outbound::{End, Ending, Outbound, OutboxPool, Stage},
     quota::Quota,
     registry::{ConnId, Registry},
     timers::{TimerId, Timers},
 };
 use crate::{
     config::Config,
+    entropy::Keys,
     stats::Stats,
     transport::{PollRegistry, Token},
 };
@@ -50,6 +51,8 @@ pub(crate) struct Hub<S> {
     pub(crate) quota: Quota,
     /// Bytes that are held for all of them.
     pub(super) meter: Meter,
+    /// The masking keys of the connections that this program has opened.
+    pub(crate) keys: Keys,
     /// An allocation was refused, and nothing was given back since.
     pub(crate) is_short_of_memory: bool,
     pub(super) outbox_pool: OutboxPool,
@@ -61,8 +64,8 @@ pub(crate) struct Hub<S> {
     pub(super) dirty: Vec<ConnId>,
     /// How many bytes were queued for them since the last flush.
     pub(super) unflushed: usize,
-    /// Connections that have ended and whose `on_close` was not called yet.
-    pub(super) endings: VecDeque<(ConnId, Ending)>,
+    /// Connections that have ended and whose last hook was not called yet.
+    pub(super) endings: VecDeque<(ConnId, End)>,
     /// Ends that are clean once our Close has left.
     pub(super) unproven: HashMap<ConnId, Ending>,
     /// Connections whose socket has refused bytes and has taken all of them since.
@@ -108,6 +111,7 @@ impl<S> Hub<S> {
             observer: ObserverSlot::default(),
             now: LoopTime::default(),
             quota: Quota::default(),
+            keys: Keys::default(),
             is_short_of_memory: false,
             outbox_pool: OutboxPool::new(meter.clone()),
             meter,
@@ -139,6 +143,11 @@ impl<S> Hub<S> {
     /// Returns how many connections are open, or on their way there.
     pub(crate) const fn live(&self) -> usize {
         self.live
+    }
+
+    /// Returns how many of them have connected to this program.
+    pub(crate) fn clients(&self) -> usize {
+        self.live.saturating_sub(self.stats.outbound as usize)
     }
 
     /// Returns how many places the table has, taken or free.
@@ -218,10 +227,12 @@ impl<S> Hub<S> {
 
     // --- What the loop collects ------------------------------------------------------------------------
 
-    pub(crate) fn next_ending(&mut self) -> Option<(ConnId, Ending)> {
-        let (id, ending) = self.endings.pop_front()?;
-        self.stats.count_close(ending.code.0, ending.cause);
-        Some((id, ending))
+    pub(crate) fn next_ending(&mut self) -> Option<(ConnId, End)> {
+        let (id, end) = self.endings.pop_front()?;
+        if let End::Closed(ending) = &end {
+            self.stats.count_close(ending.code.0, ending.cause);
+        }
+        Some((id, end))
     }
 
     /// Returns whether the backlog of a slow peer has emptied, or a paused peer can be read from again.
@@ -249,12 +260,12 @@ impl<S> Hub<S> {
         self.drained.len()
     }
 
-    /// Returns whether an `on_close` must be called.
+    /// Returns whether a last hook must be called.
     pub(crate) fn has_endings(&self) -> bool {
         !self.endings.is_empty()
     }
 
-    /// Returns whether an `on_close` must be called, or a connection must be removed.
+    /// Returns whether a last hook must be called, or a connection must be removed.
     pub(crate) fn has_ended(&self) -> bool {
         !self.endings.is_empty() || !self.dead.is_empty()
     }

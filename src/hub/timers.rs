@@ -40,6 +40,11 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T> Timers<T> {
+    /// Returns whether no timer is set.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.table.len() == 0
+    }
+
     pub(crate) fn after(&mut self, delay: Duration, task: T, now: LoopTime) -> TimerId {
         // Never in the turn that asks for it: a task that asks for itself must not keep the loop from
         // turning.

@@ -18,11 +18,15 @@ use log::debug;
 
 use super::{
     backlog::Backlog,
+    control::Control,
     outbound::{Outbound, Output, Stage},
     registry::ConnId,
     table::Hub,
 };
-use crate::{protocol::Event, trace};
+use crate::{
+    protocol::{Event, SendError},
+    trace,
+};
 
 /// What became of bytes for a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +155,13 @@ impl<S> Hub<S> {
         Some(result)
     }
 
+    /// Appends a frame that the hub sends by itself.
+    pub(super) fn push_control(&mut self, id: ConnId, frame: Control<'_>) -> Result<(), SendError> {
+        let result = self.push_with(id, |outbound, out| outbound.encode(out, frame));
+        self.check_keys(id);
+        result.unwrap_or(Err(SendError::CloseSent))
+    }
+
     /// Queues the pong for the newest ping that found the socket full, if one is owed (§5.5.2).
     pub(super) fn queue_owed_pong(&mut self, id: ConnId) {
         let Some(outbound) = self.table.get_mut(id) else { return };
@@ -160,9 +171,11 @@ impl<S> Hub<S> {
             trace::sent(id, &Event::Pong(&payload));
         }
         let ping = Event::Ping(&payload);
-        outbox.backlog.push_with(|out| outbound.encode(out, |sender, out| sender.answer(&ping, out)));
+        // The only error is that a Close was sent, and then no pong is owed.
+        let _ = outbox.backlog.push_with(|out| outbound.encode(out, Control::Answer(&ping)));
         outbox.until_pong = outbox.backlog.len();
         outbound.outbox = Some(outbox);
+        self.check_keys(id);
     }
 
     /// Writes the bytes that wait until the socket refuses some.
@@ -186,13 +199,22 @@ impl<S> Hub<S> {
                 Ok(0) => return failed(id, &ErrorKind::WriteZero.into()),
                 Ok(written) => {
                     if self.observer.is_on() {
-                        self.observer.tell_sent(id, outbox.backlog.parts(), written);
+                        self.tell_written(id, written);
                     }
                     self.taken(id, written);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return self.block(id),
                 Err(error) => return failed(id, &error),
             }
+        }
+    }
+
+    /// Shows the first `written` bytes of a backlog to the observer.
+    #[cold]
+    fn tell_written(&mut self, id: ConnId, written: usize) {
+        self.tell_connected(id);
+        if let Some(outbox) = self.table.get(id).and_then(|outbound| outbound.outbox.as_ref()) {
+            self.observer.tell_sent(id, outbox.backlog.parts(), written);
         }
     }
 
@@ -218,7 +240,7 @@ impl<S> Hub<S> {
         let Some(outbound) = self.table.get_mut(id) else { return };
         // Room in a full socket means that the peer has taken something: a sign of life, and while it closes
         // a reason to wait on.
-        if outbound.is_blocked() {
+        if outbound.is_blocked() && !outbound.is_connecting() {
             outbound.note_activity(self.now);
         }
         let is_paused = outbound.is_paused();

@@ -13,6 +13,7 @@ use super::{
     frame::{MAX_CONTROL_PAYLOAD, OpCode},
     framing::{self, Beginning, Framing},
     message::{Event, Message},
+    prepared::Prepared,
     role::{Client, MaskKeys, SendingRole, Server},
 };
 
@@ -138,6 +139,26 @@ impl<R: SendingRole> Sender<R> {
     #[inline]
     pub fn message(&mut self, message: Message<'_>, out: &mut Vec<u8>) -> Result<(), SendError> {
         framing::frame(self.open()?, Beginning::of(message.opcode()), message.as_bytes(), out);
+        Ok(())
+    }
+
+    /// Appends a message that is prepared already, as one frame.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Message, Prepared, Sender};
+    ///
+    /// let prepared = Prepared::new(Message::Text("Hello"));
+    /// let mut out = Vec::new();
+    /// Sender::client(|| [0x37, 0xfa, 0x21, 0x3d]).prepared(&prepared, &mut out)?;
+    /// assert_eq!(out, [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58]); // §5.7
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Close was sent.
+    pub fn prepared(&mut self, message: &Prepared, out: &mut Vec<u8>) -> Result<(), SendError> {
+        framing::frame(self.open()?, Beginning::of(message.opcode()), message.payload(), out);
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::Server;
 use crate::{
+    connect::ConnectError,
     handler::Closed,
     hooks::{HookSet, Hooks},
     protocol::{Message, Request, Response},
@@ -72,6 +73,31 @@ impl<S: Default + 'static, H: HookSet<Handler = Hooks<S>>> Server<H> {
         hook: impl FnMut(&mut WebSocket<'_, S>, &Request<'_>) + 'static,
     ) -> Server<Hooks<S>> {
         self.with(|hooks| hooks.on_open(hook))
+    }
+
+    /// Sets the hook for connections to servers that do not open; see
+    /// [`Handler::on_connect_error`](crate::Handler::on_connect_error).
+    ///
+    /// ```
+    /// use std::{io::ErrorKind, net::TcpListener};
+    /// use wirehook::{ConnectError, Server, protocol::{ClientRequest, Uri}};
+    ///
+    /// let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?; // free again at once
+    /// let uri = Uri::parse(&format!("ws://{address}/")).unwrap();
+    /// let client = Server::unbound()?.connect(&uri, ClientRequest::new(&uri));
+    /// client
+    ///     .on_connect_error(|_, error| {
+    ///         assert!(matches!(error, ConnectError::Tcp(ErrorKind::ConnectionRefused)));
+    ///     })
+    ///     .run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn on_connect_error(
+        self,
+        hook: impl FnMut(&mut WebSocket<'_, S>, &ConnectError) + 'static,
+    ) -> Server<Hooks<S>> {
+        self.with(|hooks| hooks.on_connect_error(hook))
     }
 
     /// Sets the hook for messages; see [`Handler::on_message`](crate::Handler::on_message).

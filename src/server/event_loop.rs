@@ -17,6 +17,7 @@
 
 mod accepting;
 mod commands;
+mod connecting;
 mod due;
 mod settling;
 mod shutdown;
@@ -46,6 +47,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let mut end = Duration::ZERO;
         let started = self.started;
         self.set_clock(move || LoopTime::from(started.elapsed()));
+        self.end_if_idle();
         while !self.is_over() {
             match self.poll.wait(&mut events, self.poll_timeout(LoopTime::from(end))) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {

@@ -372,6 +372,11 @@ impl<S> Handle<S> {
 
     // --- The loop's side -------------------------------------------------------------------------------
 
+    /// Returns what ends a wait of the loop.
+    pub(super) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.shared.waker)
+    }
+
     /// Takes up to `count` of the commands, the earliest first.
     pub(super) fn take(&self, count: usize) -> VecDeque<Command<S>> {
         let mut queue = lock(&self.shared.queue);

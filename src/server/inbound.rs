@@ -17,11 +17,11 @@ use std::{
 
 use log::{debug, warn};
 
-use super::{phase::Phase, upgrade};
+use super::{opening::Opening, phase::Phase, upgrade};
 use crate::{
     handler::Handler,
     hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage, Stage},
-    protocol::{Event, HandshakeError, ProtocolError, Receiver, append},
+    protocol::{Event, HandshakeError, ProtocolError, Receiver, Role, append},
     trace,
     transport::{Read, ReadBuffer},
     websocket::call_hook,
@@ -71,9 +71,31 @@ impl Inbounds {
     /// Adds the receiving side of a connection that the hub has just added.
     pub(super) fn insert(&mut self, id: ConnId) {
         let inbound = Inbound { serial: id.serial(), ..Inbound::default() };
-        match self.table.get_mut(id.index() as usize) {
-            Some(place) => *place = inbound,
-            None => self.table.push(inbound),
+        self.put(id, inbound);
+    }
+
+    /// Adds the receiving side of a connection that this program opens.
+    pub(super) fn insert_opening(&mut self, id: ConnId, opening: Opening) {
+        self.put(
+            id,
+            Inbound { phase: Phase::Answer(Box::new(opening)), serial: id.serial(), ..Inbound::default() },
+        );
+    }
+
+    fn put(&mut self, id: ConnId, inbound: Inbound) {
+        let index = id.index() as usize;
+        // The hub may have added more connections than have a receiving side yet.
+        while self.table.len() <= index {
+            self.table.push(Inbound { phase: Phase::Nothing, ..Inbound::default() });
+        }
+        self.table[index] = inbound;
+    }
+
+    /// Returns the opening handshake of a connection that this program opens.
+    pub(super) fn opening_mut(&mut self, id: ConnId) -> Option<&mut Opening> {
+        match &mut self.get_mut(id)?.phase {
+            Phase::Answer(opening) => Some(opening),
+            _ => None,
         }
     }
 
@@ -234,6 +256,7 @@ impl Inbound {
     pub(super) fn arrived(&self) -> usize {
         match &self.phase {
             Phase::Frames(receiver) => receiver.buffered(),
+            Phase::FromServer(receiver) => receiver.buffered(),
             _ => 0,
         }
     }
@@ -246,6 +269,8 @@ impl Inbound {
             + match &self.phase {
                 Phase::Request(reader) => reader.buffered(),
                 Phase::Frames(receiver) => receiver.memory(),
+                Phase::FromServer(receiver) => receiver.memory(),
+                Phase::Answer(opening) => opening.held(),
                 Phase::Held(held) => held.len(),
                 Phase::Nothing => 0,
             }
@@ -271,7 +296,8 @@ impl Inbound {
         }
     }
 
-    /// Takes event after event from the input, until it is used up or the batch has had its part.
+    /// Takes the request and then event after event from the input, until it is used up or the batch has had
+    /// its part.
     #[inline]
     fn work_through<H: Handler>(
         &mut self,
@@ -286,42 +312,33 @@ impl Inbound {
         if !matches!(self.phase, Phase::Frames(_)) {
             self.receive_request(id, &mut input, handler, hub);
         }
-        let Phase::Frames(receiver) = &mut self.phase else { return };
-        // A message that has begun in an earlier batch is the first to end: a long one is retained while its
-        // hook runs.
-        let mut is_long = receiver.buffered() >= SHARE_LEN;
-        let mut retained;
-        loop {
-            let has_fast_path = hub.has_fast_path();
-            let is_used_up = hub.quota.step() && hub.quota.is_used_up();
-            if is_used_up || !has_fast_path && hub.is_paused(id) {
-                receiver.release();
-                match set_aside(input) {
-                    Ok(stash) => self.stash = stash,
-                    Err(_) => hub.fail_protocol(id, ProtocolError::NoMemory),
-                }
-                return;
-            }
-            let mut event = receiver.next_event(&mut input);
-            hub.set_input_left(input.len());
-            if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
-                retained = retain(id, receiver, hub);
-                debug_assert!(
-                    retained.is_some(),
-                    "a message that began in an earlier batch was put together"
-                );
-                event = Ok(retained.as_ref().map(|message| Event::Message(message.content().as_message())));
-            }
-            // By reference: no event is moved on its way to the hook.
-            match &event {
-                Ok(Some(event)) => dispatch(id, event, has_fast_path || hub.is_open(id), handler, hub),
-                Ok(None) => return,
-                Err(error) => hub.fail_protocol(id, *error),
+        let left = match &mut self.phase {
+            Phase::Frames(receiver) => take_events(receiver, id, input, handler, hub),
+            _ => self.take_events_of_server(id, input, handler, hub),
+        };
+        if let Some(input) = left {
+            match set_aside(input) {
+                Ok(stash) => self.stash = stash,
+                Err(_) => hub.fail_protocol(id, ProtocolError::NoMemory),
             }
         }
     }
 
-    /// Takes a request from the front of the input, if one is awaited and has arrived whole, and answers it.
+    /// The same for the frames of a server that this program has connected to.
+    #[inline(never)]
+    fn take_events_of_server<'i, H: Handler>(
+        &mut self,
+        id: ConnId,
+        input: &'i mut [u8],
+        handler: &mut H,
+        hub: &mut Hub<H::State>,
+    ) -> Option<&'i mut [u8]> {
+        let Phase::FromServer(receiver) = &mut self.phase else { return None };
+        take_events(receiver, id, input, handler, hub)
+    }
+
+    /// Takes a request from the front of the input, if one is awaited and has arrived whole, and answers it;
+    /// or the answer to a request of our own.
     // Once for each connection: kept aside from what is done for each message.
     #[inline(never)]
     fn receive_request<H: Handler>(
@@ -331,6 +348,12 @@ impl Inbound {
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) {
+        if let Phase::Answer(opening) = &mut self.phase {
+            if let Some(phase) = opening.receive(id, input, handler, hub) {
+                self.phase = phase;
+            }
+            return;
+        }
         let Phase::Request(reader) = &mut self.phase else { return };
         self.phase = match reader.next_request(input, &hub.config.limits) {
             Ok(None) => return,
@@ -348,6 +371,42 @@ impl Inbound {
                     self.phase = Phase::Nothing;
                 }
             }
+        }
+    }
+}
+
+/// Takes event after event from the input. Returns what is left of it if the rest has to wait.
+#[inline(always)]
+fn take_events<'i, R: Role, H: Handler>(
+    receiver: &mut Receiver<R>,
+    id: ConnId,
+    mut input: &'i mut [u8],
+    handler: &mut H,
+    hub: &mut Hub<H::State>,
+) -> Option<&'i mut [u8]> {
+    // A message that has begun in an earlier batch is the first to end: a long one is retained while its
+    // hook runs.
+    let mut is_long = receiver.buffered() >= SHARE_LEN;
+    let mut retained;
+    loop {
+        let has_fast_path = hub.has_fast_path();
+        let is_used_up = hub.quota.step() && hub.quota.is_used_up();
+        if is_used_up || !has_fast_path && hub.is_paused(id) {
+            receiver.release();
+            return Some(input);
+        }
+        let mut event = receiver.next_event(&mut input);
+        hub.set_input_left(input.len());
+        if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
+            retained = retain(id, receiver, hub);
+            debug_assert!(retained.is_some(), "a message that began in an earlier batch was put together");
+            event = Ok(retained.as_ref().map(|message| Event::Message(message.content().as_message())));
+        }
+        // By reference: no event is moved on its way to the hook.
+        match &event {
+            Ok(Some(event)) => dispatch(id, event, has_fast_path || hub.is_open(id), handler, hub),
+            Ok(None) => return None,
+            Err(error) => hub.fail_protocol(id, *error),
         }
     }
 }
@@ -371,7 +430,7 @@ fn set_aside(input: &[u8]) -> Result<Option<Box<[u8]>>, TryReserveError> {
 
 /// Takes the message that was put together, so that a backlog can share its bytes when it is sent on.
 #[inline(never)]
-fn retain<S>(id: ConnId, receiver: &mut Receiver, hub: &mut Hub<S>) -> Option<Rc<SharedMessage>> {
+fn retain<R: Role, S>(id: ConnId, receiver: &mut Receiver<R>, hub: &mut Hub<S>) -> Option<Rc<SharedMessage>> {
     let message = receiver.take_message()?;
     // It counts itself from here on.
     hub.hold(id, 0);

@@ -12,8 +12,10 @@ mod held;
 mod inbound;
 mod metrics;
 mod metrics_server;
+mod opening;
 mod phase;
 mod reading;
+mod resolver;
 mod setup;
 #[cfg(any(test, fuzzing, feature = "testing"))]
 pub(crate) mod simulator;
@@ -31,9 +33,12 @@ pub use handle::{Handle, HandleError};
 
 use crate::{
     config::Config,
+    connect::Target,
+    entropy::Keys,
     handler::Handler,
     hooks::{HookSet, Hooks, NoHooks},
     hub::{ObserverSlot, Task, Timers},
+    protocol::ClientRequest,
     router::{Route, Router},
     transport::{self, Poll, StopPipe, TcpListener, Waker},
 };
@@ -127,7 +132,7 @@ pub struct Server<H: HookSet = NoHooks> {
 /// What a server is made of. The compiler shows the name to a user who sends a server to another thread.
 struct BuildTheServerOnItsThread<H: HookSet> {
     poll: Poll,
-    /// `None` for a server that only a simulation runs.
+    /// `None` for a server that only opens connections itself, or that a simulation runs.
     listener: Option<TcpListener>,
     metrics_listener: Option<TcpListener>,
     stop: Option<StopPipe>,
@@ -136,6 +141,10 @@ struct BuildTheServerOnItsThread<H: HookSet> {
     config: Config,
     observer: ObserverSlot,
     tunes_heap: bool,
+    /// Where random bytes come from.
+    keys: Keys,
+    /// The connections that the server opens when it begins to run.
+    targets: Vec<(Target, ClientRequest)>,
     hooks: H,
 }
 
@@ -180,6 +189,28 @@ impl Server {
         Self::listening(TcpListener::from_std(listener)?)
     }
 
+    /// Returns a server that listens nowhere: it runs for the connections that it
+    /// [opens itself](Self::connect). So a program can be a client only, with the same hooks, limits and
+    /// timers.
+    ///
+    /// [`run`](Self::run) returns when nothing can happen any more: no connection is left, no timer is set,
+    /// no [`Handle`] exists outside of the server, and nothing else was set up that could ask for something.
+    ///
+    /// ```
+    /// # use wirehook::Server;
+    /// let server = Server::unbound()?;
+    /// assert!(server.local_addr().is_err());
+    /// server.run()?; // returns at once
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no file descriptors left.
+    pub fn unbound() -> io::Result<Self> {
+        Self::polled_by(Poll::new()?, None)
+    }
+
     fn listening(mut listener: TcpListener) -> io::Result<Self> {
         let poll = Poll::new()?;
         listener.register(&poll, LISTENER)?;
@@ -198,6 +229,8 @@ impl Server {
             config: Config::default(),
             observer: ObserverSlot::default(),
             tunes_heap: false,
+            keys: Keys::default(),
+            targets: Vec::new(),
             hooks: NoHooks,
         }))
     }
@@ -295,6 +328,8 @@ impl Server {
             config: parts.config,
             observer: parts.observer,
             tunes_heap: parts.tunes_heap,
+            keys: parts.keys,
+            targets: parts.targets,
             hooks: make(&handle),
             handle,
         })
@@ -325,6 +360,8 @@ impl<H: HookSet> Server<H> {
             config: parts.config,
             observer: parts.observer,
             tunes_heap: parts.tunes_heap,
+            keys: parts.keys,
+            targets: parts.targets,
             hooks: parts.hooks.into_handler(),
         })
     }
@@ -373,11 +410,13 @@ impl<H: HookSet> Server<H> {
             config,
             observer,
             tunes_heap,
+            keys,
+            targets,
             hooks,
         } = self.into_ready().into_parts();
-        let listener = listener.ok_or(ErrorKind::NotConnected)?;
         let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, hooks, timers)?;
-        event_loop.with_heap(tunes_heap).observed_by(observer).stopped_by(stop).run()
+        let event_loop = event_loop.with_heap(tunes_heap).observed_by(observer).stopped_by(stop);
+        event_loop.with_keys(keys).connecting(targets).run()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How far a connection has come, as its receiving side sees it.
 
-use super::held::Held;
-use crate::protocol::{Receiver, RequestReader};
+use super::{held::Held, opening::Opening};
+use crate::protocol::{Client, Receiver, RequestReader};
 
 /// What the next input is.
 #[derive(Debug)]
@@ -9,6 +9,10 @@ pub(super) enum Phase {
     /// A request for a WebSocket.
     Request(RequestReader),
     Frames(Receiver),
+    /// The answer to a request of our own.
+    Answer(Box<Opening>),
+    /// Frames of a server that this program has connected to.
+    FromServer(Receiver<Client>),
     /// What follows a request that waits for its answer.
     Held(Box<Held>),
     /// Of no interest.

@@ -15,9 +15,12 @@ use super::{Server, event_loop::METRICS};
 use crate::transport::StopPipe;
 use crate::{
     config::Config,
+    connect::Target,
     connections::Connections,
+    entropy::Keys,
     hooks::HookSet,
     hub::{Hub, LoopTime, Observer, ObserverSlot},
+    protocol::ClientRequest,
     transport,
 };
 
@@ -132,6 +135,36 @@ impl<H: HookSet> Server<H> {
         let stop = StopPipe::new(pipe, &self.parts.poll, STOP)?;
         self.parts_mut().stop = Some(stop);
         Ok(self)
+    }
+
+    /// Opens a connection to a server when [`run`](Self::run) is called; from a hook:
+    /// [`Connections::connect`]. One that can't even begin is logged as an error.
+    ///
+    /// Example: [`Connections::connect`].
+    #[must_use]
+    pub fn connect(mut self, target: impl Into<Target>, request: ClientRequest) -> Self {
+        self.parts_mut().targets.push((target.into(), request));
+        self
+    }
+
+    /// Draws the nonces (§4.1) and masking keys (§5.3) of connections that this server opens from another
+    /// source than the operating system. Without the feature `client` there is no other source.
+    ///
+    /// The source fills a slice with bytes that no peer can predict, or fails; then the connection fails. A
+    /// test may give the same bytes each time.
+    ///
+    /// ```
+    /// # use wirehook::Server;
+    /// let server = Server::unbound()?.entropy(|bytes| {
+    ///     bytes.fill(0); // for a test: the payloads can be read on the wire
+    ///     Ok(())
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn entropy(mut self, source: impl FnMut(&mut [u8]) -> io::Result<()> + 'static) -> Self {
+        self.parts_mut().keys = Keys::from_source(source);
+        self
     }
 
     /// Has an observer watch the bytes of all clients go by; a later one takes the place of an earlier.

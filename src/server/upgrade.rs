@@ -108,7 +108,7 @@ pub(super) fn carry_out<H: Handler>(
     let Connection { recv, send } = Connection::new(&limits.unwrap_or(hub.config.limits));
     hub.accept_upgrade(id, &response, send);
     if let Some(outbound) = hub.get_mut(id) {
-        outbound.subprotocol = subprotocol.map(String::into_boxed_str);
+        outbound.set_subprotocol(subprotocol);
         // Without a state of its own the connection keeps the default one.
         if let Some(state) = state {
             panics::discard(mem::replace(&mut outbound.state, state));

@@ -74,19 +74,19 @@ use crate::{HookSet, Server};
 use peer::Peer;
 use simulated::Simulated;
 
-/// Returns a server that listens nowhere, for a [`World`]. It is set up as any other; its `run` fails.
+/// Returns a server that listens nowhere, for a [`World`]. It is set up as any other, and is
+/// [`Server::unbound`].
 ///
 /// ```
 /// let server = wirehook::testing::server();
 /// assert!(server.local_addr().is_err());
-/// assert!(server.run().is_err());
 /// ```
 ///
 /// # Panics
 ///
 /// The operating system has no file descriptors left. A server has a poll, also without a socket.
 pub fn server() -> Server {
-    Server::without_listener().unwrap_or_else(|error| panic!("no server can be made: {error}"))
+    Server::unbound().unwrap_or_else(|error| panic!("no server can be made: {error}"))
 }
 
 /// A server, its clients, and their clock. Example: [the module](self).

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
 };
 
 use super::TcpListener;
@@ -52,6 +52,11 @@ impl PeerAddr {
     /// Returns the address of every peer of a Unix socket.
     pub const fn unix() -> Self {
         Self(Kind::Unix)
+    }
+
+    /// Returns the address of a peer that is not known yet: 0.0.0.0:0.
+    pub(crate) const fn unknown() -> Self {
+        Self(Kind::Ip(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0)))
     }
 
     /// Returns the IP address, if the peer has one.

@@ -6,7 +6,7 @@
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
-    net::Shutdown,
+    net::{Shutdown, SocketAddr},
 };
 
 use mio::net::TcpStream;
@@ -19,6 +19,8 @@ use super::{PollRegistry, ReadBuffer, Token};
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    /// No socket yet: its address is not known. Nothing can be read or written.
+    Unconnected,
     #[cfg(any(test, fuzzing, feature = "testing"))]
     Script(Script),
 }
@@ -40,10 +42,16 @@ pub(crate) enum Read<'b> {
 }
 
 impl Stream {
+    /// Begins to connect to an address. The poll reports room to write once TCP is connected or has failed.
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        TcpStream::connect(address).map(Self::Tcp)
+    }
+
     /// Registers the stream: the poll then reports bytes to read.
     pub(crate) fn register(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register_readable(socket, token),
+            Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.register(token),
         }
@@ -53,6 +61,7 @@ impl Stream {
     pub(crate) fn register_writes(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register_writable(socket, token),
+            Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.register(token),
         }
@@ -62,6 +71,7 @@ impl Stream {
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
         match self {
             Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
+            Self::Unconnected => {}
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(_) => {}
         }
@@ -83,6 +93,7 @@ impl Stream {
         let room = buffer.bytes();
         let len = retry(|| match self {
             Self::Tcp(socket) => socket.read(room),
+            Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.read(room),
         })?;
@@ -95,6 +106,7 @@ impl Stream {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => socket.write(bytes),
+            Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.write(bytes),
         })
@@ -104,6 +116,7 @@ impl Stream {
     pub(crate) fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => socket.write_vectored(parts),
+            Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => {
                 script.write(&parts.iter().flat_map(|part| part.iter().copied()).collect::<Vec<u8>>())
@@ -116,7 +129,7 @@ impl Stream {
     #[inline]
     pub(crate) fn wants_write(&self) -> bool {
         match self {
-            Self::Tcp(_) => false,
+            Self::Tcp(_) | Self::Unconnected => false,
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.wants_write(),
         }
@@ -130,6 +143,7 @@ impl Stream {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.flush(),
+            Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.flush(),
         }
@@ -140,6 +154,7 @@ impl Stream {
         match self {
             // It fails only if the peer has closed the connection.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
+            Self::Unconnected => {}
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.shutdown_write(),
         }

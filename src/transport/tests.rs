@@ -42,7 +42,7 @@ fn wait(poll: &mut Poll) -> io::Result<Vec<Ready>> {
 fn tcp(stream: &Stream) -> &mio::net::TcpStream {
     match stream {
         Stream::Tcp(socket) => socket,
-        Stream::Script(_) => panic!("a listener of TCP accepts sockets of TCP"),
+        Stream::Unconnected | Stream::Script(_) => panic!("a listener of TCP accepts sockets of TCP"),
     }
 }
 

@@ -14,6 +14,7 @@ mod endings;
 mod figures;
 mod flow;
 mod opening;
+mod outbound;
 mod routes;
 mod sending;
 // It hands over the pipe that ends a server, which only Unix has.

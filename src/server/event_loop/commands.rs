@@ -38,6 +38,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.inbounds.shed(&mut self.hub);
             self.has_commands = self.is_share_used_up();
         }
+        self.continue_resolved();
         if let Some(shutdown) = self.handle.take_shutdown()
             && self.shutdown.is_none()
         {

@@ -6,7 +6,7 @@ use log::{debug, warn};
 use super::state::{EventLoop, LISTENER, METRICS, WAKER};
 use crate::{
     handler::Handler,
-    hub::{ConnId, Hub, LoopTime, Stage},
+    hub::{ConnId, Hub, LoopTime, Outbound, Stage},
     protocol::{HandshakeError, Response},
     server::{acceptor::Acceptor, metrics_server::MetricsServer, upgrade::refuse},
     transport::{Listener, Token},
@@ -44,10 +44,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         if self.inbounds.get_mut(id).is_some_and(|inbound| inbound.has_more) && self.hub.defer_ping(id) {
             return;
         }
-        if self.hub.ends_when_due(id) {
+        let has_step = self.hub.has_step(id);
+        if self.hub.ends_when_due(id) && !has_step {
             self.inbounds.read_once_more(id, &mut self.handler, &mut self.hub);
         }
-        if self.hub.is_due(id) {
+        if self.hub.get(id).is_some_and(Outbound::is_connecting) && self.hub.is_due(id) {
+            self.advance_connecting(id);
+        } else if self.hub.is_due(id) {
             if self.inbounds.is_held(id) {
                 warn!("connection {id}: the application has not answered its request in time");
                 self.hub.respond(

@@ -5,7 +5,7 @@ use log::info;
 use super::state::EventLoop;
 use crate::{
     handler::{Closed, Handler},
-    hub::{ConnId, ROOM},
+    hub::{ConnId, End, ROOM},
     server::metrics_server::MetricsServer,
     transport::Listener,
     websocket::call_hook,
@@ -41,11 +41,18 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         // `on_close`.
         self.hub.quota.begin_batch();
         while !self.is_share_used_up()
-            && let Some((id, ending)) = self.hub.next_ending()
+            && let Some((id, end)) = self.hub.next_ending()
         {
-            let close = Closed::new(ending.code, &ending.reason, ending.cause, ending.clean);
-            info!("connection {id} closed: {close}");
-            call_hook(id, &mut self.hub, |ws| self.handler.on_close(ws, &close));
+            match end {
+                End::Closed(ending) => {
+                    let close = Closed::new(ending.code, &ending.reason, ending.cause, ending.clean);
+                    info!("connection {id} closed: {close}");
+                    call_hook(id, &mut self.hub, |ws| self.handler.on_close(ws, &close));
+                }
+                End::Unopened(error) => {
+                    call_hook(id, &mut self.hub, |ws| self.handler.on_connect_error(ws, &error));
+                }
+            }
             self.hub.flush_dirty();
             self.inbounds.shed(&mut self.hub);
         }
@@ -57,9 +64,23 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             self.inbounds.remove(id);
         }
         self.metrics.iter_mut().for_each(MetricsServer::refill);
+        self.end_if_idle();
         let places = self.hub.places();
         if self.inbounds.places() > 4 * places.max(ROOM) {
             self.inbounds.shrink(places);
+        }
+    }
+
+    /// Shuts down a loop that never accepts anything and has nothing left to do.
+    pub(super) fn end_if_idle(&self) {
+        let can_go_on = !self.is_unbound
+            || self.hub.len() > 0
+            || !self.hub.timers.is_empty()
+            || self.handle.is_shared()
+            || self.metrics.is_some()
+            || self.stop.is_some();
+        if !can_go_on {
+            self.handle.shutdown();
         }
     }
 

@@ -2,15 +2,21 @@
 
 use std::{io, time::Instant};
 
-use super::shutdown_plan::Shutdown;
+use log::error;
+
+use super::{connecting::Dialer, shutdown_plan::Shutdown};
 use crate::{
     config::Config,
+    connect::Target,
+    entropy::Keys,
     handler::Handler,
     hub::{Hub, LoopTime, ObserverSlot, Task, Timers},
+    protocol::ClientRequest,
     server::{
         acceptor::Acceptor, handle::Handle, heap::Heap, inbound::Inbounds, metrics_server::MetricsServer,
+        resolver::Resolver,
     },
-    transport::{Listener, Poll, StopPipe, TcpListener, Token},
+    transport::{Listener, Poll, StopPipe, Stream, TcpListener, Token},
 };
 
 /// The tokens that are no connection's; connections have the tokens from 0 on.
@@ -40,12 +46,17 @@ pub(in crate::server) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     pub(super) wake_at: LoopTime,
     pub(super) shutdown: Option<Shutdown>,
     pub(super) started: Instant,
+    /// It has no listener: it runs for the connections that it opens.
+    pub(super) is_unbound: bool,
+    pub(super) resolver: Resolver,
+    /// Makes the sockets of connections to servers.
+    pub(super) dialer: Dialer,
 }
 
 impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(in crate::server) fn new(
         poll: Poll,
-        listener: L,
+        listener: Option<L>,
         metrics_listener: Option<L>,
         handle: Handle<H::State>,
         config: Config,
@@ -55,11 +66,15 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let registry = poll.registry()?;
         let metrics = metrics_listener.map(|listener| MetricsServer::new(listener, config.clone(), registry));
         let hub = Hub::new(config, timers, poll.registry()?);
-        let clients_inherit_nodelay = listener.set_nodelay(hub.config.nodelay);
+        let clients_inherit_nodelay = listener.as_ref().is_some_and(|it| it.set_nodelay(hub.config.nodelay));
+        let resolver = Resolver::new(handle.waker());
         Ok(Self {
             poll,
             clients_inherit_nodelay,
-            acceptor: Some(Acceptor::new(listener)),
+            is_unbound: listener.is_none(),
+            resolver,
+            dialer: Box::new(Stream::connect),
+            acceptor: listener.map(Acceptor::new),
             metrics,
             stop: None,
             handle,
@@ -90,6 +105,23 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// Shuts the server down when the pipe ends.
     pub(in crate::server) fn stopped_by(mut self, stop: Option<StopPipe>) -> Self {
         self.stop = stop;
+        self
+    }
+
+    /// Opens the connections that were asked for before the loop began.
+    pub(in crate::server) fn connecting(mut self, targets: Vec<(Target, ClientRequest)>) -> Self {
+        for (target, request) in targets {
+            let name = target.to_string();
+            if let Err(error) = self.hub.connect(target, request) {
+                error!("no connection to {name}: {error}");
+            }
+        }
+        self
+    }
+
+    /// Draws nonces and masking keys from another source.
+    pub(in crate::server) fn with_keys(mut self, keys: Keys) -> Self {
+        self.hub.keys = keys;
         self
     }
 

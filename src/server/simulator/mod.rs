@@ -112,7 +112,7 @@ impl<H: Handler> Simulation<H> {
     ) -> Self {
         let queue = ClientQueue::default();
         let metrics_queue = queue.with_same_descriptors();
-        let (listener, metrics_listener) = (queue.clone(), Some(metrics_queue.clone()));
+        let (listener, metrics_listener) = (Some(queue.clone()), Some(metrics_queue.clone()));
         let event_loop =
             EventLoop::new(poll, listener, metrics_listener, handle.clone(), config, handler, timers)
                 .unwrap();

@@ -1,0 +1,134 @@
+//! Looks up the names of hosts without blocking the loop.
+//!
+//! The operating system's look-up blocks, so threads do it. There is none before the first name, and four at
+//! most: a name whose server does not answer must not delay all others. They end with the loop.
+
+use std::{
+    collections::VecDeque,
+    io,
+    net::{SocketAddr, ToSocketAddrs},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use crate::{hub::ConnId, transport::Waker};
+
+/// How many names are looked up at the same time.
+const THREADS: usize = 4;
+
+/// What became of a name.
+type Resolved = (ConnId, io::Result<Vec<SocketAddr>>);
+/// Looks up one name.
+type Lookup = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+
+/// The names that are looked up for one loop.
+pub(in crate::server) struct Resolver {
+    shared: Arc<Shared>,
+    lookup: Lookup,
+    threads: usize,
+}
+
+struct Shared {
+    waker: Arc<Waker>,
+    names: Mutex<Names>,
+    has_work: Condvar,
+}
+
+#[derive(Default)]
+struct Names {
+    waiting: VecDeque<(ConnId, String, u16)>,
+    resolved: VecDeque<Resolved>,
+    /// How many threads wait for a name.
+    idle: usize,
+    is_over: bool,
+}
+
+impl Resolver {
+    pub(super) fn new(waker: Arc<Waker>) -> Self {
+        Self::by(waker, |name, port| (name, port).to_socket_addrs().map(Iterator::collect))
+    }
+
+    pub(super) fn by(waker: Arc<Waker>, lookup: Lookup) -> Self {
+        let shared = Shared { waker, names: Mutex::default(), has_work: Condvar::new() };
+        Self { shared: Arc::new(shared), lookup, threads: 0 }
+    }
+
+    /// Has a name looked up; [`next_resolved`](Self::next_resolved) returns the addresses after the waker's
+    /// event.
+    pub(super) fn resolve(&mut self, id: ConnId, name: String, port: u16) {
+        let mut names = self.shared.lock();
+        names.waiting.push_back((id, name, port));
+        let needs_thread = names.idle < names.waiting.len() && self.threads < THREADS;
+        drop(names);
+        self.shared.has_work.notify_one();
+        if needs_thread {
+            self.start_thread();
+        }
+    }
+
+    fn start_thread(&mut self) {
+        let (shared, lookup) = (Arc::clone(&self.shared), self.lookup);
+        let thread = thread::Builder::new().name("wirehook names".to_owned());
+        match thread.spawn(move || shared.look_up(lookup)) {
+            Ok(_) => self.threads += 1,
+            // Another thread will come to the name.
+            Err(_) if self.threads > 0 => {}
+            Err(error) => self.shared.refuse_all(&error),
+        }
+    }
+
+    /// Returns what became of the next name.
+    pub(super) fn next_resolved(&self) -> Option<Resolved> {
+        self.shared.lock().resolved.pop_front()
+    }
+}
+
+impl Drop for Resolver {
+    /// Has the threads end, each after the name that it looks up.
+    fn drop(&mut self) {
+        self.shared.lock().is_over = true;
+        self.shared.has_work.notify_all();
+    }
+}
+
+impl Shared {
+    /// Looks up one name after the other.
+    fn look_up(&self, lookup: Lookup) {
+        while let Some((id, name, port)) = self.next_name() {
+            let addresses = lookup(&name, port);
+            self.lock().resolved.push_back((id, addresses));
+            // It fails only if the loop has ended.
+            let _ = self.waker.wake();
+        }
+    }
+
+    /// Waits for a name; `None` once the loop has ended.
+    fn next_name(&self) -> Option<(ConnId, String, u16)> {
+        let mut names = self.lock();
+        loop {
+            if names.is_over {
+                return None;
+            }
+            if let Some(name) = names.waiting.pop_front() {
+                return Some(name);
+            }
+            names.idle += 1;
+            names = self.has_work.wait(names).unwrap_or_else(PoisonError::into_inner);
+            names.idle -= 1;
+        }
+    }
+
+    /// Refuses all names, because no thread can be started.
+    fn refuse_all(&self, error: &io::Error) {
+        let mut names = self.lock();
+        while let Some((id, ..)) = names.waiting.pop_front() {
+            names.resolved.push_back((id, Err(io::Error::new(error.kind(), error.to_string()))));
+        }
+        drop(names);
+        let _ = self.waker.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Names> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
