@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use crate::protocol::Limits;
+#[cfg(feature = "deflate")]
+use crate::protocol::{DeflateConfig, Deflater};
 
 /// How a server behaves: what [`Server::configure`](crate::Server::configure) changes.
 ///
@@ -91,6 +93,10 @@ pub struct Config {
     /// How many handshakes per second one address may begin, with one second's worth at once; more are
     /// answered with 429. Default: `None`, no limit.
     pub max_handshakes_per_address: Option<u32>,
+    /// How messages are compressed (permessage-deflate, RFC 7692) with clients that offer it; `None`
+    /// declines. Default: `None`.
+    #[cfg(feature = "deflate")]
+    pub compression: Option<Compression>,
     /// Over what time the Closes of a shutdown are spread, so that thousands of clients don't come back at
     /// one moment. Default: 0, all at once.
     pub shutdown_spread: Duration,
@@ -115,6 +121,62 @@ pub struct Config {
     /// The subprotocols (§1.9) that are spoken, the preferred one first. The first that a client offers is
     /// chosen. Default: none.
     pub subprotocols: Vec<String>,
+}
+
+/// How messages are compressed: [`Config::compression`]. The default takes what most clients offer.
+///
+/// Compressing a secret and an attacker's text together tells the attacker about the secret by the length of
+/// what is sent (CRIME, BREACH), also under TLS. Send such a message with
+/// [`Outgoing::uncompressed`](crate::Outgoing::uncompressed).
+///
+/// ```
+/// use wirehook::{Compression, Server};
+///
+/// let server = Server::bind("127.0.0.1:0")?.configure(|config| {
+///     let mut compression = Compression::default();
+///     compression.level = 1; // rather fast than small
+///     config.compression = Some(compression);
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cfg(feature = "deflate")]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Compression {
+    /// How much time is spent to make messages small: from 1 (fast) to 9 (small). Default: 6.
+    pub level: u8,
+    /// How many bytes a message has at least to be compressed. Default: 64.
+    pub threshold: usize,
+    /// The windows and contexts that the server agrees to. Default: all.
+    ///
+    /// With context takeover messages that resemble earlier ones become smaller. Of what a client sends,
+    /// up to 32 KiB are held for it then; see `max_window_bytes`. What the server sends holds a compressor
+    /// only while it is in use; see `max_compressor_bytes`.
+    pub negotiation: DeflateConfig,
+    /// How many bytes the compressors of connections with context takeover may hold together. Default: 32
+    /// MiB.
+    ///
+    /// Each takes 200 to 325 KB. Over it the one that was not used for longest is given back, and so is each
+    /// one that was not used for 10 s. Its connection goes on without the earlier messages.
+    pub max_compressor_bytes: usize,
+    /// How many bytes of earlier messages of clients may be held together, before new clients are told not to
+    /// take their context over. Default: 64 MiB.
+    ///
+    /// Clients that were told nothing may take up to 32 KiB each; all of them count in `max_buffered_bytes`.
+    pub max_window_bytes: usize,
+}
+
+#[cfg(feature = "deflate")]
+impl Default for Compression {
+    fn default() -> Self {
+        Self {
+            level: 6,
+            threshold: Deflater::THRESHOLD,
+            negotiation: DeflateConfig::default(),
+            max_compressor_bytes: Deflater::MAX_MEMORY,
+            max_window_bytes: 64 * 1024 * 1024,
+        }
+    }
 }
 
 /// What becomes of a message for a peer that has [`max_backpressure`](Config::max_backpressure) bytes
@@ -151,6 +213,8 @@ impl Default for Config {
             max_buffered_bytes: 256 * 1024 * 1024,
             max_connections_per_address: None,
             max_handshakes_per_address: None,
+            #[cfg(feature = "deflate")]
+            compression: None,
             shutdown_spread: Duration::ZERO,
             nodelay: true,
             hosts: Vec::new(),

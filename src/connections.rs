@@ -94,7 +94,8 @@ impl<'a, S> Connections<'a, S> {
         message: impl Into<Outgoing<'m>>,
         fragment_len: usize,
     ) -> SendStatus {
-        self.hub.send_fragments(id, message.into().as_message(), fragment_len)
+        let message = message.into();
+        self.hub.send_fragments(id, message.as_message(), fragment_len, message.is_uncompressed())
     }
 
     /// Sends a ping to a connection. Example: [`WebSocket::ping`](crate::WebSocket::ping).
@@ -108,7 +109,7 @@ impl<'a, S> Connections<'a, S> {
 
     /// Sends a message to every open connection. It is encoded once. Example: [`BroadcastStatus`].
     pub fn broadcast<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> BroadcastStatus {
-        self.hub.broadcast(message.into().as_message(), |_, _| true)
+        self.hub.broadcast_to_all(message.into().prepare())
     }
 
     /// Sends a message to every open connection that `filter` picks by its id and state.
@@ -129,7 +130,7 @@ impl<'a, S> Connections<'a, S> {
         message: impl Into<Outgoing<'m>>,
         filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.hub.broadcast(message.into().as_message(), filter)
+        self.hub.broadcast(message.into().prepare(), filter)
     }
 
     /// Begins the closing handshake of a connection, as [`WebSocket::close`](crate::WebSocket::close) does.

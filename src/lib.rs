@@ -144,6 +144,8 @@ mod upgrade;
 mod websocket;
 
 pub use cause::Cause;
+#[cfg(feature = "deflate")]
+pub use config::Compression;
 pub use config::{Backpressure, Config};
 pub use connect::{ConnectError, ConnectionRole, Target};
 pub use connections::Connections;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     hub::{ConnId, Hub, SendStatus},
-    protocol::{Message, OwnedMessage},
+    protocol::{Message, OwnedMessage, Prepared},
 };
 
 /// A message to send: text or bytes, borrowed or owned.
@@ -31,15 +31,47 @@ pub enum Outgoing<'m> {
     Borrowed(Message<'m>),
     /// The bytes move to the server.
     Owned(OwnedMessage),
+    /// The sender keeps the bytes, and they are not compressed; see [`uncompressed`](Self::uncompressed).
+    Uncompressed(Message<'m>),
+}
+
+impl<'m> Outgoing<'m> {
+    /// Returns a message that is sent as it is also where compression was negotiated, and that no compressed
+    /// message refers to. It is for secrets: the length of compressed data tells something about its content.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// use wirehook::{Outgoing, Server};
+    ///
+    /// let server = Server::bind("127.0.0.1:0")?.on_open(|ws, _| {
+    ///     ws.send(Outgoing::uncompressed("the token"));
+    /// });
+    /// assert_eq!(talk(server, b"")?, b"\x81\x09the token\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn uncompressed(message: impl Into<Message<'m>>) -> Self {
+        Self::Uncompressed(message.into())
+    }
 }
 
 impl Outgoing<'_> {
     /// Returns the message, borrowed.
     pub fn as_message(&self) -> Message<'_> {
         match self {
-            Self::Borrowed(message) => *message,
+            Self::Borrowed(message) | Self::Uncompressed(message) => *message,
             Self::Owned(message) => message.as_message(),
         }
+    }
+
+    /// Returns whether the message is never compressed.
+    pub(crate) const fn is_uncompressed(&self) -> bool {
+        matches!(self, Self::Uncompressed(_))
+    }
+
+    /// Encodes the message once for many receivers.
+    pub(crate) fn prepare(&self) -> Prepared {
+        let prepared = Prepared::new(self.as_message());
+        if self.is_uncompressed() { prepared.uncompressed() } else { prepared }
     }
 
     /// Sends the message to a connection. Owned bytes move to it.
@@ -48,6 +80,7 @@ impl Outgoing<'_> {
     pub(crate) fn send<S>(self, hub: &mut Hub<S>, id: ConnId) -> SendStatus {
         match self {
             Self::Borrowed(message) => hub.send(id, message),
+            Self::Uncompressed(message) => hub.send_uncompressed(id, message),
             Self::Owned(message) => hub.send_owned(id, message),
         }
     }

@@ -60,6 +60,14 @@ pub struct Stats {
     pub sent_messages: u64,
     /// Messages dropped because their receiver was too slow.
     pub dropped_messages: u64,
+    /// Messages sent compressed, each receiver of a broadcast counted.
+    pub compressed_messages: u64,
+    /// Connections whose handshake has agreed on compression.
+    pub compressed_connections: u64,
+    /// Bytes held now by the compressors of connections.
+    pub compressor_bytes: u64,
+    /// Bytes held now of messages that later compressed ones may refer to.
+    pub window_bytes: u64,
     /// Bytes held now for incomplete messages and for slow peers, of all connections.
     pub buffered_bytes: u64,
     /// Connections that were closed because the server held too much; see
@@ -143,7 +151,7 @@ impl Stats {
     }
 
     /// Returns name, type, help and value of every figure without a label.
-    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 20] {
+    fn plain_figures(&self) -> [(&'static str, &'static str, &'static str, f64); 24] {
         let figure = |name, kind, help, value: u64| (name, kind, help, value as f64);
         [
             figure("connections", "gauge", "Connections that are open or opening.", self.connections),
@@ -179,6 +187,20 @@ impl Stats {
                 "Messages dropped for slow peers.",
                 self.dropped_messages,
             ),
+            figure(
+                "compressed_messages_total",
+                "counter",
+                "Messages sent compressed.",
+                self.compressed_messages,
+            ),
+            figure(
+                "compressed_connections_total",
+                "counter",
+                "Connections opened with compression.",
+                self.compressed_connections,
+            ),
+            figure("compressor_bytes", "gauge", "Bytes held by compressors.", self.compressor_bytes),
+            figure("window_bytes", "gauge", "Bytes held by windows of what was received.", self.window_bytes),
             figure("buffered_bytes", "gauge", "Bytes held for messages and slow peers.", self.buffered_bytes),
             figure("shed_total", "counter", "Connections closed for memory.", self.shed),
             figure("dropped_clients_total", "counter", "Clients dropped unanswered.", self.dropped_clients),
@@ -293,6 +315,10 @@ mod tests {
             turns: 14,
             busy: Duration::from_secs(15),
             longest_turn: Duration::from_secs(16),
+            compressed_messages: 17,
+            compressed_connections: 18,
+            compressor_bytes: 19,
+            window_bytes: 20,
             ..Stats::default()
         };
         let names = [
@@ -312,6 +338,10 @@ mod tests {
             "turns_total",
             "busy_seconds_total",
             "longest_turn_seconds",
+            "compressed_messages_total",
+            "compressed_connections_total",
+            "compressor_bytes",
+            "window_bytes",
         ];
         let text = stats.prometheus();
         for (name, value) in names.iter().zip(1..) {

@@ -24,6 +24,8 @@ pub struct Upgrade<S = ()> {
     pub(crate) decision: Decision<S>,
     pub(crate) subprotocol: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
+    /// No message of this connection is compressed.
+    pub(crate) is_uncompressed: bool,
     /// Limits of this connection, where its route has its own.
     pub(crate) limits: Option<Limits>,
 }
@@ -41,7 +43,7 @@ pub(crate) enum Decision<S> {
 
 impl<S> Upgrade<S> {
     const fn new(decision: Decision<S>) -> Self {
-        Self { decision, subprotocol: None, headers: Vec::new(), limits: None }
+        Self { decision, subprotocol: None, headers: Vec::new(), limits: None, is_uncompressed: false }
     }
 
     /// Sets the limits of the connection, if there are any and it has none of its own yet.
@@ -112,6 +114,21 @@ impl<S> Upgrade<S> {
     pub fn pending() -> (Self, PendingUpgrade<S>) {
         let (pending, slot) = PendingUpgrade::new();
         (Self::new(Decision::Pending(slot)), pending)
+    }
+
+    /// Declines compression for this connection, whatever `Config::compression` says: because secrets are
+    /// sent beside what a peer can choose, for example.
+    ///
+    /// ```
+    /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
+    /// # use wirehook::{Server, Upgrade};
+    /// let server = Server::bind("127.0.0.1:0")?.on_upgrade(|_, _| Upgrade::accept().uncompressed());
+    /// assert_eq!(talk(server, b"")?, b"\x88\x00");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub const fn uncompressed(mut self) -> Self {
+        self.is_uncompressed = true;
+        self
     }
 
     /// Adds a header to the response.

@@ -321,7 +321,7 @@ impl<'a, S> WebSocket<'a, S> {
         message: impl Into<Outgoing<'m>>,
         filter: impl FnMut(&S, ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.hub.broadcast_from(self.id, message.into().as_message(), filter)
+        self.hub.broadcast_from(self.id, message.into().prepare(), filter)
     }
 }
 

@@ -243,8 +243,9 @@ fn parts_named(source: &str) -> Vec<String> {
 
 /// The files with methods of the hub, from the bottom. A method may call those of its own file and of the
 /// files before it.
-const HUB_LAYERS: [&str; 10] = [
+const HUB_LAYERS: [&str; 11] = [
     "table",
+    "compression",
     "stages",
     "connecting",
     "writing",
@@ -283,7 +284,9 @@ fn calls_in_the_hub_go_down_only() {
 fn every_layer_of_the_hub_is_listed() {
     let with_methods =
         sources("src/hub").into_iter().filter(|(_, source)| source.contains("impl<S> Hub<S> {"));
-    let found: Vec<String> = with_methods.map(|(path, _)| path).collect();
+    // A layer that is not compiled in has a file of the same methods in its place.
+    let found: Vec<String> =
+        with_methods.map(|(path, _)| path).filter(|it| !it.ends_with("/off.rs")).collect();
     let mut listed = HUB_LAYERS.map(|layer| format!("src/hub/{layer}.rs"));
     listed.sort();
     assert_eq!(found, listed);

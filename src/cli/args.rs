@@ -11,7 +11,7 @@ use lexopt::{
     Arg::{Long, Short, Value},
     Parser, ValueExt,
 };
-use wirehook::{Backpressure, Config};
+use wirehook::{Backpressure, Compression, Config, protocol::MAX_WINDOW_BITS};
 
 use super::{
     accept, decode,
@@ -68,6 +68,18 @@ What is kept for clients:
   --max-backpressure SIZE   bytes that may wait for one slow client  [1M]
   --backpressure drop|close what happens to a client too slow for others' messages  [drop]
   --nodelay on|off          send small frames at once (TCP_NODELAY)  [on]
+
+Compression (permessage-deflate, RFC 7692):
+  --compress                compress messages for clients that offer it; off without it.
+                            Beside secrets it leaks: see docs/security.md
+  --compress-level N        from 1 (fast) to 9 (small)  [6]
+  --compress-threshold SIZE shortest message that is compressed  [64]
+  --compress-context both|server|client|none
+                            whose messages may refer to earlier ones, which costs memory  [both]
+  --compress-window BITS    how far back: 2 to the power of 9 to 15 bytes  [15]
+  --max-compressor-bytes SIZE
+                            for what the server sends; the longest unused goes  [32M]
+  --max-window-bytes SIZE   of what clients sent; then new ones start each message anew  [64M]
 
 What is told:
   --explain[=json]          explain every handshake and frame on standard output
@@ -162,6 +174,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<CliCommand, lexopt::Error> {
             Value(value) if mode.is_none() => mode = Some(value.parse_with(parse_mode)?),
             Long("listen") => options.listen = of_option("listen", parser.value()?.string())?,
             Long("public") => options.is_public = true,
+            Long("compress") => drop(options.config.compression.get_or_insert_default()),
             Long("metrics") => options.metrics = Some(of_option("metrics", parser.value()?.string())?),
             Long("record") => options.record = Some(parse_directory(parser.value()?)?),
             Long("max-recorded-bytes") => {
@@ -179,6 +192,11 @@ pub(super) fn parse(mut parser: Parser) -> Result<CliCommand, lexopt::Error> {
     options.mode = mode.unwrap_or(Mode::Echo);
     if options.is_public && options.mode != Mode::Study {
         return Err("--public is for study; the other modes listen on any address".into());
+    }
+    if !given.contains("compress")
+        && let Some(name) = given.iter().find(|name| is_of_compression(name))
+    {
+        return Err(format!("--{name} needs --compress").into());
     }
     Ok(CliCommand::Serve(Box::new(options)))
 }
@@ -266,10 +284,60 @@ fn set(config: &mut Config, name: &str, parser: &mut Parser) -> Result<(), lexop
         "max-close-time" => config.max_close_time = parser.value()?.parse::<Seconds>()?.0,
         "max-backpressure" => config.max_backpressure = parser.value()?.parse::<Size>()?.0,
         "backpressure" => config.backpressure = parser.value()?.parse_with(parse_backpressure)?,
+        name if is_of_compression(name) => {
+            return set_compression(config.compression.get_or_insert_default(), name, parser);
+        }
         "nodelay" => config.nodelay = parser.value()?.parse_with(parse_switch)?,
         _ => return Err(Long(name).unexpected()),
     }
     Ok(())
+}
+
+/// Sets the field of the compression that an option names.
+fn set_compression(
+    compression: &mut Compression,
+    name: &str,
+    parser: &mut Parser,
+) -> Result<(), lexopt::Error> {
+    let negotiation = &mut compression.negotiation;
+    match name {
+        "compress-level" => compression.level = parser.value()?.parse_with(|it| parse_between(it, 1, 9))?,
+        "compress-threshold" => compression.threshold = parser.value()?.parse::<Size>()?.0,
+        "compress-window" => {
+            let bits = parser.value()?.parse_with(|it| parse_between(it, 9, MAX_WINDOW_BITS))?;
+            (negotiation.server_max_window_bits, negotiation.client_max_window_bits) = (bits, bits);
+        }
+        "compress-context" => {
+            let (server, client) = parser.value()?.parse_with(parse_context)?;
+            negotiation.server_no_context_takeover = !server;
+            negotiation.client_no_context_takeover = !client;
+        }
+        "max-compressor-bytes" => compression.max_compressor_bytes = parser.value()?.parse::<Size>()?.0,
+        "max-window-bytes" => compression.max_window_bytes = parser.value()?.parse::<Size>()?.0,
+        _ => return Err(Long(name).unexpected()),
+    }
+    Ok(())
+}
+
+/// Returns whether an option is of use with --compress only.
+fn is_of_compression(name: &str) -> bool {
+    name.starts_with("compress-") || matches!(name, "max-compressor-bytes" | "max-window-bytes")
+}
+
+/// Reads whose context is taken over: the server's, the client's.
+fn parse_context(name: &str) -> Result<(bool, bool), &'static str> {
+    match name {
+        "both" => Ok((true, true)),
+        "server" => Ok((true, false)),
+        "client" => Ok((false, true)),
+        "none" => Ok((false, false)),
+        _ => Err("expected both, server, client or none"),
+    }
+}
+
+fn parse_between(text: &str, least: u8, most: u8) -> Result<u8, String> {
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("expected a number from {least} to {most}"))
 }
 
 /// Rejects an empty path: it would name the current directory of the server.

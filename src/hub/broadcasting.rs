@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::{
     backlog::Backlog,
+    compression::{Compressed, Twins},
     meter::SharedPrepared,
     outbound::Outbound,
     registry::{ConnId, Registry},
@@ -42,39 +43,30 @@ pub struct BroadcastStatus {
 }
 
 impl<S> Hub<S> {
-    /// Sends a message to every open connection that `filter` picks. It is encoded once.
+    /// Sends a message to every open connection that `filter` picks.
     pub(crate) fn broadcast(
         &mut self,
-        message: Message<'_>,
+        prepared: Prepared,
         mut filter: impl FnMut(ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.send_to_all(Prepared::new(message), |_, id, outbound| filter(id, &outbound.state))
+        self.send_to_all(prepared, |_, id, outbound| filter(id, &outbound.state))
     }
 
     /// The same for a filter that receives the state of the sender, then the id and the state of a receiver.
     pub(crate) fn broadcast_from(
         &mut self,
         sender: ConnId,
-        message: Message<'_>,
+        prepared: Prepared,
         mut filter: impl FnMut(&S, ConnId, &S) -> bool,
     ) -> BroadcastStatus {
-        self.send_to_all(Prepared::new(message), |table, id, outbound| {
+        self.send_to_all(prepared, |table, id, outbound| {
             table.get(sender).is_some_and(|own| filter(&own.state, id, &outbound.state))
         })
     }
 
-    /// The same for a message that is prepared already.
-    pub(crate) fn broadcast_prepared(&mut self, prepared: Prepared) {
-        self.send_to_all(prepared, |_, _, _| true);
-    }
-
-    /// The same for a filter of another thread.
-    pub(crate) fn broadcast_prepared_if(
-        &mut self,
-        prepared: Prepared,
-        mut filter: impl FnMut(ConnId, &S) -> bool,
-    ) {
-        self.send_to_all(prepared, |_, id, outbound| filter(id, &outbound.state));
+    /// The same without a filter.
+    pub(crate) fn broadcast_to_all(&mut self, prepared: Prepared) -> BroadcastStatus {
+        self.send_to_all(prepared, |_, _, _| true)
     }
 
     fn send_to_all(
@@ -83,6 +75,7 @@ impl<S> Hub<S> {
         mut filter: impl FnMut(&Registry<Outbound<S>>, ConnId, &Outbound<S>) -> bool,
     ) -> BroadcastStatus {
         let prepared = SharedPrepared::new(prepared, &self.meter);
+        let mut twins = Twins::default();
         let mut status = BroadcastStatus::default();
         self.quota.count_visits(self.table.len());
         // By their places, for what one is sent may end another; it is removed at the end of the turn.
@@ -92,7 +85,7 @@ impl<S> Hub<S> {
             if outbound.framing().is_none() || !filter(&self.table, id, outbound) {
                 continue;
             }
-            match self.send_shared(id, &prepared) {
+            match self.send_shared(id, &prepared, &mut twins) {
                 SendStatus::Sent => status.sent += 1,
                 SendStatus::Queued(_) => status.queued += 1,
                 SendStatus::Dropped => status.dropped += 1,
@@ -105,11 +98,11 @@ impl<S> Hub<S> {
     /// Sends a message that is prepared already.
     pub(crate) fn send_prepared(&mut self, id: ConnId, prepared: Prepared) -> SendStatus {
         let prepared = SharedPrepared::new(prepared, &self.meter);
-        self.send_shared(id, &prepared)
+        self.send_shared(id, &prepared, &mut Twins::default())
     }
 
     #[inline]
-    fn send_shared(&mut self, id: ConnId, prepared: &Rc<SharedPrepared>) -> SendStatus {
+    fn send_shared(&mut self, id: ConnId, prepared: &Rc<SharedPrepared>, twins: &mut Twins) -> SendStatus {
         if let Some(framing) = self.fast_path(id) {
             if trace::is_on() {
                 trace::sent_prepared(id, prepared.content());
@@ -117,10 +110,29 @@ impl<S> Hub<S> {
             self.stats.sent_messages += 1;
             return self.add_to_cork(id, prepared.content().frame(framing));
         }
+        let trace = || trace::sent_prepared(id, prepared.content());
+        match self.compress_shared(id, prepared.content(), twins) {
+            None => self.queue_prepared(id, prepared, trace),
+            Some(Compressed::Own(frame)) => self.queue_compressed(id, frame, trace),
+            Some(Compressed::Shared(twin)) => {
+                let status = self.queue_prepared(id, &twin, trace);
+                let is_sent = matches!(status, SendStatus::Sent | SendStatus::Queued(_));
+                self.stats.compressed_messages += u64::from(is_sent);
+                status
+            }
+        }
+    }
+
+    fn queue_prepared(
+        &mut self,
+        id: ConnId,
+        prepared: &Rc<SharedPrepared>,
+        trace: impl FnOnce(),
+    ) -> SendStatus {
         let len = |framing| prepared.content().frame(framing).len();
         let push = |framing, backlog: &mut Backlog| {
             if trace::is_on() {
-                trace::sent_prepared(id, prepared.content());
+                trace();
             }
             backlog.push_prepared(prepared, framing);
         };
@@ -140,7 +152,11 @@ impl<S> Hub<S> {
         id: ConnId,
         message: Message<'_>,
         fragment_len: usize,
+        is_uncompressed: bool,
     ) -> SendStatus {
+        if !is_uncompressed && let Some(frames) = self.compress_fragments(id, message, fragment_len) {
+            return self.queue_compressed(id, frames, || trace::sent_fragments(id, message, fragment_len));
+        }
         let Some(framing) = self.get(id).and_then(Outbound::framing) else {
             return self
                 .send_masked(id, message.len(), |sender, out| sender.fragments(message, fragment_len, out));

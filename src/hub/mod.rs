@@ -12,6 +12,7 @@
 //! - `writing.rs`: the cork, the backlog, the socket; says what became of bytes.
 //! - `connecting.rs`: a connection that the program opens itself, until it is open.
 //! - `stages.rs`: what depends on a connection's stage: counts, deadlines, endings.
+//! - `compression.rs`: when a message is compressed (`compression/off.rs` without the feature `deflate`).
 //! - `table.rs`: [`Hub`], the table of all connections, and what the loop collects.
 //! - The parts: `outbound.rs` (one connection), `client_side.rs`, `control.rs`, `cork.rs`, `backlog.rs`,
 //!   `meter.rs`, `registry.rs`, `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`,
@@ -23,6 +24,8 @@ mod broadcasting;
 mod budget;
 mod client_side;
 mod closing;
+#[cfg_attr(not(feature = "deflate"), path = "compression/off.rs")]
+mod compression;
 mod connecting;
 mod control;
 mod cork;
@@ -45,6 +48,8 @@ pub(crate) use backlog::SHARE_LEN;
 pub use broadcasting::BroadcastStatus;
 pub(crate) use client_side::Step;
 pub(crate) use deadlines::LoopTime;
+#[cfg(feature = "deflate")]
+pub(crate) use meter::Meter;
 pub(crate) use meter::SharedMessage;
 pub use observer::Observer;
 pub(crate) use observer::ObserverSlot;

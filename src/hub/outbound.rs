@@ -369,11 +369,11 @@ impl<S> Outbound<S> {
         }
     }
 
-    /// Returns how frames are encoded if they may go straight to the cork: the connection may be sent to, and
-    /// its socket takes bytes.
+    /// Returns how frames are encoded if they may go straight to the cork: the connection may be sent to, its
+    /// socket takes bytes, and no message is compressed.
     #[inline]
     pub(super) fn fast_path(&self) -> Option<Framing> {
-        self.framing().filter(|_| !self.is_blocked())
+        self.framing().filter(|_| !self.is_blocked() && !self.compresses())
     }
 
     // --- Signs of life, and deadlines ------------------------------------------------------------------

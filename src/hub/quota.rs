@@ -83,6 +83,12 @@ impl Quota {
         self.spend(count as u64 * PER_VISIT);
     }
 
+    /// Counts work that takes about as long as to queue `len` bytes.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn count_work(&mut self, len: usize) {
+        self.spend(len as u64);
+    }
+
     #[inline]
     const fn spend(&mut self, cost: u64) {
         self.queued += cost;

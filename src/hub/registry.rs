@@ -44,6 +44,12 @@ impl ConnId {
         Self((serial as u64) << 32 | index as u64)
     }
 
+    /// Returns a number that no other connection has.
+    #[cfg(feature = "deflate")]
+    pub(super) const fn number(self) -> u64 {
+        self.0
+    }
+
     /// Returns the number of the connection in its loop.
     #[inline]
     pub(crate) const fn serial(self) -> u32 {

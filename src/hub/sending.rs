@@ -247,6 +247,14 @@ impl<S> Hub<S> {
 
     /// The same for a message to another connection, or one that has to wait.
     fn send_past_cork(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
+        if let Some(frame) = self.compress(id, message) {
+            return self.queue_compressed(id, frame, || trace::sent(id, &Event::Message(message)));
+        }
+        self.send_uncompressed(id, message)
+    }
+
+    /// The same for a message that is not to be compressed.
+    pub(crate) fn send_uncompressed(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
         let payload = message.as_bytes();
         let retained = self.cork.retained_for(payload, 0);
         let len = |framing: Framing| framing.message_len(message);
@@ -329,6 +337,30 @@ impl<S> Hub<S> {
         SendStatus::Sent
     }
 
+    /// Adds a compressed frame to a backlog, if it may wait there.
+    pub(super) fn queue_compressed(
+        &mut self,
+        id: ConnId,
+        frame: Vec<u8>,
+        trace: impl FnOnce(),
+    ) -> SendStatus {
+        let status = self.queue_message(
+            id,
+            |_| frame.len(),
+            |_, backlog| {
+                if trace::is_on() {
+                    trace();
+                }
+                backlog.push(&frame);
+            },
+            |_| SendStatus::Gone,
+        );
+        let is_sent = matches!(status, SendStatus::Sent | SendStatus::Queued(_));
+        self.stats.compressed_messages += u64::from(is_sent);
+        self.return_frame(id, frame, is_sent);
+        status
+    }
+
     /// Adds a message to a backlog, if it may wait there. Its bytes depend on how the peer's frames are
     /// encoded; `mask` sends the message where this program is the client.
     #[inline]
@@ -350,15 +382,6 @@ impl<S> Hub<S> {
         let flow = self.queue(id, len, |backlog| push(framing, backlog));
         self.stats.sent_messages += 1;
         self.status_of(id, flow)
-    }
-
-    /// Returns whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the
-    /// limit.
-    ///
-    /// The peer's own hooks are never refused: instead the peer is no longer read from.
-    #[inline]
-    fn fits(&self, id: ConnId, buffered: usize, len: usize) -> bool {
-        buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.is_owned_by(id)
     }
 
     /// Writes what waits to make room for `len` more bytes; or returns what became of them.

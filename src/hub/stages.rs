@@ -26,6 +26,9 @@ impl<S> Hub<S> {
         if stage == Stage::Dead {
             self.dead.push(id);
         }
+        if matches!(stage, Stage::Finishing | Stage::Lingering | Stage::Dead) {
+            self.forget_compressor(id);
+        }
         self.count_change(id, before, stage);
         if stage == Stage::Dead {
             self.tell_unproven(id, false);

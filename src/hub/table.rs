@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     admission::Admission,
+    compression::Compression,
     cork::Cork,
     deadlines::{Deadlines, LoopTime},
     leaving::Leaving,
@@ -60,6 +61,8 @@ pub(crate) struct Hub<S> {
     /// The sockets that only wait for their end.
     pub(super) leaving: Leaving,
     pub(super) cork: Cork,
+    /// What compresses and inflates, if that is on.
+    pub(crate) compression: Option<Box<Compression>>,
     /// Connections whose backlog is flushed at the end of the turn.
     pub(super) dirty: Vec<ConnId>,
     /// How many bytes were queued for them since the last flush.
@@ -93,7 +96,8 @@ impl<S> Hub<S> {
     pub(crate) const PLACE_LEN: usize = Registry::<Outbound<S>>::PLACE_LEN;
 
     pub(crate) fn new(config: Config, timers: Timers<Task<S>>, poll_registry: PollRegistry) -> Self {
-        Self::with_room(config, timers, poll_registry, ROOM)
+        let compression = Compression::of(&config);
+        Self { compression, ..Self::with_room(config, timers, poll_registry, ROOM) }
     }
 
     /// Creates a small table for connections that are no clients, whose tokens begin at `first_token`.
@@ -118,6 +122,7 @@ impl<S> Hub<S> {
             admission: Admission::default(),
             leaving: Leaving::default(),
             cork: Cork::default(),
+            compression: None,
             dirty: Vec::new(),
             endings: VecDeque::new(),
             unproven: HashMap::new(),
@@ -188,6 +193,15 @@ impl<S> Hub<S> {
         self.get(id).is_some_and(Outbound::is_paused)
     }
 
+    /// Returns whether `len` more bytes may wait for this peer: nothing waits, or the sum stays within the
+    /// limit.
+    ///
+    /// The peer's own hooks are never refused: instead the peer is no longer read from.
+    #[inline]
+    pub(super) fn fits(&self, id: ConnId, buffered: usize, len: usize) -> bool {
+        buffered == 0 || buffered + len <= self.config.max_backpressure || self.cork.is_owned_by(id)
+    }
+
     /// All sockets, whatever their stage.
     pub(crate) fn ids(&self) -> Vec<ConnId> {
         self.table.iter().map(|(id, _)| id).collect()
@@ -210,6 +224,10 @@ impl<S> Hub<S> {
         stats.connections = self.live as u64;
         stats.sockets = (self.table.len() + self.sockets_beside) as u64;
         stats.buffered_bytes = self.meter.held() as u64;
+        if let Some(compression) = &self.compression {
+            let (compressors, windows) = compression.memory();
+            (stats.compressor_bytes, stats.window_bytes) = (compressors as u64, windows as u64);
+        }
         stats
     }
 

@@ -31,6 +31,8 @@ pub struct Prepared {
     /// The frame: a header, then the plain bytes of the message.
     frame: Box<[u8]>,
     payload_at: usize,
+    /// It is sent as it is, whatever the receivers have negotiated.
+    is_uncompressed: bool,
 }
 
 impl Prepared {
@@ -40,7 +42,31 @@ impl Prepared {
         let len = framing.message_len(message);
         let mut frame = Vec::with_capacity(len);
         framing.message(message, &mut frame);
-        Self { opcode: message.opcode(), frame: frame.into_boxed_slice(), payload_at: len - message.len() }
+        Self {
+            opcode: message.opcode(),
+            frame: frame.into_boxed_slice(),
+            payload_at: len - message.len(),
+            is_uncompressed: false,
+        }
+    }
+
+    /// Has the message sent as it is, also to receivers with which compression was negotiated.
+    ///
+    /// ```
+    /// use wirehook::protocol::{Message, Prepared};
+    ///
+    /// let prepared = Prepared::new(Message::Text("the token")).uncompressed();
+    /// assert!(prepared.is_uncompressed());
+    /// ```
+    #[must_use]
+    pub const fn uncompressed(mut self) -> Self {
+        self.is_uncompressed = true;
+        self
+    }
+
+    /// Returns whether the message is never compressed. Example: [`uncompressed`](Self::uncompressed).
+    pub const fn is_uncompressed(&self) -> bool {
+        self.is_uncompressed
     }
 
     /// Makes a server's frame of a payload that was compressed.
@@ -49,7 +75,7 @@ impl Prepared {
         let mut frame = Vec::with_capacity(payload.len() + FrameHeader::MAX_LEN);
         framing::frame(&mut Server, first, payload, &mut frame);
         let payload_at = frame.len() - payload.len();
-        Self { opcode: first.opcode, frame: frame.into_boxed_slice(), payload_at }
+        Self { opcode: first.opcode, frame: frame.into_boxed_slice(), payload_at, is_uncompressed: false }
     }
 
     /// Returns whether the message is text or binary, as its opcode. Example: [`Prepared`].

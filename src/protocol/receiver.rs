@@ -274,7 +274,7 @@ impl<R: Role> Receiver<R> {
 
     /// Returns the event of an unfragmented frame that the input contains whole, without a copy. Nearly all
     /// frames are such frames. Consumes nothing of any other frame.
-    #[inline]
+    #[inline(always)]
     fn take_whole_frame<'a>(&mut self, input: &mut &'a mut [u8]) -> Result<Option<Event<'a>>, ProtocolError> {
         if !matches!(self.state, State::Header(PartialHeader { len: 0, .. })) {
             return Ok(None);

@@ -178,7 +178,7 @@ impl<S> Handle<S> {
     ///
     /// The command was refused; nothing is sent.
     pub fn send<'m>(&self, id: ConnId, message: impl Into<Outgoing<'m>>) -> Result<(), HandleError> {
-        self.command(Command::Send { id, message: Prepared::new(message.into().as_message()) })
+        self.command(Command::Send { id, message: message.into().prepare() })
     }
 
     /// Sends a message to every connection that is open when the loop comes to it. Example: [`Handle`].
@@ -187,7 +187,7 @@ impl<S> Handle<S> {
     ///
     /// The command was refused; nothing is sent.
     pub fn broadcast<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), HandleError> {
-        self.command(Command::Broadcast { message: Prepared::new(message.into().as_message()) })
+        self.command(Command::Broadcast { message: message.into().prepare() })
     }
 
     /// Sends a message to every open connection that `filter` picks by its id and state, on the loop.
@@ -215,7 +215,7 @@ impl<S> Handle<S> {
         message: impl Into<Outgoing<'m>>,
         filter: impl FnMut(ConnId, &S) -> bool + Send + 'static,
     ) -> Result<(), HandleError> {
-        let message = Prepared::new(message.into().as_message());
+        let message = message.into().prepare();
         self.command(Command::BroadcastIf { message, filter: Box::new(filter) })
     }
 

@@ -224,8 +224,9 @@ impl Inbounds {
 
     #[cold]
     fn shed_heaviest<S>(&mut self, hub: &mut Hub<S>) {
-        // Bytes that a socket takes at once are held no longer.
+        // Bytes that a socket takes at once are held no longer, and compressors can be made again.
         hub.flush_dirty();
+        hub.release_compressors();
         // More than once: connections that share a large frame free nothing until the last of them closes.
         while hub.is_over_budget() || mem::take(&mut hub.is_short_of_memory) {
             let heaviest = hub.heaviest();
@@ -257,20 +258,24 @@ impl Inbound {
         match &self.phase {
             Phase::Frames(receiver) => receiver.buffered(),
             Phase::FromServer(receiver) => receiver.buffered(),
+            #[cfg(feature = "deflate")]
+            Phase::Compressed(input) => input.receiver.buffered(),
             _ => 0,
         }
     }
 
     /// Returns how many bytes of the input are held.
     #[inline]
-    fn held(&self) -> usize {
+    fn held(&mut self) -> usize {
         let stashed = self.stash.as_deref().map_or(0, <[u8]>::len);
         stashed
-            + match &self.phase {
+            + match &mut self.phase {
                 Phase::Request(reader) => reader.buffered(),
                 Phase::Frames(receiver) => receiver.memory(),
                 Phase::FromServer(receiver) => receiver.memory(),
                 Phase::Answer(opening) => opening.held(),
+                #[cfg(feature = "deflate")]
+                Phase::Compressed(input) => input.held(),
                 Phase::Held(held) => held.len(),
                 Phase::Nothing => 0,
             }
@@ -314,7 +319,7 @@ impl Inbound {
         }
         let left = match &mut self.phase {
             Phase::Frames(receiver) => take_events(receiver, id, input, handler, hub),
-            _ => self.take_events_of_server(id, input, handler, hub),
+            _ => self.take_other_events(id, input, handler, hub),
         };
         if let Some(input) = left {
             match set_aside(input) {
@@ -324,17 +329,21 @@ impl Inbound {
         }
     }
 
-    /// The same for the frames of a server that this program has connected to.
+    /// The same for compressed messages, and for the frames of a server that this program has connected to.
     #[inline(never)]
-    fn take_events_of_server<'i, H: Handler>(
+    fn take_other_events<'i, H: Handler>(
         &mut self,
         id: ConnId,
         input: &'i mut [u8],
         handler: &mut H,
         hub: &mut Hub<H::State>,
     ) -> Option<&'i mut [u8]> {
-        let Phase::FromServer(receiver) = &mut self.phase else { return None };
-        take_events(receiver, id, input, handler, hub)
+        match &mut self.phase {
+            Phase::FromServer(receiver) => take_events(receiver, id, input, handler, hub),
+            #[cfg(feature = "deflate")]
+            Phase::Compressed(source) => take_events(&mut **source, id, input, handler, hub),
+            _ => None,
+        }
     }
 
     /// Takes a request from the front of the input, if one is awaited and has arrived whole, and answers it;
@@ -375,10 +384,46 @@ impl Inbound {
     }
 }
 
+/// Where the events of a connection come from: its receiver, and what that needs.
+pub(super) trait EventSource {
+    type Role: Role;
+
+    /// Takes the next event from the input.
+    ///
+    /// # Errors
+    ///
+    /// The peer has broken a rule.
+    fn next_event<'s, 'a: 's, S>(
+        &'s mut self,
+        input: &mut &'a mut [u8],
+        hub: &mut Hub<S>,
+    ) -> Result<Option<Event<'s>>, ProtocolError>;
+
+    fn receiver(&mut self) -> &mut Receiver<Self::Role>;
+}
+
+impl<R: Role> EventSource for Receiver<R> {
+    type Role = R;
+
+    #[inline(always)]
+    fn next_event<'s, 'a: 's, S>(
+        &'s mut self,
+        input: &mut &'a mut [u8],
+        _: &mut Hub<S>,
+    ) -> Result<Option<Event<'s>>, ProtocolError> {
+        self.next_event(input)
+    }
+
+    #[inline(always)]
+    fn receiver(&mut self) -> &mut Self {
+        self
+    }
+}
+
 /// Takes event after event from the input. Returns what is left of it if the rest has to wait.
 #[inline(always)]
-fn take_events<'i, R: Role, H: Handler>(
-    receiver: &mut Receiver<R>,
+fn take_events<'i, H: Handler>(
+    source: &mut impl EventSource,
     id: ConnId,
     mut input: &'i mut [u8],
     handler: &mut H,
@@ -386,19 +431,19 @@ fn take_events<'i, R: Role, H: Handler>(
 ) -> Option<&'i mut [u8]> {
     // A message that has begun in an earlier batch is the first to end: a long one is retained while its
     // hook runs.
-    let mut is_long = receiver.buffered() >= SHARE_LEN;
+    let mut is_long = source.receiver().buffered() >= SHARE_LEN;
     let mut retained;
     loop {
         let has_fast_path = hub.has_fast_path();
         let is_used_up = hub.quota.step() && hub.quota.is_used_up();
         if is_used_up || !has_fast_path && hub.is_paused(id) {
-            receiver.release();
+            source.receiver().release();
             return Some(input);
         }
-        let mut event = receiver.next_event(&mut input);
+        let mut event = source.next_event(&mut input, hub);
         hub.set_input_left(input.len());
         if mem::take(&mut is_long) && matches!(event, Ok(Some(Event::Message(_)))) {
-            retained = retain(id, receiver, hub);
+            retained = retain(id, source.receiver(), hub);
             debug_assert!(retained.is_some(), "a message that began in an earlier batch was put together");
             event = Ok(retained.as_ref().map(|message| Event::Message(message.content().as_message())));
         }
@@ -438,7 +483,7 @@ fn retain<R: Role, S>(id: ConnId, receiver: &mut Receiver<R>, hub: &mut Hub<S>) 
 }
 
 /// Calls the hook of an event. After our own Close only the peer's Close counts.
-#[inline]
+#[inline(always)]
 fn dispatch<H: Handler>(
     id: ConnId,
     event: &Event<'_>,

@@ -5,6 +5,8 @@
 
 mod acceptor;
 mod closures;
+#[cfg(feature = "deflate")]
+mod compressed;
 mod event_loop;
 mod handle;
 mod heap;

@@ -1,5 +1,7 @@
 //! How far a connection has come, as its receiving side sees it.
 
+#[cfg(feature = "deflate")]
+use super::compressed::CompressedInput;
 use super::{held::Held, opening::Opening};
 use crate::protocol::{Client, Receiver, RequestReader};
 
@@ -13,6 +15,9 @@ pub(super) enum Phase {
     Answer(Box<Opening>),
     /// Frames of a server that this program has connected to.
     FromServer(Receiver<Client>),
+    /// Frames of messages that may be compressed.
+    #[cfg(feature = "deflate")]
+    Compressed(Box<CompressedInput>),
     /// What follows a request that waits for its answer.
     Held(Box<Held>),
     /// Of no interest.

@@ -6,12 +6,14 @@ use std::{mem, sync::Arc};
 
 use log::{debug, error, info};
 
+#[cfg(feature = "deflate")]
+use super::compressed::{CompressedInput, CountedWindow, negotiate};
 use super::{held::Held, phase::Phase};
 use crate::{
     handler::Handler,
     hub::{ConnId, Hub},
     panics,
-    protocol::{Connection, HandshakeError, Limits, Request, Response},
+    protocol::{Connection, HandshakeError, Limits, Receiver, Request, Response},
     trace::Cut,
     upgrade::{Decision, Slot, Upgrade},
     websocket::call_hook,
@@ -80,7 +82,7 @@ pub(super) fn carry_out<H: Handler>(
     hub: &mut Hub<H::State>,
 ) -> Phase {
     let Some(address) = hub.get(id).map(|outbound| outbound.address) else { return Phase::Nothing };
-    let Upgrade { decision, subprotocol, headers, limits } = upgrade;
+    let Upgrade { decision, subprotocol, headers, limits, is_uncompressed } = upgrade;
     let state = match decision {
         Decision::Accept(state) => state,
         Decision::Pending(_) => {
@@ -99,13 +101,15 @@ pub(super) fn carry_out<H: Handler>(
     let subprotocol = subprotocol
         .or_else(|| request.choose_subprotocol(&hub.config.subprotocols).map(str::to_owned))
         .filter(|chosen| request.subprotocols().any(|offer| offer == chosen));
-    let response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
+    let mut response = with_headers(Response::switching_protocols(request, subprotocol.as_deref()), &headers);
     if response.status() != 101 {
         hub.respond(id, &response);
         panics::discard(state);
         return Phase::Nothing;
     }
-    let Connection { recv, send } = Connection::new(&limits.unwrap_or(hub.config.limits));
+    let mut connection = Connection::new(&limits.unwrap_or(hub.config.limits));
+    let compressed = (!is_uncompressed).then(|| negotiate(id, request, &mut response, &mut connection, hub));
+    let Connection { recv, send } = connection;
     hub.accept_upgrade(id, &response, send);
     if let Some(outbound) = hub.get_mut(id) {
         outbound.set_subprotocol(subprotocol);
@@ -116,7 +120,33 @@ pub(super) fn carry_out<H: Handler>(
     }
     info!("connection {id} from {address} open: {}", Cut(request.target()));
     call_hook(id, hub, |ws| handler.on_open(ws, request));
+    frames(recv, compressed.flatten())
+}
+
+/// Returns the phase of an open connection.
+#[cfg(feature = "deflate")]
+fn frames(recv: Receiver, window: Option<CountedWindow>) -> Phase {
+    match window {
+        Some(window) => Phase::Compressed(CompressedInput::new(recv, window)),
+        None => Phase::Frames(recv),
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+const fn frames(recv: Receiver, _: Option<()>) -> Phase {
     Phase::Frames(recv)
+}
+
+/// Declines: compression is not compiled in.
+#[cfg(not(feature = "deflate"))]
+const fn negotiate<S>(
+    _: ConnId,
+    _: &Request<'_>,
+    _: &mut Response,
+    _: &mut Connection,
+    _: &mut Hub<S>,
+) -> Option<()> {
+    None
 }
 
 /// The response with a hook's headers, or 500 if one of them can't be sent.

@@ -5,7 +5,8 @@
 
 use super::{Beginning, Framing, UNCOMPRESSED, fragments, frame};
 use crate::protocol::{
-    extension::{Compressing, Compressor, DeflateParams},
+    extension::{Compressing, Compressor, DeflateParams, Deflater},
+    frame::OpCode,
     message::Message,
     prepared::Prepared,
     role::{Role, SendingRole, Server},
@@ -154,8 +155,8 @@ impl Prepared {
     /// let compressed = prepared.compressed(sender.framing().unwrap(), &mut deflater).unwrap();
     /// assert!(compressed.memory() < 30 && prepared.memory() > 400);
     /// ```
-    pub fn compressed(&self, framing: Framing, deflater: &mut crate::protocol::Deflater) -> Option<Self> {
-        if !framing.shares_frames() {
+    pub fn compressed(&self, framing: Framing, deflater: &mut Deflater) -> Option<Self> {
+        if !framing.shares_frames() || self.is_uncompressed() {
             return None;
         }
         let mut compressor = deflater.of(0);
@@ -168,6 +169,21 @@ impl Prepared {
 }
 
 impl Framing {
+    /// Appends a message as one compressed frame. Returns whether it did: the message may have to go as it
+    /// is.
+    pub(crate) fn compress_into(
+        self,
+        opcode: OpCode,
+        payload: &[u8],
+        compressor: &mut Compressor<'_>,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let Some(payload) = compressor.compress(self.compressing, payload) else { return false };
+        frame(&mut Server, Beginning { fin: true, rsv: RSV1, opcode }, payload, out);
+        compressor.tidy();
+        true
+    }
+
     /// Returns whether all receivers with this framing can be sent the same compressed frame.
     /// Example: [`Prepared::compressed`].
     pub fn shares_frames(self) -> bool {

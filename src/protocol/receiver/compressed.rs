@@ -121,7 +121,8 @@ impl<R> Receiver<R> {
         }
     }
 
-    pub(super) fn window_memory(&self) -> usize {
+    /// Returns how many bytes are held of earlier messages, to which a later one may refer.
+    pub(crate) fn window_memory(&self) -> usize {
         self.window().map_or(0, Window::memory)
     }
 

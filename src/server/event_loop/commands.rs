@@ -49,12 +49,14 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     fn run_command(&mut self, command: Command<H::State>) {
         match command {
             Command::Send { id, message } => drop(self.hub.send_prepared(id, message)),
-            Command::Broadcast { message } => self.hub.broadcast_prepared(message),
+            Command::Broadcast { message } => {
+                self.hub.broadcast_to_all(message);
+            }
             Command::Close { id, code, reason } => self.hub.close(id, code, &reason),
             Command::Terminate { id } => self.hub.terminate(id),
-            Command::BroadcastIf { message, filter } => {
-                self.run_closure(|hub| hub.broadcast_prepared_if(message, filter))
-            }
+            Command::BroadcastIf { message, filter } => self.run_closure(|hub| {
+                hub.broadcast(message, filter);
+            }),
             Command::Call(closure) => self.run_closure(|hub| closure(&mut Connections::new(hub))),
         }
     }

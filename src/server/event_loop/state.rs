@@ -1,6 +1,9 @@
 //! What the loop owns, and how it is made.
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use log::error;
 
@@ -24,6 +27,9 @@ pub(in crate::server) const LISTENER: Token = Token(usize::MAX);
 pub(in crate::server) const WAKER: Token = Token(usize::MAX - 1);
 pub(in crate::server) const METRICS: Token = Token(usize::MAX - 2);
 pub(in crate::server) const STOP: Token = Token(usize::MAX - 3);
+
+/// A compressor that was not used for this long is given back.
+const COMPRESSOR_IDLE: Duration = Duration::from_secs(10);
 
 pub(in crate::server) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     pub(super) poll: Poll,
@@ -65,7 +71,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     ) -> io::Result<Self> {
         let registry = poll.registry()?;
         let metrics = metrics_listener.map(|listener| MetricsServer::new(listener, config.clone(), registry));
-        let hub = Hub::new(config, timers, poll.registry()?);
+        let mut hub = Hub::new(config, timers, poll.registry()?);
+        if hub.compression.is_some() {
+            let release = Box::new(|hub: &mut Hub<_>| hub.release_unused_compressors());
+            hub.timers.every(COMPRESSOR_IDLE, release, LoopTime::default());
+        }
         let clients_inherit_nodelay = listener.as_ref().is_some_and(|it| it.set_nodelay(hub.config.nodelay));
         let resolver = Resolver::new(handle.waker());
         Ok(Self {
@@ -146,6 +156,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     #[cfg(test)]
     pub(in crate::server) fn deadline_count(&self) -> usize {
         self.hub.deadline_count()
+    }
+
+    /// Returns how many messages were compressed.
+    #[cfg(all(test, feature = "deflate"))]
+    pub(in crate::server) fn compressions(&self) -> u64 {
+        self.hub.compressions()
     }
 
     #[cfg(test)]

@@ -17,6 +17,10 @@ pub(crate) struct ClientOutput {
     status: Option<u16>,
     /// How many data messages have begun.
     messages: u64,
+    /// How many of them are compressed (RFC 7692 §6).
+    compressed: u64,
+    /// Whether the head agrees on compression.
+    compresses: bool,
     is_closed: bool,
     /// Whether bytes arrived after a Close (§5.5.1).
     has_more_after_close: bool,
@@ -45,6 +49,7 @@ impl ClientOutput {
         if self.partial.ends_with(b"\r\n\r\n") {
             let status = std::str::from_utf8(&self.partial[9..12]).unwrap();
             self.status = Some(status.parse().unwrap());
+            self.compresses = self.partial.windows(18).any(|it| it == b"permessage-deflate");
             self.partial.clear();
         }
     }
@@ -53,7 +58,10 @@ impl ClientOutput {
         self.has_more_after_close |= self.is_closed;
         let Some(len) = payload_len(&self.partial) else { return };
         match self.partial[0] & 0x0F {
-            1 | 2 => self.messages += 1,
+            1 | 2 => {
+                self.messages += 1;
+                self.compressed += u64::from(self.partial[0] & 0x40 != 0);
+            }
             8 => self.is_closed = true,
             _ => {}
         }
@@ -166,9 +174,17 @@ pub(crate) fn check(
     let is_cut_off = |(_, code, cause, _): &(_, CloseCode, Cause, _)| {
         *code == CloseCode::ABNORMAL && *cause == Cause::Local
     };
+    let compressed = traffic.outputs.values().map(|it| it.compressed).sum::<u64>() as f64;
+    assert!(compressed <= figure("compressed_messages_total"));
     if nothing_refused && !closed.iter().any(is_cut_off) {
         assert_eq!(begun, figure("sent_messages_total"), "what no socket has refused has left");
+        assert_eq!(compressed, figure("compressed_messages_total"));
     }
+    if nothing_refused {
+        let compressing = traffic.outputs.values().filter(|it| it.compresses).count() as f64;
+        assert_eq!(compressing, figure("compressed_connections_total"));
+    }
+    assert_eq!((figure("compressor_bytes"), figure("window_bytes")), (0.0, 0.0), "all is given back");
     assert!(
         traffic.outputs.values().all(|it| !it.has_more_after_close),
         "§5.5.1: nothing comes after a Close"

@@ -30,6 +30,8 @@ pub(crate) struct Record {
     pub(crate) drained: Cell<usize>,
     pub(crate) pings: Cell<usize>,
     pub(crate) stats: Cell<Stats>,
+    /// `on_upgrade` declines compression.
+    pub(crate) declines_compression: Cell<bool>,
     /// What `on_open` sends.
     pub(crate) greeting: RefCell<Vec<u8>>,
     /// What `on_message` does instead of an echo.
@@ -73,7 +75,7 @@ impl Handler for Recorder {
 
     fn on_upgrade(&mut self, _: &Request<'_>, _: PeerAddr) -> Upgrade {
         self.enter("on_upgrade");
-        Upgrade::accept()
+        if self.declines_compression.get() { Upgrade::accept().uncompressed() } else { Upgrade::accept() }
     }
 
     fn on_open(&mut self, ws: &mut WebSocket<'_>, _: &Request<'_>) {

@@ -101,6 +101,12 @@ impl World {
         self.event_loop.held()
     }
 
+    /// Returns how many messages were compressed.
+    #[cfg(all(test, feature = "deflate"))]
+    pub(crate) fn compressions(&self) -> u64 {
+        self.event_loop.compressions()
+    }
+
     pub(crate) fn buffered(&mut self, by: &Client) -> usize {
         self.stats(by).buffered_bytes as usize
     }

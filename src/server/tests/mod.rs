@@ -24,6 +24,8 @@
 
 mod accepting;
 mod again;
+#[cfg(feature = "deflate")]
+mod compression;
 mod day;
 mod endings;
 mod hooks;

@@ -1,0 +1,209 @@
+//! RFC 7692 What all connections share to compress and to inflate, and when a message is compressed.
+//!
+//! This file knows that a message which is dropped after it was compressed must not stay in its window. It
+//! refuses to know DEFLATE, and how bytes reach a socket.
+
+use std::{mem, rc::Rc};
+
+use super::{
+    meter::{Meter, SharedPrepared},
+    outbound::Outbound,
+    registry::ConnId,
+    table::Hub,
+};
+use crate::{
+    config,
+    protocol::{Deflater, Framing, Inflater, Message, Prepared},
+};
+
+/// A compressor and a decompressor for all connections, and what they hold.
+pub(crate) struct Compression {
+    pub(crate) inflater: Inflater,
+    deflater: Deflater,
+    /// Where a compressed frame is made.
+    frame: Vec<u8>,
+    /// Bytes of compressors that the meter of all held bytes has counted.
+    metered: usize,
+    /// Bytes of the windows of what was received.
+    pub(crate) windows: Meter,
+}
+
+/// The compressed frames of one message to many, one for each way to compress; `None` where it goes plain.
+pub(super) type Twins = Vec<(Framing, Option<Rc<SharedPrepared>>)>;
+
+/// How many steps of a batch one byte costs to compress, as against one to copy.
+const DEFLATING: usize = 4;
+
+impl Compression {
+    pub(super) fn of(config: &config::Config) -> Option<Box<Self>> {
+        let config = config.compression.as_ref()?;
+        let deflater = Deflater::new(config.level)
+            .with_threshold(config.threshold)
+            .with_max_memory(config.max_compressor_bytes);
+        Some(Box::new(Self {
+            inflater: Inflater::default(),
+            deflater,
+            frame: Vec::new(),
+            metered: 0,
+            windows: Meter::default(),
+        }))
+    }
+
+    /// Has the meter count what the compressors hold now.
+    fn meter(&mut self, meter: &Meter) {
+        let held = self.deflater.memory();
+        if held != self.metered {
+            meter.add(held);
+            meter.sub(mem::replace(&mut self.metered, held));
+        }
+    }
+
+    /// Returns the bytes that compressors hold, and those that windows hold.
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (self.metered, self.windows.held())
+    }
+}
+
+/// What a message compresses to for one connection.
+pub(super) enum Compressed {
+    /// A frame of the connection's own. Give it back by [`Hub::return_frame`].
+    Own(Vec<u8>),
+    /// A frame that others receive too.
+    Shared(Rc<SharedPrepared>),
+}
+
+impl<S> Hub<S> {
+    /// Returns a message as a compressed frame; `None` if it goes to the connection as it is.
+    pub(super) fn compress(&mut self, id: ConnId, message: Message<'_>) -> Option<Vec<u8>> {
+        self.compress_with(id, message.len(), |framing, deflater, out| {
+            framing.compress_into(message.opcode(), message.as_bytes(), &mut deflater.of(id.number()), out)
+        })
+    }
+
+    /// The same in fragments, if they are compressed.
+    pub(super) fn compress_fragments(
+        &mut self,
+        id: ConnId,
+        message: Message<'_>,
+        fragment_len: usize,
+    ) -> Option<Vec<u8>> {
+        self.compress_with(id, message.len(), |framing, deflater, out| {
+            framing.fragments_with(message, fragment_len, &mut deflater.of(id.number()), out)
+        })
+    }
+
+    /// The same for a message to many. What several receivers can share is compressed once.
+    pub(super) fn compress_shared(
+        &mut self,
+        id: ConnId,
+        prepared: &Prepared,
+        twins: &mut Twins,
+    ) -> Option<Compressed> {
+        let framing = self.compresses(id).filter(|_| !prepared.is_uncompressed())?;
+        if !framing.shares_frames() {
+            let frame = self.compress_with(id, prepared.payload().len(), |framing, deflater, out| {
+                let mut compressor = deflater.of(id.number());
+                framing.compress_into(prepared.opcode(), prepared.payload(), &mut compressor, out)
+            });
+            return frame.map(Compressed::Own);
+        }
+        let at = twins.iter().position(|(of, _)| *of == framing).unwrap_or_else(|| {
+            twins.push((framing, self.twin(prepared, framing)));
+            twins.len() - 1
+        });
+        twins[at].1.clone().map(Compressed::Shared)
+    }
+
+    /// Compresses a message to many for all receivers with this framing.
+    fn twin(&mut self, prepared: &Prepared, framing: Framing) -> Option<Rc<SharedPrepared>> {
+        self.quota.count_work(prepared.payload().len() * DEFLATING);
+        let compression = self.compression.as_mut()?;
+        let twin = prepared.compressed(framing, &mut compression.deflater)?;
+        Some(SharedPrepared::new(twin, &self.meter))
+    }
+
+    fn compress_with(
+        &mut self,
+        id: ConnId,
+        len: usize,
+        encode: impl FnOnce(Framing, &mut Deflater, &mut Vec<u8>) -> bool,
+    ) -> Option<Vec<u8>> {
+        let framing = self.compresses(id)?;
+        let compression = self.compression.as_mut()?;
+        let mut frame = mem::take(&mut compression.frame);
+        frame.clear();
+        let is_compressed = encode(framing, &mut compression.deflater, &mut frame);
+        compression.meter(&self.meter);
+        if is_compressed {
+            self.quota.count_work(len * DEFLATING);
+            return Some(frame);
+        }
+        compression.frame = frame;
+        None
+    }
+
+    /// Returns how messages to a connection are compressed, if they are, and if one more may wait for it.
+    fn compresses(&self, id: ConnId) -> Option<Framing> {
+        self.compression.as_ref()?;
+        let outbound = self.get(id)?;
+        // A message that would be dropped is not compressed first.
+        outbound.framing().filter(|it| it.may_compress() && self.fits(id, outbound.buffered(), 1))
+    }
+
+    /// Takes back the buffer of a compressed frame. One that was not sent is forgotten: the peer's window has
+    /// no such message.
+    pub(super) fn return_frame(&mut self, id: ConnId, frame: Vec<u8>, is_sent: bool) {
+        let Some(compression) = self.compression.as_mut() else { return };
+        if frame.capacity() <= MAX_KEPT_FRAME {
+            compression.frame = frame;
+        }
+        if !is_sent {
+            self.forget_compressor(id);
+        }
+    }
+
+    /// Gives back the compressor of a connection.
+    pub(super) fn forget_compressor(&mut self, id: ConnId) {
+        if let Some(compression) = self.compression.as_mut() {
+            compression.deflater.forget(id.number());
+            compression.meter(&self.meter);
+        }
+    }
+
+    /// Gives back the compressors that were not used since the last call.
+    pub(crate) fn release_unused_compressors(&mut self) {
+        if let Some(compression) = self.compression.as_mut() {
+            compression.deflater.release_unused();
+            compression.meter(&self.meter);
+        }
+    }
+
+    /// Gives back all compressors: their connections go on without the earlier messages.
+    pub(crate) fn release_compressors(&mut self) {
+        self.release_unused_compressors();
+        self.release_unused_compressors();
+    }
+
+    /// Returns whether the windows of what was received hold as much as they may.
+    pub(crate) fn has_window_room(&self) -> bool {
+        let limit = self.config.compression.as_ref().map_or(0, |config| config.max_window_bytes);
+        self.compression.as_ref().is_some_and(|it| it.windows.held() < limit)
+    }
+
+    /// Returns how many messages were compressed.
+    #[cfg(test)]
+    pub(crate) fn compressions(&self) -> u64 {
+        self.compression.as_ref().map_or(0, |it| it.deflater.messages())
+    }
+}
+
+/// A buffer for frames that has grown beyond this is freed after its message.
+const MAX_KEPT_FRAME: usize = 128 * 1024;
+
+impl<S> Outbound<S> {
+    /// Returns whether messages to the peer may be compressed.
+    #[inline]
+    pub(super) fn compresses(&self) -> bool {
+        self.framing().is_some_and(Framing::may_compress)
+    }
+}

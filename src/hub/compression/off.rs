@@ -1,0 +1,59 @@
+//! What the hub does where compression is not compiled in: every message goes as it is.
+
+use std::rc::Rc;
+
+use super::{meter::SharedPrepared, outbound::Outbound, registry::ConnId, table::Hub};
+use crate::{
+    config::Config,
+    protocol::{Message, Prepared},
+};
+
+/// There is none.
+pub(crate) enum Compression {}
+
+pub(super) type Twins = [(); 0];
+
+#[expect(dead_code, reason = "nothing is compressed")]
+pub(super) enum Compressed {
+    Own(Vec<u8>),
+    Shared(Rc<SharedPrepared>),
+}
+
+impl Compression {
+    pub(super) const fn of(_: &Config) -> Option<Box<Self>> {
+        None
+    }
+
+    pub(super) const fn memory(&self) -> (usize, usize) {
+        match *self {}
+    }
+}
+
+impl<S> Hub<S> {
+    pub(super) const fn compress(&self, _: ConnId, _: Message<'_>) -> Option<Vec<u8>> {
+        None
+    }
+
+    pub(super) const fn compress_fragments(&self, _: ConnId, _: Message<'_>, _: usize) -> Option<Vec<u8>> {
+        None
+    }
+
+    pub(super) const fn compress_shared(&self, _: ConnId, _: &Prepared, _: &mut Twins) -> Option<Compressed> {
+        None
+    }
+
+    pub(super) fn return_frame(&self, _: ConnId, _: Vec<u8>, _: bool) {}
+
+    pub(super) const fn forget_compressor(&self, _: ConnId) {}
+
+    pub(crate) const fn release_unused_compressors(&self) {}
+
+    pub(crate) const fn release_compressors(&self) {}
+}
+
+impl<S> Outbound<S> {
+    #[inline]
+    pub(super) const fn compresses(&self) -> bool {
+        false
+    }
+}
