@@ -91,12 +91,12 @@ impl Stream {
             return Ok(Read::Nothing);
         }
         let room = buffer.bytes();
-        let len = retry(|| match self {
-            Self::Tcp(socket) => socket.read(room),
-            Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
+        let len = match self {
+            Self::Tcp(socket) => retry(|| socket.read(room))?,
+            Self::Unconnected => return Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
-            Self::Script(script) => script.read(room),
-        })?;
+            Self::Script(script) => retry(|| script.read(room))?,
+        };
         let is_full = len == room.len();
         Ok(if len == 0 { Read::End } else { Read::Plain { bytes: &mut room[..len], is_full } })
     }
@@ -104,12 +104,12 @@ impl Stream {
     /// Writes as much as the stream takes, and returns how many bytes that is.
     #[inline]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        retry(|| match self {
-            Self::Tcp(socket) => socket.write(bytes),
+        match self {
+            Self::Tcp(socket) => retry(|| socket.write(bytes)),
             Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
-            Self::Script(script) => script.write(bytes),
-        })
+            Self::Script(script) => retry(|| script.write(bytes)),
+        }
     }
 
     /// Writes several pieces in one system call; otherwise as [`write`](Self::write).
