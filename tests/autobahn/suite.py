@@ -3,6 +3,8 @@
 
     suite.py spec REPORT_FOLDER SERVER_URL [PATTERN...]
         prints the specification that tells wstest what to run
+    suite.py server-spec REPORT_FOLDER URL [PATTERN...]
+        prints the one for wstest as the server, on that URL
     suite.py check REPORT_FOLDER [PATTERN...]
         reads the report, prints what is wrong and one tally line
 
@@ -61,11 +63,12 @@ def select(expected, patterns):
     return [case for case in every if any(fnmatch.fnmatchcase(case, p) for p in patterns)]
 
 
-def specification(expected, folder, url, patterns):
+def specification(expected, folder, url, patterns, is_server=False):
     cases = select(expected, patterns)
+    peer = {"url": url} if is_server else {"servers": [{"agent": AGENT, "url": url}]}
     return {
         "outdir": folder,
-        "servers": [{"agent": AGENT, "url": url}],
+        **peer,
         # A whole run asks for whatever this wstest has, so that one with other
         # cases is noticed. With patterns, wstest gets the ids and not the
         # patterns: it waits forever when a pattern matches nothing.
@@ -130,9 +133,13 @@ def main(arguments):
         if len(arguments) >= 3 and arguments[0] == "spec":
             print(json.dumps(specification(expected, *arguments[1:3], arguments[3:]), indent=2))
             return 0
+        if len(arguments) >= 3 and arguments[0] == "server-spec":
+            spec = specification(expected, *arguments[1:3], arguments[3:], is_server=True)
+            print(json.dumps(spec, indent=2))
+            return 0
         if len(arguments) >= 2 and arguments[0] == "check":
             return check(expected, arguments[1], arguments[2:])
-        raise Problem("usage: suite.py spec REPORT URL [PATTERN...] | check REPORT [PATTERN...]")
+        raise Problem("usage: suite.py spec|server-spec REPORT URL [PATTERN...] | check REPORT [PATTERN...]")
     except Problem as problem:
         print(f"autobahn: error: {problem}", file=sys.stderr)
         return 2
