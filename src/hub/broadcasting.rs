@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::{
     backlog::Backlog,
     compression::{Compressed, Twins},
+    masked::{Content, Masked},
     meter::SharedPrepared,
     outbound::Outbound,
     registry::{ConnId, Registry},
@@ -141,7 +142,8 @@ impl<S> Hub<S> {
             if trace::is_on() {
                 trace::sent_prepared(id, message);
             }
-            hub.send_masked(id, message.payload().len(), |sender, out| sender.prepared(message, out))
+            let is_uncompressed = message.is_uncompressed();
+            hub.send_masked(id, Masked { content: Content::Prepared(message), is_uncompressed })
         };
         self.queue_message(id, len, push, mask)
     }
@@ -158,8 +160,8 @@ impl<S> Hub<S> {
             return self.queue_compressed(id, frames, || trace::sent_fragments(id, message, fragment_len));
         }
         let Some(framing) = self.get(id).and_then(Outbound::framing) else {
-            return self
-                .send_masked(id, message.len(), |sender, out| sender.fragments(message, fragment_len, out));
+            let content = Content::Fragments(message, fragment_len);
+            return self.send_masked(id, Masked { content, is_uncompressed });
         };
         let mut frames = Vec::with_capacity(message.len());
         framing.fragments(message, fragment_len, &mut frames);

@@ -3,6 +3,8 @@
 //! This file knows how far it has come until it opens, and its sender, which masks. It refuses to know
 //! sockets.
 
+use std::net::IpAddr;
+
 use crate::{
     cause::Cause,
     connect::Target,
@@ -20,6 +22,8 @@ pub(crate) struct ClientSide {
     pub(super) sender: Option<ClientSender>,
     /// What the loop does next to open the connection.
     step: Option<Step>,
+    /// The address that it connects to, or waits for (§4.1).
+    pub(super) address: Option<IpAddr>,
     /// The observer knows of the connection.
     pub(super) is_observed: bool,
 }
@@ -28,13 +32,15 @@ pub(crate) struct ClientSide {
 #[derive(Debug)]
 pub(crate) enum Step {
     Begin(Target, ClientRequest),
+    /// No other connection to its address is opening any more.
+    Turn,
     /// Its socket has failed, or it was dropped.
     Trouble(Cause),
 }
 
 impl ClientSide {
     pub(super) const fn new(target: Target, request: ClientRequest) -> Self {
-        Self { sender: None, step: Some(Step::Begin(target, request)), is_observed: false }
+        Self { sender: None, step: Some(Step::Begin(target, request)), address: None, is_observed: false }
     }
 
     /// Returns whether something is to be done at once.
@@ -51,6 +57,11 @@ impl ClientSide {
         if !matches!(self.step, Some(Step::Trouble(_))) {
             self.step = Some(Step::Trouble(cause));
         }
+    }
+
+    /// Notes that it may connect now.
+    pub(super) fn note_turn(&mut self) {
+        self.step.get_or_insert(Step::Turn);
     }
 
     /// Returns whether frames may be sent.

@@ -6,6 +6,8 @@
 use std::{mem, rc::Rc};
 
 use super::{
+    client_side::ClientSender,
+    masked::{Content, Masked},
     meter::{Meter, SharedPrepared},
     outbound::Outbound,
     registry::ConnId,
@@ -150,6 +152,14 @@ impl<S> Hub<S> {
         outbound.framing().filter(|it| it.may_compress() && self.fits(id, outbound.buffered(), 1))
     }
 
+    /// Counts a message to a server that was compressed, or was not.
+    pub(super) fn note_compressed(&mut self, is_compressed: bool) {
+        self.stats.compressed_messages += u64::from(is_compressed);
+        if let Some(compression) = self.compression.as_mut() {
+            compression.meter(&self.meter);
+        }
+    }
+
     /// Takes back the buffer of a compressed frame. One that was not sent is forgotten: the peer's window has
     /// no such message.
     pub(super) fn return_frame(&mut self, id: ConnId, frame: Vec<u8>, is_sent: bool) {
@@ -195,6 +205,30 @@ impl<S> Hub<S> {
     pub(crate) fn compressions(&self) -> u64 {
         self.compression.as_ref().map_or(0, |it| it.deflater.messages())
     }
+}
+
+/// Appends a message to a server; compressed if that was negotiated, and if it is worth it. Returns whether
+/// it was.
+pub(super) fn encode_masked(
+    compression: Option<&mut Compression>,
+    id: ConnId,
+    message: Masked<'_>,
+    sender: &mut ClientSender,
+    out: &mut Vec<u8>,
+) -> bool {
+    let Some(compression) = compression.filter(|_| !message.is_uncompressed) else {
+        // The only error is that Close was sent, which the caller has excluded.
+        let _ = message.encode(sender, out);
+        return false;
+    };
+    let (begin, mut compressor) = (out.len(), compression.deflater.of(id.number()));
+    let _ = match message.content {
+        Content::Whole(message) => sender.message_with(message, &mut compressor, out),
+        Content::Prepared(prepared) => sender.prepared_with(prepared, &mut compressor, out),
+        Content::Fragments(message, len) => sender.fragments_with(message, len, &mut compressor, out),
+    };
+    // RFC 7692 §6: RSV1 on the first frame.
+    out.get(begin).is_some_and(|first| first & 0x40 != 0)
 }
 
 /// A buffer for frames that has grown beyond this is freed after its message.

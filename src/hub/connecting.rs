@@ -4,7 +4,7 @@
 //! asks for the next step and does it. A step makes the deadline of the connection come at once, so the loop
 //! looks for steps nowhere else.
 
-use std::io;
+use std::{io, net::IpAddr};
 
 use log::{debug, error, info};
 
@@ -48,6 +48,21 @@ impl<S> Hub<S> {
         }
         self.schedule(id);
         true
+    }
+
+    /// Returns whether a connection may connect to this address now. If another one to it is opening, it gets
+    /// a step when its turn has come.
+    pub(crate) fn enter_address(&mut self, id: ConnId, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let Some(client) = self.table.get_mut(id).and_then(Outbound::client_mut) else { return false };
+        if client.address != Some(address) {
+            self.leave_address(id);
+        }
+        if let Some(client) = self.table.get_mut(id).and_then(Outbound::client_mut) {
+            client.address = Some(address);
+        }
+        // §4.1: "There MUST be no more than one connection in a CONNECTING state."
+        self.serializing.enter(id, address)
     }
 
     /// Has the socket of a connection connect to this address. The request leaves once it is connected.

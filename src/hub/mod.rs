@@ -14,9 +14,9 @@
 //! - `stages.rs`: what depends on a connection's stage: counts, deadlines, endings.
 //! - `compression.rs`: when a message is compressed (`compression/off.rs` without the feature `deflate`).
 //! - `table.rs`: [`Hub`], the table of all connections, and what the loop collects.
-//! - The parts: `outbound.rs` (one connection), `client_side.rs`, `control.rs`, `cork.rs`, `backlog.rs`,
-//!   `meter.rs`, `registry.rs`, `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`, `leaving.rs`,
-//!   `observer.rs`.
+//! - The parts: `outbound.rs` (one connection), `client_side.rs`, `control.rs`, `masked.rs`, `cork.rs`,
+//!   `backlog.rs`, `meter.rs`, `registry.rs`, `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`,
+//!   `leaving.rs`, `serializing.rs`, `observer.rs`.
 
 mod admission;
 mod backlog;
@@ -32,6 +32,7 @@ mod cork;
 mod deadlines;
 mod keepalive;
 mod leaving;
+mod masked;
 mod meter;
 mod observer;
 mod opening;
@@ -39,6 +40,7 @@ mod outbound;
 mod quota;
 mod registry;
 mod sending;
+mod serializing;
 mod stages;
 mod table;
 mod timers;
@@ -46,7 +48,7 @@ mod writing;
 
 pub(crate) use backlog::SHARE_LEN;
 pub use broadcasting::BroadcastStatus;
-pub(crate) use client_side::Step;
+pub(crate) use client_side::{ClientSender, Step};
 pub(crate) use deadlines::LoopTime;
 #[cfg(feature = "deflate")]
 pub(crate) use meter::Meter;

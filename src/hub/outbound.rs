@@ -264,20 +264,12 @@ impl<S> Outbound<S> {
         if let Some(sender) = &mut self.sender {
             return frame.encode(sender, out);
         }
-        let sender = self.client_mut().and_then(|client| client.sender.as_mut());
-        sender.map_or(Err(SendError::CloseSent), |sender| frame.encode(sender, out))
+        self.client_sender().map_or(Err(SendError::CloseSent), |sender| frame.encode(sender, out))
     }
 
-    /// Has the client's sender append a message to `out`, if one may be sent.
-    pub(super) fn encode_message(
-        &mut self,
-        out: &mut Vec<u8>,
-        encode: impl FnOnce(&mut ClientSender, &mut Vec<u8>) -> Result<(), SendError>,
-    ) {
-        if let Some(sender) = self.client_mut().and_then(|client| client.sender.as_mut()) {
-            // The only error is that Close was sent, which `may_send` says before.
-            let _ = encode(sender, out);
-        }
+    /// Returns the sender that masks, once the connection is open.
+    pub(super) fn client_sender(&mut self) -> Option<&mut ClientSender> {
+        self.client_mut()?.sender.as_mut()
     }
 
     /// Returns whether frames may be sent to the peer: until our Close.

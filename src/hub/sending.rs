@@ -16,7 +16,8 @@ use log::{debug, trace};
 
 use super::{
     backlog::{Backlog, SHARE_LEN},
-    client_side::ClientSender,
+    compression::encode_masked,
+    masked::{Content, Masked},
     meter::SharedMessage,
     outbound::Outbound,
     registry::ConnId,
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     cause::Cause,
     config::Backpressure,
-    protocol::{Event, Framing, Message, OwnedMessage, SendError, append},
+    protocol::{Event, Framing, Message, OwnedMessage, append},
     trace,
     transport::{Read, ReadBuffer},
 };
@@ -250,11 +251,16 @@ impl<S> Hub<S> {
         if let Some(frame) = self.compress(id, message) {
             return self.queue_compressed(id, frame, || trace::sent(id, &Event::Message(message)));
         }
-        self.send_uncompressed(id, message)
+        self.send_plain(id, message, false)
     }
 
-    /// The same for a message that is not to be compressed.
+    /// Sends a message that is not to be compressed.
     pub(crate) fn send_uncompressed(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
+        self.send_plain(id, message, true)
+    }
+
+    /// The same for a message that goes to a client as it is. To a server it goes so if it `is_uncompressed`.
+    fn send_plain(&mut self, id: ConnId, message: Message<'_>, is_uncompressed: bool) -> SendStatus {
         let payload = message.as_bytes();
         let retained = self.cork.retained_for(payload, 0);
         let len = |framing: Framing| framing.message_len(message);
@@ -272,25 +278,21 @@ impl<S> Hub<S> {
             if trace::is_on() {
                 trace::sent(id, &Event::Message(message));
             }
-            hub.send_masked(id, payload.len(), |sender, out| sender.message(message, out))
+            hub.send_masked(id, Masked { content: Content::Whole(message), is_uncompressed })
         };
         self.queue_message(id, len, push, mask)
     }
 
     /// Sends a message to a server, whose frames are masked (§5.1): each is encoded where its bytes wait.
-    pub(super) fn send_masked(
-        &mut self,
-        id: ConnId,
-        len: usize,
-        encode: impl FnOnce(&mut ClientSender, &mut Vec<u8>) -> Result<(), SendError>,
-    ) -> SendStatus {
+    pub(super) fn send_masked(&mut self, id: ConnId, message: Masked<'_>) -> SendStatus {
+        let len = message.len();
         let Some(outbound) = self.table.get(id).filter(|it| it.may_send()) else { return SendStatus::Gone };
         if !self.fits(id, outbound.buffered(), len)
             && let Err(status) = self.make_room(id, len)
         {
             return status;
         }
-        let flow = self.mask(id, len, encode);
+        let flow = self.mask(id, message);
         if !self.check_keys(id) {
             return SendStatus::Gone;
         }
@@ -299,16 +301,18 @@ impl<S> Hub<S> {
     }
 
     /// Encodes a message into the cork, or into the backlog if it is long or has to wait.
-    fn mask(
-        &mut self,
-        id: ConnId,
-        len: usize,
-        encode: impl FnOnce(&mut ClientSender, &mut Vec<u8>) -> Result<(), SendError>,
-    ) -> Flow {
+    fn mask(&mut self, id: ConnId, message: Masked<'_>) -> Flow {
+        let len = message.len();
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         let is_corked = self.cork.is_owned_by(id) && !outbound.is_blocked();
         if is_corked && self.cork.bytes().len() + len < CORK_LEN {
-            outbound.encode_message(self.cork.buffer(), encode);
+            let is_compressed = match outbound.client_sender() {
+                Some(sender) => {
+                    encode_masked(self.compression.as_deref_mut(), id, message, sender, self.cork.buffer())
+                }
+                None => false,
+            };
+            self.note_compressed(is_compressed);
             return Flow::Flushed;
         }
         // What was collected goes first.
@@ -317,8 +321,14 @@ impl<S> Hub<S> {
         }
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         let mut outbox = outbound.outbox.take().unwrap_or_else(|| self.outbox_pool.take());
-        outbox.backlog.push_sized(len, |out| outbound.encode_message(out, encode));
+        let mut is_compressed = false;
+        if let Some(sender) = outbound.client_sender() {
+            outbox.backlog.push_sized(len, |out| {
+                is_compressed = encode_masked(self.compression.as_deref_mut(), id, message, sender, out);
+            });
+        }
         outbound.outbox = Some(outbox);
+        self.note_compressed(is_compressed);
         self.queue(id, len, |_| {})
     }
 

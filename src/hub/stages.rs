@@ -7,7 +7,7 @@ use std::mem;
 
 use super::{
     deadlines::LoopTime,
-    outbound::{End, Ending, Stage},
+    outbound::{End, Ending, Outbound, Stage},
     registry::ConnId,
     table::Hub,
 };
@@ -29,12 +29,26 @@ impl<S> Hub<S> {
         if matches!(stage, Stage::Finishing | Stage::Lingering | Stage::Dead) {
             self.forget_compressor(id);
         }
+        if before == Stage::Connecting {
+            self.leave_address(id);
+        }
         self.count_change(id, before, stage);
         if stage == Stage::Dead {
             self.tell_unproven(id, false);
         }
         self.limit_closing(id);
         self.schedule(id);
+    }
+
+    /// Notes that a connection is not opening any more: it is the turn of the next one to its address.
+    pub(super) fn leave_address(&mut self, id: ConnId) {
+        let Some(client) = self.table.get_mut(id).and_then(Outbound::client_mut) else { return };
+        let Some(address) = client.address.take() else { return };
+        let Some(next) = self.serializing.leave(id, address) else { return };
+        if let Some(client) = self.table.get_mut(next).and_then(Outbound::client_mut) {
+            client.note_turn();
+        }
+        self.schedule(next);
     }
 
     /// Keeps the counts per stage: of live connections, of leaving sockets, and of the connections of one

@@ -19,6 +19,7 @@ use super::{
     outbound::{End, Ending, Outbound, OutboxPool, Stage},
     quota::Quota,
     registry::{ConnId, Registry},
+    serializing::Serializing,
     timers::{TimerId, Timers},
 };
 use crate::{
@@ -61,6 +62,8 @@ pub(crate) struct Hub<S> {
     /// The sockets that only wait for their end.
     pub(super) leaving: Leaving,
     pub(super) cork: Cork,
+    /// Which connections to servers wait for their turn to open.
+    pub(super) serializing: Serializing,
     /// What compresses and inflates, if that is on.
     pub(crate) compression: Option<Box<Compression>>,
     /// Connections whose backlog is flushed at the end of the turn.
@@ -116,6 +119,7 @@ impl<S> Hub<S> {
             now: LoopTime::default(),
             quota: Quota::default(),
             keys: Keys::default(),
+            serializing: Serializing::default(),
             is_short_of_memory: false,
             outbox_pool: OutboxPool::new(meter.clone()),
             meter,

@@ -40,9 +40,9 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T> Timers<T> {
-    /// Returns whether no timer is set.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.table.len() == 0
+    /// Returns how many timers are set.
+    pub(crate) const fn len(&self) -> usize {
+        self.table.len()
     }
 
     pub(crate) fn after(&mut self, delay: Duration, task: T, now: LoopTime) -> TimerId {

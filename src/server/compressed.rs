@@ -5,16 +5,19 @@
 
 use log::{debug, warn};
 
-use super::inbound::EventSource;
+use super::{inbound::EventSource, phase::Phase};
 use crate::{
-    hub::{ConnId, Hub, Meter},
-    protocol::{Connection, Event, ProtocolError, Receiver, Request, Response, Server},
+    hub::{ClientSender, ConnId, Hub, Meter},
+    protocol::{
+        Client, ClientRequest, Connection, DeflateOffer, DeflateParams, Event, MAX_WINDOW_BITS,
+        ProtocolError, Receiver, Request, Response, Role, Server,
+    },
 };
 
-/// The receiving half of a connection that has negotiated permessage-deflate.
+/// The receiving half of a connection, of a client or of a server, that has negotiated permessage-deflate.
 #[derive(Debug)]
-pub(super) struct CompressedInput {
-    pub(super) receiver: Receiver,
+pub(super) struct CompressedInput<R = Server> {
+    pub(super) receiver: Receiver<R>,
     window: CountedWindow,
 }
 
@@ -41,8 +44,8 @@ impl Drop for CountedWindow {
     }
 }
 
-impl CompressedInput {
-    pub(super) fn new(receiver: Receiver, window: CountedWindow) -> Box<Self> {
+impl<R: Role> CompressedInput<R> {
+    pub(super) fn new(receiver: Receiver<R>, window: CountedWindow) -> Box<Self> {
         Box::new(Self { receiver, window })
     }
 
@@ -53,8 +56,8 @@ impl CompressedInput {
     }
 }
 
-impl EventSource for CompressedInput {
-    type Role = Server;
+impl<R: Role> EventSource for CompressedInput<R> {
+    type Role = R;
 
     fn next_event<'s, 'a: 's, S>(
         &'s mut self,
@@ -70,7 +73,7 @@ impl EventSource for CompressedInput {
         event
     }
 
-    fn receiver(&mut self) -> &mut Receiver {
+    fn receiver(&mut self) -> &mut Receiver<R> {
         &mut self.receiver
     }
 }
@@ -103,4 +106,33 @@ pub(super) fn negotiate<S>(
 #[cold]
 fn warn_of_windows(id: ConnId) {
     warn!("connection {id} may not take its context over: the windows of others hold max_window_bytes");
+}
+
+/// Offers compression, if the configuration wants it and the request does not offer it yet.
+pub(super) fn offer<S>(request: &mut ClientRequest, hub: &Hub<S>) {
+    let Some(config) = hub.config.compression.as_ref().filter(|_| !request.offers_deflate()) else { return };
+    let wanted = config.negotiation;
+    let is_limited = |bits: u8| (bits < MAX_WINDOW_BITS).then_some(bits);
+    request.deflate(DeflateOffer {
+        server_no_context_takeover: wanted.server_no_context_takeover || !hub.has_window_room(),
+        client_no_context_takeover: wanted.client_no_context_takeover,
+        server_max_window_bits: is_limited(wanted.server_max_window_bits),
+        client_max_window_bits: Some(is_limited(wanted.client_max_window_bits)),
+    });
+}
+
+/// Returns the phase of a connection that this program has opened, and says to its sender what was agreed on.
+pub(super) fn frames_of_server<S>(
+    mut receiver: Receiver<Client>,
+    sender: &mut ClientSender,
+    params: Option<&DeflateParams>,
+    hub: &mut Hub<S>,
+) -> Phase {
+    let Some(params) = params else { return Phase::FromServer(receiver) };
+    receiver.use_deflate(params);
+    sender.use_deflate(params);
+    hub.stats.compressed_connections += 1;
+    let windows = hub.compression.as_ref().map(|it| it.windows.clone()).unwrap_or_default();
+    let window = CountedWindow { bytes: 0, windows };
+    Phase::CompressedFromServer(CompressedInput::new(receiver, window))
 }

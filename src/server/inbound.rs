@@ -260,6 +260,8 @@ impl Inbound {
             Phase::FromServer(receiver) => receiver.buffered(),
             #[cfg(feature = "deflate")]
             Phase::Compressed(input) => input.receiver.buffered(),
+            #[cfg(feature = "deflate")]
+            Phase::CompressedFromServer(input) => input.receiver.buffered(),
             _ => 0,
         }
     }
@@ -276,6 +278,8 @@ impl Inbound {
                 Phase::Answer(opening) => opening.held(),
                 #[cfg(feature = "deflate")]
                 Phase::Compressed(input) => input.held(),
+                #[cfg(feature = "deflate")]
+                Phase::CompressedFromServer(input) => input.held(),
                 Phase::Held(held) => held.len(),
                 Phase::Nothing => 0,
             }
@@ -342,6 +346,8 @@ impl Inbound {
             Phase::FromServer(receiver) => take_events(receiver, id, input, handler, hub),
             #[cfg(feature = "deflate")]
             Phase::Compressed(source) => take_events(&mut **source, id, input, handler, hub),
+            #[cfg(feature = "deflate")]
+            Phase::CompressedFromServer(source) => take_events(&mut **source, id, input, handler, hub),
             _ => None,
         }
     }

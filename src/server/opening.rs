@@ -7,12 +7,14 @@ use std::{net::SocketAddr, vec};
 
 use log::info;
 
+#[cfg(feature = "deflate")]
+use super::compressed::{frames_of_server, offer};
 use super::phase::Phase;
 use crate::{
     connect::ConnectError,
     handler::Handler,
-    hub::{ConnId, Hub},
-    protocol::{Answer, ClientHandshake, ClientRequest, Limits, Receiver, RequestReader, Sender},
+    hub::{ClientSender, ConnId, Hub},
+    protocol::{Accepted, Answer, ClientHandshake, ClientRequest, Limits, Receiver, RequestReader, Sender},
     trace::Cut,
     websocket::call_hook,
 };
@@ -58,9 +60,10 @@ impl Opening {
             Ok(None) => return None,
             Ok(Some(Answer::Accepted(accepted))) => {
                 let subprotocol = accepted.subprotocol.map(str::to_owned);
-                hub.open_outbound(id, subprotocol, Sender::client(hub.keys.clone()));
+                let (phase, sender) = frames(&accepted, &limits, hub);
+                hub.open_outbound(id, subprotocol, sender);
                 call_on_open(id, &mut self.request, handler, hub);
-                return Some(Phase::FromServer(Receiver::client(&limits)));
+                return Some(phase);
             }
             Ok(Some(Answer::Refused(refusal))) => ConnectError::Refused(refusal),
             Err(error) => ConnectError::Answer(error),
@@ -79,4 +82,29 @@ fn call_on_open<H: Handler>(id: ConnId, request: &mut [u8], handler: &mut H, hub
         info!("connection {id} to {} open: {}", request.host().unwrap_or_default(), Cut(request.target()));
         call_hook(id, hub, |ws| handler.on_open(ws, &request));
     }
+}
+
+/// Returns the request with the offer to compress that the configuration wants.
+#[cfg(feature = "deflate")]
+pub(super) fn offering<S>(mut request: ClientRequest, hub: &Hub<S>) -> ClientRequest {
+    offer(&mut request, hub);
+    request
+}
+
+#[cfg(not(feature = "deflate"))]
+pub(super) const fn offering<S>(request: ClientRequest, _: &Hub<S>) -> ClientRequest {
+    request
+}
+
+/// Returns the phase of a connection that opens, and its sender.
+#[cfg(feature = "deflate")]
+fn frames<S>(accepted: &Accepted<'_>, limits: &Limits, hub: &mut Hub<S>) -> (Phase, ClientSender) {
+    let mut sender = Sender::client(hub.keys.clone());
+    let phase = frames_of_server(Receiver::client(limits), &mut sender, accepted.deflate.as_ref(), hub);
+    (phase, sender)
+}
+
+#[cfg(not(feature = "deflate"))]
+fn frames<S>(_: &Accepted<'_>, limits: &Limits, hub: &Hub<S>) -> (Phase, ClientSender) {
+    (Phase::FromServer(Receiver::client(limits)), Sender::client(hub.keys.clone()))
 }

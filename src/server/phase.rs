@@ -18,6 +18,8 @@ pub(super) enum Phase {
     /// Frames of messages that may be compressed.
     #[cfg(feature = "deflate")]
     Compressed(Box<CompressedInput>),
+    #[cfg(feature = "deflate")]
+    CompressedFromServer(Box<CompressedInput<Client>>),
     /// What follows a request that waits for its answer.
     Held(Box<Held>),
     /// Of no interest.

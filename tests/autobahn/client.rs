@@ -6,7 +6,7 @@
 use std::{cell::Cell, env, io, rc::Rc};
 
 use wirehook::{
-    Connections, Server, Target,
+    Compression, Connections, Server, Target,
     protocol::{ClientRequest, Uri},
 };
 
@@ -68,7 +68,10 @@ fn main() -> io::Result<()> {
     let counting = Rc::clone(&plan);
     Server::unbound()?
         .connect(&uri, ClientRequest::new(&uri))
-        .configure(|config| config.limits.max_message_size = MAX_MESSAGE_SIZE)
+        .configure(|config| {
+            config.limits.max_message_size = MAX_MESSAGE_SIZE;
+            config.compression = Some(Compression::default());
+        })
         .state::<Purpose>()
         .on_message(move |ws, message| match ws.state() {
             Purpose::CaseCount => {

@@ -219,6 +219,7 @@ fn a_server_opens_connections_beside_those_of_its_clients() {
                     client = Some(ws.id());
                     let id = ws.connect(&target, ClientRequest::new(&target)).unwrap();
                     assert_eq!(ws.all().role(id), ConnectionRole::Client);
+                    assert_eq!(ws.push(id, "too early"), SendStatus::Gone);
                 } else if let Some(client) = client {
                     assert_eq!(ws.broadcast("to clients").sent, 1);
                     ws.push(client, message);
@@ -239,6 +240,139 @@ fn a_server_opens_connections_beside_those_of_its_clients() {
     client.expect_text("from the relay");
     assert_eq!(relay.note(), "2 1 1");
     client.send(crate::common::CLOSE, b"");
+}
+
+#[test]
+fn a_server_that_breaks_a_rule_is_failed() {
+    let (uri, peer) = peer(|mut stream, request| {
+        // §5.1: a server's frames have no mask.
+        stream.write_all(&[answer(&request).as_bytes(), b"\x81\x82\0\0\0\0hi"].concat()).unwrap();
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard[..2], [0x81, 0x85], "the text of on_open");
+        assert_eq!(heard[11], 0x88, "then a Close, and the end of TCP");
+    });
+    let calls = run(&uri, |client| client);
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(calls[1].starts_with("1002 protocol error"), "{calls:?}");
+    assert!(calls[1].ends_with("broken rule §5.1, not clean"), "{calls:?}");
+    peer.join().unwrap();
+}
+
+#[test]
+fn no_frame_leaves_when_no_key_can_be_drawn() {
+    let (uri, peer) = peer(|mut stream, request| {
+        stream.write_all(answer(&request).as_bytes()).unwrap();
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard);
+        assert_eq!(heard, b"");
+    });
+    let mut blocks = 0;
+    let calls = run(&uri, |client| {
+        client
+            .entropy(move |bytes| {
+                // The nonce is drawn from the first block, and no key is left after it.
+                blocks += 1;
+                bytes.fill(7);
+                if blocks > 1 { Err(ErrorKind::Other.into()) } else { Ok(()) }
+            })
+            .on_open(|ws, _| {
+                while ws.ping(b"").is_ok() {
+                    if ws.all().stats().buffered_bytes > 1 << 20 {
+                        panic!("the source never fails");
+                    }
+                }
+                assert_eq!(ws.send("Hello"), SendStatus::Gone);
+            })
+    });
+    assert_eq!(calls, ["1006 abnormal closure, server overloaded, not clean"]);
+    peer.join().unwrap();
+}
+
+#[test]
+fn connections_to_one_address_open_one_after_the_other() {
+    // It answers none but the first request, and only when the others have had time to come.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = uri(&format!("ws://{}/", listener.local_addr().unwrap()));
+    let server = thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let mut head = [0; 1024];
+        let len = first.read(&mut head).unwrap();
+        thread::sleep(Duration::from_millis(30));
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the second one waits");
+        listener.set_nonblocking(false).unwrap();
+        let request = std::str::from_utf8(&head[..len]).unwrap();
+        first.write_all(&[answer(request).as_bytes(), b"\x88\x00"].concat()).unwrap();
+        // §4.1: "or for that connection to have failed".
+        drop(listener.accept().unwrap());
+        drop(listener.accept().unwrap());
+        let _ = first.read(&mut head);
+    });
+    let ends = Rc::new(RefCell::new(Vec::new()));
+    let (closed, failed) = (Rc::clone(&ends), Rc::clone(&ends));
+    let request = ClientRequest::new(&uri);
+    Server::unbound()
+        .unwrap()
+        .connect(&uri, request.clone())
+        .connect(&uri, request.clone())
+        .connect(&uri, request)
+        .on_close(move |ws, _| closed.borrow_mut().push(ws.id().to_string()))
+        .on_connect_error(move |ws, _| failed.borrow_mut().push(ws.id().to_string()))
+        .run()
+        .unwrap();
+    assert_eq!(*ends.borrow(), ["1", "2", "3"]);
+    server.join().unwrap();
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn messages_are_compressed_if_both_sides_want_it() {
+    let compress =
+        |config: &mut wirehook::Config| config.compression = Some(wirehook::Compression::default());
+    for (server_compresses, client_compresses) in [(true, true), (true, false), (false, true)] {
+        let server = serve(move |server, _| {
+            let server = server.configure(|config| {
+                if server_compresses {
+                    compress(config)
+                }
+            });
+            server.on_message(|ws, message| {
+                ws.send(message);
+            })
+        });
+        let uri = uri(&format!("ws://{}/", server.address));
+        let text = "{\"price\": 1234}, ".repeat(100);
+        let (sent, both) = (text.clone(), server_compresses && client_compresses);
+        let mut left = 3;
+        Server::unbound()
+            .unwrap()
+            .connect(&uri, ClientRequest::new(&uri))
+            .configure(|config| {
+                if client_compresses {
+                    compress(config)
+                }
+            })
+            .on_open(move |ws, _| {
+                ws.send(&sent);
+            })
+            .on_message(move |ws, message| {
+                assert_eq!(message.as_text(), Some(text.as_str()));
+                left -= 1;
+                if left > 0 {
+                    ws.send(message);
+                    return;
+                }
+                let stats = ws.all().stats();
+                assert_eq!((stats.compressed_messages, stats.sent_messages), (if both { 3 } else { 0 }, 3));
+                assert_eq!(stats.received_bytes < 3 * 500, both, "{}", stats.received_bytes);
+                ws.close(1000, "");
+            })
+            .run()
+            .unwrap();
+        server.opened();
+        server.expect_closed(&End::clean(1000, "", Cause::Peer));
+    }
 }
 
 #[test]

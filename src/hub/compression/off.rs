@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
-use super::{meter::SharedPrepared, outbound::Outbound, registry::ConnId, table::Hub};
+use super::{
+    client_side::ClientSender, masked::Masked, meter::SharedPrepared, outbound::Outbound, registry::ConnId,
+    table::Hub,
+};
 use crate::{
     config::Config,
     protocol::{Message, Prepared},
@@ -44,11 +47,26 @@ impl<S> Hub<S> {
 
     pub(super) fn return_frame(&self, _: ConnId, _: Vec<u8>, _: bool) {}
 
+    pub(super) const fn note_compressed(&self, _: bool) {}
+
     pub(super) const fn forget_compressor(&self, _: ConnId) {}
 
     pub(crate) const fn release_unused_compressors(&self) {}
 
     pub(crate) const fn release_compressors(&self) {}
+}
+
+/// Appends a message to a server. Returns whether it was compressed.
+pub(super) fn encode_masked(
+    _: Option<&mut Compression>,
+    _: ConnId,
+    message: Masked<'_>,
+    sender: &mut ClientSender,
+    out: &mut Vec<u8>,
+) -> bool {
+    // The only error is that Close was sent, which the caller has excluded.
+    let _ = message.encode(sender, out);
+    false
 }
 
 impl<S> Outbound<S> {

@@ -102,6 +102,38 @@ impl<R: SendingRole> Sender<R> {
         Ok(())
     }
 
+    /// Appends a message that is prepared already, compressed if that was negotiated and the compressor finds
+    /// it worth it.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{DeflateConfig, Deflater, ExtensionOffer, Message, Prepared, Sender};
+    /// # let offer = ExtensionOffer { name: "permessage-deflate", params: vec![] };
+    /// # let mut sender = Sender::default();
+    /// # sender.use_deflate(&DeflateConfig::default().accept(&[offer]).unwrap().params());
+    /// let mut deflater = Deflater::new(6);
+    /// let prepared = Prepared::new(Message::Text(&"long".repeat(100)));
+    /// let mut out = Vec::new();
+    /// sender.prepared_with(&prepared, &mut deflater.of(1), &mut out)?;
+    /// assert!(out.len() < 30);
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Close was sent.
+    pub fn prepared_with(
+        &mut self,
+        message: &Prepared,
+        compressor: &mut Compressor<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let framing = self.framing.ok_or(SendError::CloseSent)?;
+        let (rsv, payload) = payload(framing, message.payload(), compressor);
+        frame(&mut self.role, Beginning { fin: true, rsv, opcode: message.opcode() }, payload, out);
+        compressor.tidy();
+        Ok(())
+    }
+
     /// Appends a message in fragments, as [`fragments`](Self::fragments) does, compressed if that was
     /// negotiated and the compressor finds it worth it.
     ///
@@ -199,7 +231,7 @@ fn message_with<R: SendingRole>(
     compressor: &mut Compressor<'_>,
     out: &mut Vec<u8>,
 ) -> bool {
-    let (rsv, payload) = payload(framing, message, compressor);
+    let (rsv, payload) = payload(framing, message.as_bytes(), compressor);
     frame(role, Beginning { fin: true, rsv, opcode: message.opcode() }, payload, out);
     compressor.tidy();
     rsv == RSV1
@@ -215,16 +247,16 @@ fn fragments_with<R: SendingRole>(
     out: &mut Vec<u8>,
 ) -> bool {
     // RFC 7692 §6.1: the message is compressed as a whole, then cut.
-    let (rsv, payload) = payload(framing, message, compressor);
+    let (rsv, payload) = payload(framing, message.as_bytes(), compressor);
     fragments(role, Beginning { fin: true, rsv, opcode: message.opcode() }, payload, fragment_len, out);
     compressor.tidy();
     rsv == RSV1
 }
 
-/// Returns the reserved bits and the payload of a message.
-fn payload<'p>(framing: Framing, message: Message<'p>, compressor: &'p mut Compressor<'_>) -> (u8, &'p [u8]) {
-    match compressor.compress(framing.compressing, message.as_bytes()) {
+/// Returns the reserved bits and the payload of a message with these bytes.
+fn payload<'p>(framing: Framing, bytes: &'p [u8], compressor: &'p mut Compressor<'_>) -> (u8, &'p [u8]) {
+    match compressor.compress(framing.compressing, bytes) {
         Some(payload) => (RSV1, payload),
-        None => (UNCOMPRESSED, message.as_bytes()),
+        None => (UNCOMPRESSED, bytes),
     }
 }

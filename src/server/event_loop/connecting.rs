@@ -15,7 +15,7 @@ use crate::{
     handler::Handler,
     hub::{ConnId, Outbound, Step},
     protocol::ClientRequest,
-    server::opening::Opening,
+    server::opening::{Opening, offering},
     transport::Listener,
 };
 
@@ -24,6 +24,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn advance_connecting(&mut self, id: ConnId) {
         match self.hub.take_step(id) {
             Some(Step::Begin(target, request)) => self.begin_connecting(id, target, request),
+            Some(Step::Turn) => self.try_next_address(id, ErrorKind::AddrNotAvailable),
             Some(Step::Trouble(cause)) => self.handle_trouble(id, cause),
             None => self.hub.fail_connecting(id, ConnectError::Timeout),
         }
@@ -35,7 +36,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             Ok(nonce) => nonce,
             Err(error) => return self.hub.fail_connecting(id, ConnectError::Entropy(error)),
         };
-        self.inbounds.insert_opening(id, Opening::new(request, nonce));
+        let opening = Opening::new(offering(request, &self.hub), nonce);
+        self.inbounds.insert_opening(id, opening);
         match target.into_addresses() {
             Addresses::Known(addresses) => self.connect_to(id, addresses),
             Addresses::OfName(name, port) => self.resolver.resolve(id, name, port),
@@ -65,8 +67,12 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             return;
         }
         while let Some(opening) = self.inbounds.opening_mut(id)
-            && let Some(address) = opening.addresses.next()
+            && let Some(address) = opening.addresses.as_slice().first().copied()
         {
+            if !self.hub.enter_address(id, address.ip()) {
+                return;
+            }
+            opening.addresses.next();
             let stream = (self.dialer)(address);
             match stream.and_then(|stream| self.hub.dial(id, stream, address.into(), &opening.request)) {
                 Ok(()) => return,

@@ -75,7 +75,7 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     pub(super) fn end_if_idle(&self) {
         let can_go_on = !self.is_unbound
             || self.hub.len() > 0
-            || !self.hub.timers.is_empty()
+            || self.hub.timers.len() > self.own_timers
             || self.handle.is_shared()
             || self.metrics.is_some()
             || self.stop.is_some();

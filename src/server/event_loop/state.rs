@@ -52,6 +52,8 @@ pub(in crate::server) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     pub(super) wake_at: LoopTime,
     pub(super) shutdown: Option<Shutdown>,
     pub(super) started: Instant,
+    /// How many timers are the loop's own.
+    pub(super) own_timers: usize,
     /// It has no listener: it runs for the connections that it opens.
     pub(super) is_unbound: bool,
     pub(super) resolver: Resolver,
@@ -76,11 +78,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             let release = Box::new(|hub: &mut Hub<_>| hub.release_unused_compressors());
             hub.timers.every(COMPRESSOR_IDLE, release, LoopTime::default());
         }
+        let own_timers = usize::from(hub.compression.is_some());
         let clients_inherit_nodelay = listener.as_ref().is_some_and(|it| it.set_nodelay(hub.config.nodelay));
         let resolver = Resolver::new(handle.waker());
         Ok(Self {
             poll,
             clients_inherit_nodelay,
+            own_timers,
             is_unbound: listener.is_none(),
             resolver,
             dialer: Box::new(Stream::connect),

@@ -135,6 +135,12 @@ impl ClientRequest {
         self.deflate = Some(offer);
     }
 
+    /// Returns whether the request offers to compress messages.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn offers_deflate(&self) -> bool {
+        self.deflate.is_some()
+    }
+
     /// Adds a header, such as a cookie or an `Authorization` (§4.1, item 12).
     ///
     /// ```
