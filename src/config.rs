@@ -143,7 +143,10 @@ pub struct Config {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Compression {
-    /// How much time is spent to make messages small: from 1 (fast) to 9 (small). Default: 6.
+    /// How much time is spent to make messages small: from 1 (fast) to 9 (small). Default: 5.
+    ///
+    /// Level 6, the default of zlib, takes half as long again for messages of 16 KiB and makes them 1 %
+    /// smaller.
     pub level: u8,
     /// How many bytes a message has at least to be compressed. Default: 64.
     pub threshold: usize,
@@ -170,7 +173,7 @@ pub struct Compression {
 impl Default for Compression {
     fn default() -> Self {
         Self {
-            level: 6,
+            level: 5,
             threshold: Deflater::THRESHOLD,
             negotiation: DeflateConfig::default(),
             max_compressor_bytes: Deflater::MAX_MEMORY,

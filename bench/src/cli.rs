@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::contestants::{self, Contestant};
+use crate::contestants::{self, Contestant, ECHOES};
 use crate::facts;
 use crate::report::{Report, RowReport};
 use crate::rounds;
@@ -26,7 +26,8 @@ Usage: bench [OPTIONS]
   --rounds N                how often each contestant is measured in each row, at least 5 [default: 9]
   --seconds S               length of the timed part of each turn [default: 0.5]
   --peer NAME=COMMAND       one more echo server. The command runs in a shell; it prints a line that holds
-                            ws://127.0.0.1:PORT, or {port} in it is replaced by a free port. May be repeated
+                            ws://127.0.0.1:PORT, or {port} in it is replaced by a free port, and
+                            {service} by echo or compressed. May be repeated
   --fan-out-peer NAME=COMMAND
                             the same for a server that sends each message to all connections, the sender's too
   --wirehook PATH           the server's binary [default: the one in this checkout, which is built first]
@@ -223,7 +224,9 @@ fn parse() -> Result<Options> {
             Long("seconds") => options.timed = Duration::try_from_secs_f64(parser.value()?.parse()?)?,
             Long("peer") => {
                 let assignment = parser.value()?.string()?;
-                options.peers.push(Contestant::from_outside(&assignment, &[Service::Echo])?);
+                let services: &[Service] =
+                    if assignment.contains("{service}") { ECHOES } else { &[Service::Echo] };
+                options.peers.push(Contestant::from_outside(&assignment, services)?);
             }
             Long("fan-out-peer") => {
                 let assignment = parser.value()?.string()?;

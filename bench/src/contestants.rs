@@ -39,13 +39,15 @@ pub(crate) enum Origin {
 }
 
 const BOTH: &[Service] = &[Service::Echo, Service::FanOut];
+const ALL: &[Service] = &[Service::Echo, Service::Compressed, Service::FanOut];
+pub(crate) const ECHOES: &[Service] = &[Service::Echo, Service::Compressed];
 
 /// The contestants of every run, the limit first.
 pub(crate) fn standard(wirehook: &Path) -> Vec<Contestant> {
     let compiled_in =
         |name: &str, services| Contestant { name: name.to_owned(), origin: Origin::CompiledIn { services } };
     vec![
-        compiled_in(LIMIT, BOTH),
+        compiled_in(LIMIT, ALL),
         Contestant { name: "wirehook".to_owned(), origin: Origin::Wirehook(wirehook.to_owned()) },
         compiled_in("fastwebsockets", &[Service::Echo]),
         compiled_in("ws", BOTH),
@@ -67,19 +69,19 @@ const PEERS: [Peer; 3] = [
         name: "uwebsockets",
         probe: "test -x uwebsockets/server",
         command: "uwebsockets/server {service} {port}",
-        services: BOTH,
+        services: ALL,
     },
     Peer {
         name: "node-ws",
         probe: "node --input-type=module -e \"import 'ws'\"",
-        command: "node node-ws.mjs {port}",
-        services: &[Service::Echo],
+        command: "node node-ws.mjs {port} {service}",
+        services: ECHOES,
     },
     Peer {
         name: "python-websockets",
         probe: "python3 -c 'import websockets.asyncio.server'",
-        command: "python3 python-websockets.py {port}",
-        services: &[Service::Echo],
+        command: "python3 python-websockets.py {port} {service}",
+        services: ECHOES,
     },
 ];
 
@@ -150,9 +152,11 @@ impl Contestant {
 
     fn command_line(&self, load: &Load, port: Option<u16>) -> Result<Vec<String>> {
         match (&self.origin, load.service()) {
-            (Origin::Wirehook(program), Service::Echo) => {
+            (Origin::Wirehook(program), service @ (Service::Echo | Service::Compressed)) => {
                 let program = program.to_str().ok_or("the server's path is not text")?.to_owned();
-                Ok(std::iter::once(program).chain(WIREHOOK_OPTIONS.split(' ').map(str::to_owned)).collect())
+                let more = if service == Service::Compressed { COMPRESSED_OPTIONS } else { "" };
+                let options = WIREHOOK_OPTIONS.split(' ').chain(more.split_terminator(' '));
+                Ok(std::iter::once(program).chain(options.map(str::to_owned)).collect())
             }
             (Origin::CompiledIn { .. } | Origin::Wirehook(_), service) => {
                 let bytes_in = load.message().encode(0).len().to_string();
@@ -180,6 +184,9 @@ impl Contestant {
 
 /// As a user would start it, but with limits above the largest messages of any row, and quiet.
 const WIREHOOK_OPTIONS: &str = "echo --listen 127.0.0.1:0 --max-message-size 32M --max-buffered-bytes 1G -q";
+
+/// What the default agrees to with the client's offer, said once more.
+const COMPRESSED_OPTIONS: &str = "--compress --compress-context none";
 
 fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())

@@ -60,6 +60,7 @@ impl Load {
     pub(crate) const fn service(&self) -> Service {
         match self {
             Self::Messages { flow: Flow::FanOut { .. }, .. } => Service::FanOut,
+            Self::Messages { message, .. } if message.is_compressed() => Service::Compressed,
             Self::Messages { .. } | Self::Handshakes { .. } | Self::Idle { .. } | Self::StartUp => {
                 Service::Echo
             }
@@ -124,6 +125,11 @@ const fn connections(name: &'static str, title: &'static str, connections: usize
     Row { name, title, load, group: Some("connections") }
 }
 
+/// JSON that client and server compress without context takeover.
+const fn json(name: &'static str, title: &'static str, bytes: usize) -> Row {
+    Row { name, title, load: echo(64, Message::json(bytes), 1), group: Some("compressed") }
+}
+
 const NON_ASCII: Message = Message { content: Content::Text, ..Message::binary(16 * KIB) };
 const IN_PIECES: Message = Message { piece: Some(KIB), ..Message::binary(64 * KIB) };
 const IDLE: Load = Load::Idle { connections: 10_000, message: Message::binary(20) };
@@ -142,6 +148,10 @@ pub(crate) const ROWS: &[Row] = &[
     row("fan-out", "500 receivers × 64 B × 1 in flight", fan_out(500, Message::binary(64), 1)),
     row("fan-out-x8", "500 receivers × 64 B × 8 in flight", fan_out(500, Message::binary(64), 8)),
     row("start-up", "a process from launch to its first connection", Load::StartUp),
+    json("json-128", "64 connections × 128 B of JSON, compressed × 1 in flight", 128),
+    json("json-512", "64 connections × 512 B of JSON, compressed × 1 in flight", 512),
+    json("json-4k", "64 connections × 4 KiB of JSON, compressed × 1 in flight", 4 * KIB),
+    json("json-16k", "64 connections × 16 KiB of JSON, compressed × 1 in flight", 16 * KIB),
     size("size-1", "8 connections × 1 B", 1),
     size("size-16", "8 connections × 16 B", 16),
     size("size-128", "8 connections × 128 B", 128),

@@ -67,9 +67,11 @@ pub(crate) fn measure(
     let look = contestant.echoes_bytes();
     let (cost, count, timing) = match row.load {
         Load::Messages { connections, message, flow } => {
-            let mut streams = client::connect_many(server.address, connections)?;
+            let mut streams = client::connect_many(server.address, connections, &message, look)?;
+            let answer = client::answer_len(&mut streams, &message, look)?;
             check(&mut streams, &message, flow, look)?;
-            let measured = timed(&server, conditions, |time| drive(&mut streams, &message, flow, time))?;
+            let measured =
+                timed(&server, conditions, |time| drive(&mut streams, &message, answer, flow, time))?;
             check(&mut streams, &message, flow, look)?;
             measured
         }
@@ -84,11 +86,17 @@ pub(crate) fn measure(
 
 type Measured = (f64, u64, Option<Timing>);
 
-fn drive(streams: &mut Vec<TcpStream>, message: &Message, flow: Flow, time: Duration) -> Result<Driven> {
+fn drive(
+    streams: &mut Vec<TcpStream>,
+    message: &Message,
+    answer: usize,
+    flow: Flow,
+    time: Duration,
+) -> Result<Driven> {
     match flow {
-        Flow::Echo { in_flight } => client::echo(streams, message, in_flight, time),
-        Flow::Paced { per_second } => client::paced(streams, message, per_second, time),
-        Flow::FanOut { in_flight } => client::fan_out(streams, message, in_flight, time),
+        Flow::Echo { in_flight } => client::echo(streams, message, answer, in_flight, time),
+        Flow::Paced { per_second } => client::paced(streams, message, answer, per_second, time),
+        Flow::FanOut { in_flight } => client::fan_out(streams, message, answer, in_flight, time),
     }
 }
 
@@ -138,13 +146,13 @@ fn timed(
 /// Returns the memory of a silent connection, once each has opened and sent one message.
 fn idle(server: &Running, connections: usize, message: &Message, look: bool) -> Result<Measured> {
     // What the first connection allocates is shared by all.
-    let mut first = client::connect_many(server.address, 1)?;
+    let mut first = client::connect_many(server.address, 1, message, look)?;
     client::exchange(&mut first, message, 0, look)?;
     sleep(SETTLE);
     let before = process::resident_bytes(server.pid())?;
     let mut streams = Vec::with_capacity(connections);
     for index in 0..connections {
-        let mut stream = client::connect_many(server.address, 1)?;
+        let mut stream = client::connect_many(server.address, 1, message, look)?;
         client::exchange(&mut stream, message, index as u64, look)?;
         streams.append(&mut stream);
     }

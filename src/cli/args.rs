@@ -72,7 +72,7 @@ What is kept for clients:
 Compression (permessage-deflate, RFC 7692):
   --compress                compress messages for clients that offer it; off without it.
                             Beside secrets it leaks: see docs/security.md
-  --compress-level N        from 1 (fast) to 9 (small)  [6]
+  --compress-level N        from 1 (fast) to 9 (small)  [5]
   --compress-threshold SIZE shortest message that is compressed  [64]
   --compress-context both|server|client|none
                             whose messages may refer to earlier ones, which costs memory  [both]

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the contestant `uwebsockets`, with the flags of its own build and without TLS and compression.
+# Builds the contestant `uwebsockets`, with the flags of its own build and without TLS.
 #
 #     bench/peers/uwebsockets/build.sh             # fetches the sources, at the commit below
 #     bench/peers/uwebsockets/build.sh DIRECTORY   # takes them from a checkout with uSockets in it
 #
-# Needs a C and a C++20 compiler.
+# Needs a C and a C++20 compiler, and zlib.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -23,4 +23,4 @@ flags=(-O3 -march=native -flto=auto -DLIBUS_NO_SSL -I "$sources/uSockets/src")
 for file in "$sources"/uSockets/src/*.c "$sources"/uSockets/src/{eventing,crypto}/*.c; do
     "${CC:-cc}" "${flags[@]}" -c "$file" -o "$objects/$(basename "$file").o"
 done
-"${CXX:-c++}" "${flags[@]}" -std=c++20 -DUWS_NO_ZLIB -I "$sources/src" server.cpp "$objects"/*.o -o server
+"${CXX:-c++}" "${flags[@]}" -std=c++20 -I "$sources/src" server.cpp "$objects"/*.o -lz -o server

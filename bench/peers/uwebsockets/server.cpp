@@ -1,6 +1,7 @@
-// uWebSockets: `build.sh` makes it. Started as `server echo|fan-out PORT`.
+// uWebSockets: `build.sh` makes it. Started as `server echo|compressed|fan-out PORT`.
 //
-// Without compression, pings and time limits, which would cost it something, and with limits above the largest messages of
+// `compressed` is an echo with its shared compressor and its shared decompressor: no connection has a window of its own.
+// The others are without compression. All are without pings and time limits, which would cost it something, and with limits above the largest messages of
 // any row. A fan-out is its own publish to a topic, which collects what goes to one subscriber in one turn of its loop.
 
 #include <cstdio>
@@ -14,16 +15,18 @@ struct PerConnection {};
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        std::fprintf(stderr, "usage: server echo|fan-out PORT\n");
+        std::fprintf(stderr, "usage: server echo|compressed|fan-out PORT\n");
         return 2;
     }
     const bool fanOut = !std::strcmp(argv[1], "fan-out");
+    const bool compressed = !std::strcmp(argv[1], "compressed");
     const int port = std::atoi(argv[2]);
     constexpr unsigned int MORE_THAN_ANY_ROW_NEEDS = 1024 * 1024 * 1024;
 
     uWS::App app;
     app.ws<PerConnection>("/*", {
-        .compression = uWS::DISABLED,
+        .compression = uWS::CompressOptions(
+            compressed ? uWS::SHARED_COMPRESSOR | uWS::SHARED_DECOMPRESSOR : uWS::DISABLED),
         .maxPayloadLength = 32 * 1024 * 1024,
         .idleTimeout = 0,
         .maxBackpressure = MORE_THAN_ANY_ROW_NEEDS,
@@ -33,11 +36,11 @@ int main(int argc, char **argv) {
                 ws->subscribe("all");
             }
         },
-        .message = [fanOut, &app](auto *ws, std::string_view message, uWS::OpCode opCode) {
+        .message = [fanOut, compressed, &app](auto *ws, std::string_view message, uWS::OpCode opCode) {
             if (fanOut) {
                 app.publish("all", message, opCode, false);
             } else {
-                ws->send(message, opCode, false);
+                ws->send(message, opCode, compressed);
             }
         },
     });

@@ -20,10 +20,11 @@ const EVENTS_PER_TURN: usize = 1024;
 pub(crate) fn echo(
     streams: &mut Vec<TcpStream>,
     message: &Message,
+    answer: usize,
     in_flight: usize,
     duration: Duration,
 ) -> Result<Driven> {
-    let mut echoes = Echoes::new(std::mem::take(streams), message, in_flight)?;
+    let mut echoes = Echoes::new(std::mem::take(streams), message, answer, in_flight)?;
     for index in 0..echoes.connections.all.len() {
         echoes.send(index, in_flight)?;
     }
@@ -41,10 +42,11 @@ pub(crate) fn echo(
 pub(crate) fn paced(
     streams: &mut Vec<TcpStream>,
     message: &Message,
+    answer: usize,
     per_second: u32,
     duration: Duration,
 ) -> Result<Driven> {
-    let mut echoes = Echoes::new(std::mem::take(streams), message, 1)?;
+    let mut echoes = Echoes::new(std::mem::take(streams), message, answer, 1)?;
     let mut turn = (0..echoes.connections.all.len()).cycle();
     let interval = Duration::from_secs(1) / per_second;
     let mut due = Duration::ZERO;
@@ -87,13 +89,13 @@ struct Echoes {
 }
 
 impl Echoes {
-    fn new(streams: Vec<TcpStream>, message: &Message, in_flight: usize) -> Result<Self> {
+    fn new(streams: Vec<TcpStream>, message: &Message, answer: usize, in_flight: usize) -> Result<Self> {
         Ok(Self {
             departures: vec![VecDeque::with_capacity(in_flight); streams.len()],
             connections: Connections::new(streams)?,
             events: Events::with_capacity(EVENTS_PER_TURN),
             pattern: Pattern::new(&message.encode(0), in_flight),
-            answer: message.answer(0).len(),
+            answer,
             latencies: Histogram::new(),
             start: Instant::now(),
             idle: Duration::ZERO,

@@ -16,10 +16,10 @@ use crate::stats::Histogram;
 pub(crate) fn fan_out(
     streams: &mut Vec<TcpStream>,
     message: &Message,
+    answer: usize,
     in_flight: usize,
     duration: Duration,
 ) -> Result<Driven> {
-    let answer = message.answer(0).len();
     let pattern = Pattern::new(&message.encode(0), in_flight);
     let mut connections = Connections::new(std::mem::take(streams))?;
     let receivers = connections.all.len();

@@ -34,6 +34,10 @@ pub(crate) use message::{Content, Message};
 use crate::Result;
 use crate::stats::Histogram;
 
+/// The request for a connection without windows of its own, which compresses (RFC 7692 §7.1).
+const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+     client_no_context_takeover\r\n\r\n";
+
 /// The opening request, with the key of the example in RFC 6455 §1.3, so that the answer is known.
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -71,12 +75,16 @@ fn wait_awake(poll: &mut Poll, events: &mut Events) -> Result<Duration> {
     Ok(since.elapsed())
 }
 
-/// Opens a connection and upgrades it.
-pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
+/// Opens a connection and upgrades it. `compresses` offers compression, which the server has to accept if
+/// `look`.
+pub(crate) fn connect(address: SocketAddr, compresses: bool, look: bool) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(REQUEST.as_bytes())?;
+    match REQUEST.strip_suffix("\r\n") {
+        Some(fields) if compresses => stream.write_all(format!("{fields}{OFFER}").as_bytes())?,
+        _ => stream.write_all(REQUEST.as_bytes())?,
+    }
     let mut answer = Vec::with_capacity(512);
     let mut buffer = [0; 512];
     while !is_complete(&answer) {
@@ -87,11 +95,20 @@ pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream> {
         answer.extend_from_slice(&buffer[..length]);
     }
     check_upgrade(&answer)?;
+    let agrees = answer.windows(18).any(|it| it == b"permessage-deflate");
+    if look && agrees != compresses {
+        return Err(format!("compression was offered: {compresses}, accepted: {agrees}").into());
+    }
     Ok(stream)
 }
 
-pub(crate) fn connect_many(address: SocketAddr, count: usize) -> Result<Vec<TcpStream>> {
-    (0..count).map(|_| connect(address)).collect()
+pub(crate) fn connect_many(
+    address: SocketAddr,
+    count: usize,
+    message: &Message,
+    look: bool,
+) -> Result<Vec<TcpStream>> {
+    (0..count).map(|_| connect(address, message.is_compressed(), look)).collect()
 }
 
 fn is_complete(answer: &[u8]) -> bool {
@@ -112,7 +129,12 @@ fn check_upgrade(answer: &[u8]) -> Result<()> {
 /// `look` is false for a server that sends any bytes of the right number.
 pub(crate) fn exchange(streams: &mut [TcpStream], message: &Message, seed: u64, look: bool) -> Result<()> {
     let Some(first) = streams.first_mut() else { return Ok(()) };
+    // The length of a compressed message depends on its content, and the bare server knows one length.
+    let seed = if message.is_compressed() && !look { 0 } else { seed };
     first.write_all(&message.encode(seed))?;
+    if message.is_compressed() && look {
+        return streams.iter_mut().try_for_each(|stream| read_echo(stream, message, seed).map(drop));
+    }
     let expected = message.answer(seed);
     let mut answer = vec![0; expected.len()];
     for stream in streams {
@@ -122,6 +144,40 @@ pub(crate) fn exchange(streams: &mut [TcpStream], message: &Message, seed: u64, 
         }
     }
     Ok(())
+}
+
+/// Returns how many bytes the answer to the message of the timed part has on the wire.
+///
+/// A server chooses the bytes of a compressed answer, and chooses the same ones each time, because no
+/// window is taken over.
+pub(crate) fn answer_len(streams: &mut [TcpStream], message: &Message, look: bool) -> Result<usize> {
+    match streams.first_mut() {
+        Some(stream) if message.is_compressed() && look => {
+            stream.write_all(&message.encode(0))?;
+            read_echo(stream, message, 0)
+        }
+        _ => Ok(message.answer(0).len()),
+    }
+}
+
+/// Reads one frame, which must be the echo. Returns its length on the wire.
+fn read_echo(stream: &mut TcpStream, message: &Message, seed: u64) -> Result<usize> {
+    let mut header = [0; 4];
+    stream.read_exact(&mut header[..2])?;
+    let (header_len, len) = match header[1] {
+        126 => {
+            stream.read_exact(&mut header[2..])?;
+            (4, usize::from(u16::from_be_bytes([header[2], header[3]])))
+        }
+        len @ 0..126 => (2, usize::from(len)),
+        _ => return Err("a compressed answer is longer than any row's".into()),
+    };
+    let mut payload = vec![0; len];
+    stream.read_exact(&mut payload)?;
+    if message.is_echo(seed, header[0], &payload) {
+        return Ok(header_len + len);
+    }
+    Err(format!("not the echo: {header:02x?} and {len} bytes").into())
 }
 
 fn difference(answer: &[u8], expected: &[u8]) -> String {

@@ -140,7 +140,7 @@ impl Server {
             return Ok(());
         }
         match self.service {
-            Service::Echo => self.send(index, length),
+            Service::Echo | Service::Compressed => self.send(index, length),
             Service::FanOut => (0..self.peers.len()).try_for_each(|receiver| self.send(receiver, length)),
         }
     }

@@ -21,6 +21,8 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Service {
     Echo,
+    /// An echo that compresses, and holds no window between two messages.
+    Compressed,
     FanOut,
 }
 
@@ -28,6 +30,7 @@ impl Service {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Echo => "echo",
+            Self::Compressed => "compressed",
             Self::FanOut => "fan-out",
         }
     }
@@ -37,10 +40,11 @@ impl Service {
 pub(crate) fn main(arguments: impl Iterator<Item = String>) -> Result<()> {
     let arguments: Vec<String> = arguments.collect();
     let [name, service, bytes_in, bytes_out] = arguments.as_slice() else {
-        return Err("usage: bench serve NAME echo|fan-out BYTES_IN BYTES_OUT".into());
+        return Err("usage: bench serve NAME echo|compressed|fan-out BYTES_IN BYTES_OUT".into());
     };
     let service = match service.as_str() {
         "echo" => Service::Echo,
+        "compressed" => Service::Compressed,
         "fan-out" => Service::FanOut,
         other => return Err(format!("no such service: {other}").into()),
     };

@@ -38,7 +38,7 @@ pub(super) fn run(service: Service, bytes_in: usize) -> Result<()> {
             let (stream, _) = listener.accept().await?;
             // A peer that leaves ends its task with an error, which is ignored.
             match service {
-                Service::Echo => drop(tokio::spawn(echo(stream, config))),
+                Service::Echo | Service::Compressed => drop(tokio::spawn(echo(stream, config))),
                 Service::FanOut => drop(tokio::spawn(fan_out(stream, config, everyone.clone()))),
             }
         }

@@ -8,7 +8,7 @@ use crate::Result;
 
 pub(super) fn run(service: Service) -> Result<()> {
     let server = Server::bind("127.0.0.1:0")?.tune_heap().on_message(move |ws, message| match service {
-        Service::Echo => drop(ws.send(message)),
+        Service::Echo | Service::Compressed => drop(ws.send(message)),
         Service::FanOut => drop(ws.broadcast(message)),
     });
     super::announce(server.local_addr()?)?;

@@ -21,7 +21,7 @@ pub(super) fn run(service: Service) -> Result<()> {
     #[expect(clippy::result_large_err, reason = "the error is the crate's own")]
     let factory = move |out: Sender| {
         move |message: Message| match service {
-            Service::Echo => out.send(message),
+            Service::Echo | Service::Compressed => out.send(message),
             Service::FanOut => out.broadcast(message),
         }
     };

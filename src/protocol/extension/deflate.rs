@@ -25,6 +25,11 @@ const CHUNK: usize = 16 * 1024;
 /// A buffer for output that has grown beyond this is freed after its message.
 const MAX_KEPT_OUTPUT: usize = 128 * 1024;
 
+/// Up to this length a message is compressed at level 1, if it begins with an empty window. It has one
+/// block with the fixed code then, which is what the other levels choose for it too, after they have made
+/// codes of its own in twice the time.
+const SHORT: usize = 128;
+
 /// How many window sizes there are, from the smallest that can be compressed with.
 const WINDOWS: usize = (MAX_WINDOW_BITS - MIN_COMPRESSED_BITS + 1) as usize;
 
@@ -128,6 +133,8 @@ pub struct Deflater {
     max_memory: usize,
     /// One compressor per window size for messages that begin with an empty window.
     anew: [Option<Deflate>; WINDOWS],
+    /// The same for [short](SHORT) messages.
+    short: Option<Deflate>,
     /// The compressors of connections that take their context over.
     kept: HashMap<u64, Kept>,
     /// Bytes that `kept` holds.
@@ -178,6 +185,7 @@ impl Deflater {
             threshold: Self::THRESHOLD,
             max_memory: Self::MAX_MEMORY,
             anew: [const { None }; WINDOWS],
+            short: None,
             kept: HashMap::new(),
             kept_memory: 0,
             messages: 0,
@@ -269,13 +277,18 @@ impl Deflater {
     /// Compresses a message that begins with an empty window. Returns its payload; `None` if it does not
     /// shrink, or if the system refuses the memory.
     pub(in crate::protocol) fn anew(&mut self, how: Compressing, message: &[u8]) -> Option<&[u8]> {
-        let window = how.window();
-        let deflate = match &mut self.anew[window] {
+        // The smallest window suits every agreement.
+        let (place, level, window) = if message.len() <= SHORT {
+            (&mut self.short, 1, 0)
+        } else {
+            (&mut self.anew[how.window()], self.level, how.window())
+        };
+        let deflate = match place {
             Some(deflate) => {
                 deflate.reset();
                 deflate
             }
-            none => none.insert(compressor(self.level, window)),
+            none => none.insert(compressor(level, window)),
         };
         self.messages += 1;
         let result = compress(deflate, message, &mut self.chunk, &mut self.output);
