@@ -106,8 +106,8 @@
 //! # In scope, out of scope
 //!
 //! In scope: everything that RFC 6455 demands of a server, to the letter; limits on what a peer can cost; the
-//! hooks; one page for a plain GET or HEAD ([`Handler::on_http`]). Out of scope so far: TLS (put a proxy in
-//! front), compression (offers are ignored, as §9.1 allows), more of HTTP on the same port.
+//! hooks; one page for a plain GET or HEAD ([`Handler::on_http`]); with the feature `tls`, TLS for clients.
+//! Out of scope so far: TLS for connections that the program opens, more of HTTP on the same port.
 
 #![forbid(unsafe_code)]
 
@@ -158,6 +158,8 @@ pub use router::{Route, Router};
 pub use server::{Handle, HandleError, Server};
 pub use stats::Stats;
 pub use transport::PeerAddr;
+#[cfg(feature = "tls")]
+pub use transport::TlsConfig;
 pub use upgrade::{PendingUpgrade, Upgrade};
 pub use websocket::WebSocket;
 

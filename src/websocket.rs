@@ -85,6 +85,22 @@ impl<'a, S> WebSocket<'a, S> {
         }
     }
 
+    /// Returns the certificate that the client has sent and that was verified, in DER. There is none without
+    /// TLS, and if the server asks for none.
+    ///
+    /// ```no_run
+    /// # use wirehook::{Server, TlsConfig};
+    /// let tls = TlsConfig::new().certificate_files("cert.pem", "key.pem").client_ca_file("ca.pem");
+    /// let server = Server::bind("0.0.0.0:443")?.tls(&tls)?.on_open(|ws, _| {
+    ///     println!("a certificate of {} bytes", ws.client_certificate().map_or(0, <[u8]>::len));
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "tls")]
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        self.hub.get(self.id)?.stream.peer_certificate()
+    }
+
     /// Returns which side of the connection this program is. Example: [`ConnectionRole`].
     pub fn role(&self) -> ConnectionRole {
         self.hub.role(self.id)

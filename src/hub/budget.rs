@@ -62,6 +62,10 @@ impl<S> Hub<S> {
     /// A peer that doesn't read would not see a Close, so it is dropped.
     pub(crate) fn shed(&mut self, id: ConnId) {
         self.hold(id, 0);
+        #[cfg(feature = "tls")]
+        if let Some(outbound) = self.table.get_mut(id) {
+            outbound.hold_stream(0, &self.meter);
+        }
         self.stats.shed += 1;
         let Some((stage, is_blocked)) =
             self.get(id).map(|outbound| (outbound.stage(), outbound.is_blocked()))

@@ -143,6 +143,9 @@ pub(crate) struct Outbound<S> {
     admitted: bool,
     /// How many bytes of its input are held.
     input_held: usize,
+    /// How many bytes of its stream are counted.
+    #[cfg(feature = "tls")]
+    stream_held: usize,
     /// What waits to be written; nearly always nothing.
     pub(super) outbox: Option<Box<Outbox>>,
     /// What few connections have.
@@ -233,6 +236,8 @@ impl<S: Default> Outbound<S> {
             read_closed: false,
             admitted: false,
             input_held: 0,
+            #[cfg(feature = "tls")]
+            stream_held: 0,
             outbox: None,
             rare: None,
             since: now,
@@ -474,6 +479,16 @@ impl<S> Outbound<S> {
         }
     }
 
+    /// Counts the bytes that the stream holds of its own, or none of them once the connection is given up.
+    #[cfg(feature = "tls")]
+    #[inline]
+    pub(super) fn hold_stream(&mut self, bytes: usize, meter: &Meter) {
+        if self.stream_held != bytes {
+            meter.add(bytes);
+            meter.sub(mem::replace(&mut self.stream_held, bytes));
+        }
+    }
+
     /// Returns whether bytes may go straight to the socket: nothing waits, and the connection is not dead.
     #[inline]
     pub(super) fn takes_writes(&self) -> bool {
@@ -488,7 +503,11 @@ impl<S> Outbound<S> {
 
     /// Returns how many bytes are held for the connection, input and output.
     pub(crate) fn held(&self) -> usize {
-        self.input_held + self.outbox.as_ref().map_or(0, |outbox| outbox.held())
+        #[cfg(feature = "tls")]
+        let stream = self.stream_held;
+        #[cfg(not(feature = "tls"))]
+        let stream = 0;
+        self.input_held + stream + self.outbox.as_ref().map_or(0, |outbox| outbox.held())
     }
 
     /// Returns the next deadline of the connection, if it has one.

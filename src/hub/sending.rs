@@ -90,6 +90,8 @@ impl<S> Hub<S> {
             return Err(ErrorKind::WouldBlock.into());
         };
         let read = outbound.stream.read(buffer)?;
+        #[cfg(feature = "tls")]
+        outbound.hold_stream(outbound.stream.held(), &self.meter);
         if let Read::Plain { bytes, .. } = &read {
             outbound.note_received(self.now);
             self.cork.begin(id, outbound.fast_path());

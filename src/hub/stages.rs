@@ -75,6 +75,8 @@ impl<S> Hub<S> {
         for &id in &dead {
             let Some(mut outbound) = self.table.remove(id) else { continue };
             outbound.hold_input(0, &self.meter);
+            #[cfg(feature = "tls")]
+            outbound.hold_stream(0, &self.meter);
             let is_observed = outbound.client().is_none_or(|client| client.is_observed);
             // The socket closes here.
             panics::discard(outbound);

@@ -258,6 +258,8 @@ impl<S> Hub<S> {
     /// Notes that everything that waited is written.
     fn flushed(&mut self, id: ConnId) {
         let Some(outbound) = self.table.get_mut(id) else { return };
+        #[cfg(feature = "tls")]
+        outbound.hold_stream(outbound.stream.held(), &self.meter);
         if let Some(outbox) = outbound.outbox.take() {
             self.outbox_pool.give_back(outbox);
         }
@@ -272,6 +274,8 @@ impl<S> Hub<S> {
         let token = self.token(id.index());
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         outbound.set_output(id, Output::Blocked, &mut self.dirty, &mut self.cork);
+        #[cfg(feature = "tls")]
+        outbound.hold_stream(outbound.stream.held(), &self.meter);
         if !outbound.write_interest {
             outbound.write_interest = true;
             if let Err(error) = outbound.stream.register_writes(&self.poll_registry, token) {

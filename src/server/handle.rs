@@ -2,6 +2,8 @@
 //!
 //! This file has the queue of commands and wakes the loop; `event_loop/commands.rs` runs them.
 
+#[cfg(feature = "tls")]
+use std::io;
 use std::{
     collections::VecDeque,
     fmt, mem,
@@ -11,6 +13,8 @@ use std::{
 
 use log::error;
 
+#[cfg(feature = "tls")]
+use crate::transport::{TlsConfig, TlsSlot};
 use crate::{
     connections::Connections,
     hub::ConnId,
@@ -93,6 +97,9 @@ struct Shared<S> {
     waker: Arc<Waker>,
     queue: Mutex<Queue<S>>,
     stats: Mutex<Stats>,
+    /// Where new connections get their configuration of TLS, if the server speaks it.
+    #[cfg(feature = "tls")]
+    tls: Mutex<Option<Arc<TlsSlot>>>,
 }
 
 struct Queue<S> {
@@ -150,12 +157,62 @@ impl<S> Handle<S> {
     }
 
     fn woken_by(waker: Arc<Waker>) -> Self {
-        Self { shared: Arc::new(Shared { waker, queue: Mutex::new(Queue::new()), stats: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                waker,
+                queue: Mutex::new(Queue::new()),
+                stats: Mutex::default(),
+                #[cfg(feature = "tls")]
+                tls: Mutex::default(),
+            }),
+        }
     }
 
     /// Returns a handle to the same loop for connections with another type of state. Its queue is empty.
     pub(super) fn for_state<T>(self) -> Handle<T> {
-        Handle::woken_by(Arc::clone(&self.shared.waker))
+        let handle = Handle::woken_by(Arc::clone(&self.shared.waker));
+        #[cfg(feature = "tls")]
+        handle.set_tls_slot(self.tls_slot());
+        handle
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn set_tls_slot(&self, slot: Option<Arc<TlsSlot>>) {
+        *lock(&self.shared.tls) = slot;
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn tls_slot(&self) -> Option<Arc<TlsSlot>> {
+        lock(&self.shared.tls).clone()
+    }
+
+    /// Gives connections that come from now on another configuration of TLS. Open ones keep theirs.
+    ///
+    /// The files are read on this thread. Tickets of earlier sessions are no longer accepted.
+    ///
+    /// ```no_run
+    /// # use wirehook::{Server, TlsConfig};
+    /// let tls = TlsConfig::new().certificate_files("cert.pem", "key.pem");
+    /// let server = Server::bind("0.0.0.0:443")?.tls(&tls)?.state::<()>();
+    /// let handle = server.handle();
+    /// std::thread::spawn(move || {
+    ///     // Each time that the files are new:
+    ///     if let Err(error) = handle.reload_tls(&tls) {
+    ///         eprintln!("the old certificate stays in force: {error}");
+    ///     }
+    /// });
+    /// server.run()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A file is wrong, and the error names it; or the server does not speak TLS. The old configuration stays
+    /// in force.
+    #[cfg(feature = "tls")]
+    pub fn reload_tls(&self, config: &TlsConfig) -> io::Result<()> {
+        let slot = self.tls_slot().ok_or_else(|| io::Error::other("the server does not speak TLS"))?;
+        slot.replace(config)
     }
 
     /// Sends a message to a connection. What becomes of it there is not told: it may be dropped for a peer

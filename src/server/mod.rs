@@ -416,8 +416,12 @@ impl<H: HookSet> Server<H> {
             targets,
             hooks,
         } = self.into_ready().into_parts();
+        #[cfg(feature = "tls")]
+        let tls = handle.tls_slot();
         let event_loop = EventLoop::new(poll, listener, metrics_listener, handle, config, hooks, timers)?;
         let event_loop = event_loop.with_heap(tunes_heap).observed_by(observer).stopped_by(stop);
+        #[cfg(feature = "tls")]
+        let event_loop = event_loop.secured_by(tls);
         event_loop.with_keys(keys).connecting(targets).run()
     }
 }

@@ -13,6 +13,8 @@ use super::event_loop::STOP;
 use super::{Server, event_loop::METRICS};
 #[cfg(unix)]
 use crate::transport::StopPipe;
+#[cfg(feature = "tls")]
+use crate::transport::{TlsConfig, TlsSlot};
 use crate::{
     config::Config,
     connect::Target,
@@ -41,6 +43,20 @@ impl<H: HookSet> Server<H> {
     pub fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.parts_mut().config);
         self
+    }
+
+    /// Speaks TLS with every client (`wss`); one that does not is answered 400 without TLS. A later
+    /// configuration takes the place of an earlier.
+    ///
+    /// [`Config::handshake_timeout`] includes the handshake of TLS. Example: [`TlsConfig`].
+    ///
+    /// # Errors
+    ///
+    /// A certificate or key is wrong, and the error names its file.
+    #[cfg(feature = "tls")]
+    pub fn tls(self, config: &TlsConfig) -> io::Result<Self> {
+        self.parts.handle.set_tls_slot(Some(TlsSlot::new(config)?));
+        Ok(self)
     }
 
     /// Runs a task once, `delay` after [`run`](Self::run) was called, on the loop.

@@ -3,7 +3,9 @@
 //! This module knows the operating system's sockets. It refuses to know frames, connections and the loop: it
 //! imports nothing of the crate.
 //!
-//! - `stream.rs`: a connected stream of bytes. TLS will be another kind of it.
+//! - `stream.rs`: a connected stream of bytes.
+//! - `tls.rs`: the kind of stream whose bytes travel through TLS.
+//! - `tls_config.rs`: the certificates and keys of TLS.
 //! - `listener.rs`: a listening socket, from which clients are accepted.
 //! - `address.rs`: the addresses of listeners and of peers.
 //! - `poll.rs`: how the loop learns what is ready. `mio` is named in this folder only.
@@ -23,6 +25,10 @@ mod stop_pipe;
 mod stream;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_config;
 
 pub use address::PeerAddr;
 pub(crate) use address::bind;
@@ -33,3 +39,9 @@ pub(crate) use read_buffer::ReadBuffer;
 pub(crate) use script::Script;
 pub(crate) use stop_pipe::StopPipe;
 pub(crate) use stream::{Read, Stream};
+#[cfg(feature = "tls")]
+pub(crate) use tls::TlsAcceptor;
+#[cfg(feature = "tls")]
+pub use tls_config::TlsConfig;
+#[cfg(feature = "tls")]
+pub(crate) use tls_config::TlsSlot;

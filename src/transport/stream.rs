@@ -1,8 +1,8 @@
 //! The only place that touches a connection's socket.
 //!
 //! This file knows how to read, write and half-close without blocking. It refuses to know what the bytes
-//! mean. Another transport, such as TLS, is another kind of stream here. The tests have one that follows a
-//! script: any call can fail at any point, without a network.
+//! mean. Each transport, such as TLS, is a kind of stream here. The tests have one that follows a script: any
+//! call can fail at any point, without a network.
 
 use std::{
     io::{self, ErrorKind, IoSlice, Read as _, Write as _},
@@ -13,12 +13,16 @@ use mio::net::TcpStream;
 
 #[cfg(any(test, fuzzing, feature = "testing"))]
 use super::Script;
+#[cfg(feature = "tls")]
+use super::tls::{TlsAcceptor, TlsStream};
 use super::{PollRegistry, ReadBuffer, Token};
 
 /// A connected, non-blocking stream of bytes.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream>),
     /// No socket yet: its address is not known. Nothing can be read or written.
     Unconnected,
     #[cfg(any(test, fuzzing, feature = "testing"))]
@@ -33,7 +37,7 @@ pub(crate) enum Read<'b> {
     /// Bytes came, but none for the receiver yet: a part of a TLS record or of its handshake. The socket may
     /// have more.
     #[cfg_attr(
-        not(any(test, fuzzing, feature = "testing")),
+        not(any(test, fuzzing, feature = "testing", feature = "tls")),
         expect(dead_code, reason = "TCP has no such bytes; TLS does")
     )]
     Nothing,
@@ -47,10 +51,25 @@ impl Stream {
         TcpStream::connect(address).map(Self::Tcp)
     }
 
+    /// Turns a socket that was accepted into the server's end of TLS.
+    ///
+    /// # Errors
+    ///
+    /// The configuration of TLS is one that rustls refuses.
+    #[cfg(feature = "tls")]
+    pub(crate) fn secured_by(self, acceptor: &TlsAcceptor) -> io::Result<Self> {
+        match self {
+            Self::Tcp(socket) => acceptor.accept(socket).map(|tls| Self::Tls(Box::new(tls))),
+            other => Ok(other),
+        }
+    }
+
     /// Registers the stream: the poll then reports bytes to read.
     pub(crate) fn register(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register_readable(socket, token),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => registry.register_readable(tls.socket_mut(), token),
             Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.register(token),
@@ -61,6 +80,8 @@ impl Stream {
     pub(crate) fn register_writes(&mut self, registry: &PollRegistry, token: Token) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => registry.register_writable(socket, token),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => registry.register_writable(tls.socket_mut(), token),
             Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.register(token),
@@ -71,6 +92,8 @@ impl Stream {
     pub(crate) fn set_nodelay(&self, nodelay: bool) {
         match self {
             Self::Tcp(socket) => drop(socket.set_nodelay(nodelay)),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => drop(tls.socket().set_nodelay(nodelay)),
             Self::Unconnected => {}
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(_) => {}
@@ -90,9 +113,15 @@ impl Stream {
         {
             return Ok(Read::Nothing);
         }
+        #[cfg(feature = "tls")]
+        if let Self::Tls(tls) = self {
+            return tls.read(buffer);
+        }
         let room = buffer.bytes();
         let len = match self {
             Self::Tcp(socket) => retry(|| socket.read(room))?,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => return Err(ErrorKind::Unsupported.into()),
             Self::Unconnected => return Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => retry(|| script.read(room))?,
@@ -106,6 +135,8 @@ impl Stream {
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket) => retry(|| socket.write(bytes)),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.write(bytes),
             Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => retry(|| script.write(bytes)),
@@ -116,6 +147,8 @@ impl Stream {
     pub(crate) fn write_vectored(&mut self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
         retry(|| match self {
             Self::Tcp(socket) => socket.write_vectored(parts),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.write_vectored(parts),
             Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => {
@@ -130,6 +163,8 @@ impl Stream {
     pub(crate) fn wants_write(&self) -> bool {
         match self {
             Self::Tcp(_) | Self::Unconnected => false,
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.wants_write(),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.wants_write(),
         }
@@ -143,9 +178,36 @@ impl Stream {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(socket) => socket.flush(),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.flush(),
             Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.flush(),
+        }
+    }
+
+    /// Returns whether bytes can't be sent yet, because the handshake of TLS is not complete.
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_handshaking(&self) -> bool {
+        matches!(self, Self::Tls(tls) if tls.is_handshaking())
+    }
+
+    /// Returns the certificate of the client in DER, if it has sent one through TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn peer_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Tls(tls) => tls.peer_certificate(),
+            _ => None,
+        }
+    }
+
+    /// Returns how many bytes the stream holds of its own, in both directions.
+    #[cfg(feature = "tls")]
+    #[inline]
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Tls(tls) => tls.held(),
+            _ => 0,
         }
     }
 
@@ -154,6 +216,8 @@ impl Stream {
         match self {
             // It fails only if the peer has closed the connection.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
+            #[cfg(feature = "tls")]
+            Self::Tls(tls) => tls.shutdown_write(),
             Self::Unconnected => {}
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.shutdown_write(),
@@ -163,7 +227,7 @@ impl Stream {
 
 /// Repeats a call that a signal has interrupted.
 #[inline]
-fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+pub(super) fn retry(mut call: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

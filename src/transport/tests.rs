@@ -42,6 +42,8 @@ fn wait(poll: &mut Poll) -> io::Result<Vec<Ready>> {
 fn tcp(stream: &Stream) -> &mio::net::TcpStream {
     match stream {
         Stream::Tcp(socket) => socket,
+        #[cfg(feature = "tls")]
+        Stream::Tls(_) => panic!("no listener speaks TLS by itself"),
         Stream::Unconnected | Stream::Script(_) => panic!("a listener of TCP accepts sockets of TCP"),
     }
 }

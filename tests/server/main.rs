@@ -22,3 +22,5 @@ mod sending;
 mod setup;
 mod threads;
 mod time;
+#[cfg(feature = "tls")]
+mod tls;

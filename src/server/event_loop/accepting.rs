@@ -26,12 +26,26 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         let now = self.hub.now;
         if let Some(acceptor) = &mut self.acceptor {
             for (stream, address) in acceptor.accept_pending(now, || self.hub.evict()) {
+                #[cfg(feature = "tls")]
+                let Some(stream) = self.secure(stream, address) else { continue };
                 self.admit(stream, address);
             }
         }
         if let Some(metrics) = &mut self.metrics {
             metrics.accept_pending(&mut self.hub, &mut self.inbounds.buffer);
         }
+    }
+
+    /// Puts TLS between the socket of a new client and the loop, if the server speaks TLS.
+    #[cfg(feature = "tls")]
+    fn secure(&mut self, stream: Stream, address: PeerAddr) -> Option<Stream> {
+        let Some(acceptor) = &self.tls else { return Some(stream) };
+        let result = stream.secured_by(acceptor);
+        if let Err(error) = &result {
+            warn!("{address} dropped: {error}");
+            self.hub.stats.dropped_clients += 1;
+        }
+        result.ok()
     }
 
     /// Admits a new client, or answers it that there is no room.

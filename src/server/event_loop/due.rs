@@ -80,6 +80,11 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
 /// Does what must happen to a connection whose deadline has come.
 fn expire<S>(id: ConnId, hub: &mut Hub<S>) {
     match hub.get(id).map(|outbound| outbound.stage()) {
+        #[cfg(feature = "tls")]
+        Some(Stage::Connecting) if hub.get(id).is_some_and(|it| it.stream.is_handshaking()) => {
+            debug!("connection {id}: no complete handshake of TLS in time");
+            hub.terminate(id);
+        }
         Some(Stage::Connecting) => refuse(id, HandshakeError::Timeout, hub),
         Some(Stage::Open) => hub.check_alive(id),
         Some(Stage::Closing | Stage::Finishing | Stage::Lingering) => {

@@ -1,5 +1,7 @@
 //! What the loop owns, and how it is made.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::{
     io,
     time::{Duration, Instant},
@@ -8,6 +10,8 @@ use std::{
 use log::error;
 
 use super::{connecting::Dialer, shutdown_plan::Shutdown};
+#[cfg(feature = "tls")]
+use crate::transport::{TlsAcceptor, TlsSlot};
 use crate::{
     config::Config,
     connect::Target,
@@ -57,6 +61,9 @@ pub(in crate::server) struct EventLoop<H: Handler, L: Listener = TcpListener> {
     /// It has no listener: it runs for the connections that it opens.
     pub(super) is_unbound: bool,
     pub(super) resolver: Resolver,
+    /// Puts TLS over the sockets of clients.
+    #[cfg(feature = "tls")]
+    pub(super) tls: Option<TlsAcceptor>,
     /// Makes the sockets of connections to servers.
     pub(super) dialer: Dialer,
 }
@@ -87,6 +94,8 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             own_timers,
             is_unbound: listener.is_none(),
             resolver,
+            #[cfg(feature = "tls")]
+            tls: None,
             dialer: Box::new(Stream::connect),
             acceptor: listener.map(Acceptor::new),
             metrics,
@@ -113,6 +122,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
     /// [`Server::tune_heap`](crate::Server::tune_heap).
     pub(in crate::server) fn with_heap(mut self, is_tuned: bool) -> Self {
         self.heap = if is_tuned { Heap::tuned() } else { Heap::untuned() };
+        self
+    }
+
+    /// Speaks TLS with clients, with the configuration in the slot.
+    #[cfg(feature = "tls")]
+    pub(in crate::server) fn secured_by(mut self, slot: Option<Arc<TlsSlot>>) -> Self {
+        self.tls = slot.map(TlsAcceptor::new);
         self
     }
 
