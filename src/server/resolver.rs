@@ -19,13 +19,15 @@ const THREADS: usize = 4;
 /// What became of a name.
 type Resolved = (ConnId, io::Result<Vec<SocketAddr>>);
 /// Looks up one name.
-type Lookup = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
+pub(in crate::server) type Lookup = fn(&str, u16) -> io::Result<Vec<SocketAddr>>;
 
 /// The names that are looked up for one loop.
 pub(in crate::server) struct Resolver {
     shared: Arc<Shared>,
     lookup: Lookup,
     threads: usize,
+    /// Names are looked up by the call that asks, as a simulation wants it.
+    is_at_once: bool,
 }
 
 struct Shared {
@@ -48,15 +50,28 @@ impl Resolver {
         Self::by(waker, |name, port| (name, port).to_socket_addrs().map(Iterator::collect))
     }
 
-    pub(super) fn by(waker: Arc<Waker>, lookup: Lookup) -> Self {
+    fn by(waker: Arc<Waker>, lookup: Lookup) -> Self {
         let shared = Shared { waker, names: Mutex::default(), has_work: Condvar::new() };
-        Self { shared: Arc::new(shared), lookup, threads: 0 }
+        Self { shared: Arc::new(shared), lookup, threads: 0, is_at_once: false }
+    }
+
+    /// Returns a resolver without threads.
+    #[cfg(any(test, fuzzing, feature = "testing"))]
+    pub(super) fn at_once(waker: Arc<Waker>, lookup: Lookup) -> Self {
+        let mut resolver = Self::by(waker, lookup);
+        resolver.is_at_once = true;
+        resolver
     }
 
     /// Has a name looked up; [`next_resolved`](Self::next_resolved) returns the addresses after the waker's
     /// event.
     pub(super) fn resolve(&mut self, id: ConnId, name: String, port: u16) {
         let mut names = self.shared.lock();
+        if self.is_at_once {
+            names.resolved.push_back((id, (self.lookup)(&name, port)));
+            let _ = self.shared.waker.wake();
+            return;
+        }
         names.waiting.push_back((id, name, port));
         let needs_thread = names.idle < names.waiting.len() && self.threads < THREADS;
         drop(names);

@@ -138,6 +138,21 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
         self
     }
 
+    /// Replaces the network and the names: by a script, without threads and with keys of zeros.
+    #[cfg(any(test, fuzzing, feature = "testing"))]
+    pub(in crate::server) fn in_network(
+        mut self,
+        dialed: crate::server::simulator::Dialed,
+        lookup: crate::server::resolver::Lookup,
+    ) -> Self {
+        self.dialer = Box::new(move |address| dialed.dial(address));
+        self.resolver = Resolver::at_once(self.handle.waker(), lookup);
+        self.with_keys(Keys::from_source(|bytes| {
+            bytes.fill(0);
+            Ok(())
+        }))
+    }
+
     /// Opens the connections that were asked for before the loop began.
     pub(in crate::server) fn connecting(mut self, targets: Vec<(Target, ClientRequest)>) -> Self {
         for (target, request) in targets {

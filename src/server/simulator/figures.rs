@@ -15,6 +15,8 @@ pub(crate) struct ClientOutput {
     /// The number of payload bytes of the frame that are still to come.
     payload: u64,
     status: Option<u16>,
+    /// It goes to a server: the head is a request, and frames are masked.
+    is_of_client: bool,
     /// How many data messages have begun.
     messages: u64,
     /// How many of them are compressed (RFC 7692 §6).
@@ -27,6 +29,11 @@ pub(crate) struct ClientOutput {
 }
 
 impl ClientOutput {
+    /// Returns the output for a server that the loop has connected to.
+    pub(crate) fn of_client() -> Self {
+        Self { is_of_client: true, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, mut bytes: &[u8]) {
         while let Some((first, rest)) = bytes.split_first() {
             if self.payload > 0 {
@@ -46,7 +53,11 @@ impl ClientOutput {
     }
 
     fn take_head(&mut self) {
-        if self.partial.ends_with(b"\r\n\r\n") {
+        if self.partial.ends_with(b"\r\n\r\n") && self.is_of_client {
+            // Frames follow the request only if the answer is a 101.
+            self.status = Some(101);
+            self.partial.clear();
+        } else if self.partial.ends_with(b"\r\n\r\n") {
             let status = std::str::from_utf8(&self.partial[9..12]).unwrap();
             self.status = Some(status.parse().unwrap());
             self.compresses = self.partial.windows(18).any(|it| it == b"permessage-deflate");
@@ -71,7 +82,9 @@ impl ClientOutput {
 
 /// Returns the payload length of a header, once the header is complete.
 fn payload_len(header: &[u8]) -> Option<u64> {
-    match (*header.get(1)?, header.len()) {
+    let second = *header.get(1)?;
+    let key = if second & 0x80 == 0 { 0 } else { 4 };
+    match (second & 0x7F, header.len().checked_sub(key)?) {
         (len @ 0..126, 2) => Some(len.into()),
         (126, 4) => Some(u16::from_be_bytes(header[2..4].try_into().unwrap()).into()),
         (127, 10) => Some(u64::from_be_bytes(header[2..10].try_into().unwrap())),
@@ -127,6 +140,7 @@ pub(crate) fn check(
     page: &str,
     clients: &ClientQueue,
     scrapers: &ClientQueue,
+    servers: &[Script],
     record: &Record,
     traffic: &Traffic,
 ) {
@@ -134,7 +148,8 @@ pub(crate) fn check(
     let figure = |name: &str| figures[format!("wirehook_{name}").as_str()];
     let (accepted, scrapers) = (clients.accepted.borrow(), scrapers.accepted.borrow());
     let sum = |scripts: &[Script], len: fn(&Script) -> u64| scripts.iter().map(len).sum::<u64>();
-    let (read, written) = (sum(&accepted, Script::read_len), sum(&accepted, Script::written_len));
+    let both = |len| sum(&accepted, len) + sum(servers, len);
+    let (read, written) = (both(Script::read_len), both(Script::written_len));
     assert_eq!((traffic.received, traffic.sent), (read, written), "the observer has seen all bytes");
     let (scraped, shown) = (sum(&scrapers, Script::read_len), sum(&scrapers, Script::written_len));
     assert_eq!(figure("received_bytes_total"), (read + scraped) as f64);
@@ -154,15 +169,19 @@ pub(crate) fn check(
     // Answers, as clients have seen them. The server counts an answer when it makes it, whether or not the
     // socket takes it.
     let answers = by_label(&figures, "wirehook_handshakes_total");
-    let seen = count(traffic.outputs.values().filter_map(|it| it.status).map(status_label));
+    let to_clients = traffic.outputs.values().filter(|it| !it.is_of_client);
+    let seen = count(to_clients.filter_map(|it| it.status).map(status_label));
     let answered: f64 = answers.values().sum();
     assert!(
         seen.iter().all(|(status, count)| answers.get(status.as_str()) >= Some(count)),
         "{answers:?}, {seen:?}"
     );
-    assert_eq!(answers.get("101").copied().unwrap_or_default(), opened.len() as f64);
+    let as_client = figure("outbound_opened_total");
+    assert_eq!(answers.get("101").copied().unwrap_or_default() + as_client, opened.len() as f64);
+    assert_eq!(figure("outbound_failed_total"), record.unopened.borrow().len() as f64);
+    assert_eq!(figure("outbound_connections"), 0.0);
     assert!(answered + figure("dropped_clients_total") <= accepted.len() as f64, "one answer each");
-    let nothing_refused = !accepted.iter().any(Script::has_refused);
+    let nothing_refused = !accepted.iter().chain(servers).any(Script::has_refused);
     if nothing_refused {
         assert_eq!(answers, borrowed(&seen));
     }

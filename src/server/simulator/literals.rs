@@ -9,6 +9,11 @@ pub(crate) const ANSWER: &[u8] =
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
+/// The answer to a request of the loop's own, whose nonce is zeros.
+pub(crate) const SERVERS_ANSWER: &[u8] =
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=\r\n\r\n";
+
 /// Returns a frame as a client sends it, masked with zeros: its payload is readable in a report.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     client_frame(first, [0; 4], payload)

@@ -4,6 +4,7 @@
 //! turns of a loop, and acts for its clients. It does not know the hooks.
 //!
 //! - `client_queue.rs`: the listener, whose accepts can fail.
+//! - `dialed.rs`: the servers that the loop connects to.
 //! - `server.rs`: a simulation of a server that a user has set up.
 //!
 //! The rest is for the tests of the loop and for the fuzz target:
@@ -20,6 +21,7 @@
 #![cfg_attr(not(test), allow(dead_code, unused_imports))]
 
 mod client_queue;
+mod dialed;
 #[cfg(any(test, fuzzing))]
 mod figures;
 #[cfg(any(test, fuzzing))]
@@ -42,10 +44,11 @@ use std::{
 };
 
 pub(crate) use client_queue::ClientQueue;
+pub(crate) use dialed::Dialed;
 #[cfg(any(test, fuzzing))]
 pub(crate) use {
     frames::{header, server_frame},
-    literals::{ANSWER, REQUEST, frame, is_close, server_text},
+    literals::{ANSWER, REQUEST, SERVERS_ANSWER, frame, is_close, server_text},
     recorder::{PanicsWhenDropped, Record, Recorder},
     traffic::{Traffic, TrafficObserver},
     world::World,
@@ -73,6 +76,8 @@ pub(crate) struct Simulation<H: Handler> {
     pub(crate) queue: ClientQueue,
     /// Clients that wait to be accepted by the metrics listener.
     pub(crate) metrics_queue: ClientQueue,
+    /// The servers that the loop has connected to.
+    pub(crate) dialed: Dialed,
     pub(crate) handle: Handle<H::State>,
     /// The time, in milliseconds.
     pub(crate) now: u64,
@@ -116,7 +121,9 @@ impl<H: Handler> Simulation<H> {
         let event_loop =
             EventLoop::new(poll, listener, metrics_listener, handle.clone(), config, handler, timers)
                 .unwrap();
-        Self { event_loop, queue, metrics_queue, handle, now: 0, clients: Vec::new() }
+        let dialed = Dialed::default();
+        let event_loop = event_loop.in_network(dialed.clone(), dialed::look_up);
+        Self { event_loop, queue, metrics_queue, dialed, handle, now: 0, clients: Vec::new() }
     }
 
     // --- Turns and time --------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Cause, CloseCode, Closed, ConnId, Handler, Message, PeerAddr, Stats, Upgrade, WebSocket,
+    Cause, CloseCode, Closed, ConnId, ConnectError, Handler, Message, PeerAddr, Stats, Upgrade, WebSocket,
     protocol::Request,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct Record {
     pub(crate) closed: RefCell<Vec<(ConnId, CloseCode, Cause, bool)>>,
     /// The reasons of the endings in `closed`, in the same order.
     pub(crate) reasons: RefCell<Vec<String>>,
+    /// Why connections to servers did not open.
+    pub(crate) unopened: RefCell<Vec<(ConnId, String)>>,
     pub(crate) messages: RefCell<Vec<Vec<u8>>>,
     pub(crate) drained: Cell<usize>,
     pub(crate) pings: Cell<usize>,
@@ -85,6 +87,11 @@ impl Handler for Recorder {
             ws.send(&*greeting);
         }
         self.enter("on_open");
+    }
+
+    fn on_connect_error(&mut self, ws: &mut WebSocket<'_>, error: &ConnectError) {
+        self.unopened.borrow_mut().push((ws.id(), error.to_string()));
+        self.enter("on_connect_error");
     }
 
     fn on_message(&mut self, ws: &mut WebSocket<'_>, message: Message<'_>) {

@@ -27,6 +27,11 @@ impl Observer for TrafficObserver {
         assert!(self.0.borrow_mut().connected.insert(id));
     }
 
+    fn connected_to(&mut self, id: ConnId, server: PeerAddr) {
+        self.connected(id, server);
+        self.0.borrow_mut().outputs.insert(id, ClientOutput::of_client());
+    }
+
     fn received(&mut self, _: ConnId, bytes: &[u8]) {
         self.0.borrow_mut().received += bytes.len() as u64;
     }

@@ -8,8 +8,9 @@ use std::{
 
 use super::{Client, Recorder, Simulation, TrafficObserver, figures, literals};
 use crate::{
-    Cause, CloseCode, Config, ConnId, Message, Stats, WebSocket,
+    Cause, CloseCode, Config, ConnId, Message, Stats, Target, WebSocket,
     hub::{ObserverSlot, Timers},
+    protocol::{ClientRequest, Uri},
 };
 
 /// A simulation with a [`Recorder`] for its hooks. It fails a test whose server breaks an invariant
@@ -55,6 +56,34 @@ impl World {
         self.send(&client, literals::REQUEST);
         assert!(client.script.take_written().starts_with(literals::ANSWER));
         client
+    }
+
+    /// Asks the loop to connect to a server. Returns the server's end of the socket, if one was made; TCP is
+    /// not connected yet.
+    pub(crate) fn dial(&mut self, target: impl Into<Target>) -> Option<Client> {
+        let (target, before) = (target.into(), self.dialed.scripts().len());
+        let request = ClientRequest::new(&Uri::parse("ws://a/").unwrap());
+        self.handle
+            .call(move |all| {
+                all.connect(target, request).unwrap();
+            })
+            .unwrap();
+        self.wake();
+        self.wake();
+        (self.dialed.scripts().len() > before).then(|| self.dialed_client())
+    }
+
+    /// Returns the server's end of the socket that was made last.
+    pub(crate) fn dialed_client(&mut self) -> Client {
+        let (_, script) = self.dialed.last().unwrap();
+        self.client(script)
+    }
+
+    /// Connects TCP for a server, and accepts its request.
+    pub(crate) fn open_to(&mut self, server: &Client) {
+        let request = self.read_all(server);
+        assert!(request.starts_with(b"GET / HTTP/1.1\r\nHost: a\r\n"));
+        self.send(server, literals::SERVERS_ANSWER);
     }
 
     // --- Hooks -----------------------------------------------------------------------------------------
@@ -138,12 +167,12 @@ impl World {
         self.check();
         let page = (!self.event_loop.is_over()).then(|| self.scrape("/metrics"));
         let Self { simulation, recorder, observer } = self;
-        let Simulation { event_loop, queue, metrics_queue, handle, .. } = simulation;
+        let Simulation { event_loop, queue, metrics_queue, dialed, handle, .. } = simulation;
         drop(event_loop);
         let stats = handle.stats();
         assert_eq!((stats.connections, stats.sockets, stats.buffered_bytes), (0, 0, 0));
         let traffic = observer.0.borrow();
-        figures::check(&stats.prometheus(), &queue, &metrics_queue, &recorder, &traffic);
+        figures::check(&stats.prometheus(), &queue, &metrics_queue, &dialed.scripts(), &recorder, &traffic);
         if let Some(page) = page {
             figures::check_page(&page, &stats.prometheus());
         }

@@ -17,6 +17,7 @@
 //! - `again.rs`: events that happen again.
 //! - `several.rs`: effects of one connection on others, and several items of which the first fails.
 //! - `observing.rs`: the calls of an observer.
+//! - `outbound.rs`: connections that the loop opens itself.
 //! - `later.rs`: requests that the application answers later.
 //! - `logs.rs`: the lines of the log.
 //! - `random.rs`: everything together, by fixed seeds.
@@ -34,6 +35,7 @@ mod later;
 mod logs;
 mod memory;
 mod observing;
+mod outbound;
 mod pausing;
 mod pressure;
 mod random;
@@ -56,8 +58,8 @@ use super::{
     Handle,
     event_loop::{LISTENER, METRICS, WAKER},
     simulator::{
-        ADDRESS, ANSWER, Client, PanicsWhenDropped, REQUEST, TrafficObserver, World, frame, header, is_close,
-        readable, server_frame, server_text,
+        self, ADDRESS, ANSWER, Client, PanicsWhenDropped, REQUEST, TrafficObserver, World, frame, header,
+        is_close, readable, server_frame, server_text,
     },
 };
 use crate::{
