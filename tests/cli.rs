@@ -137,7 +137,18 @@ fn options_with_values(command: &[&str]) -> Vec<String> {
 #[test]
 fn what_is_wrong_with_a_value_names_its_option() {
     // Any text may be one of their values.
-    let free = ["--listen", "--origin", "--metrics", "--record", "--host", "--file", "--extract"];
+    let free = [
+        "--listen",
+        "--tls-cert",
+        "--tls-key",
+        "--tls-client-ca",
+        "--origin",
+        "--metrics",
+        "--record",
+        "--host",
+        "--file",
+        "--extract",
+    ];
     let mut count = 0;
     for command in [&[][..], &["decode"], &["replay"]] {
         for option in options_with_values(command) {
@@ -156,6 +167,27 @@ fn what_is_wrong_with_a_value_names_its_option() {
         }
     }
     assert!(count > 18, "{count} options");
+}
+
+#[test]
+fn files_of_tls_that_do_not_fit_are_refused() {
+    let refused: &[(&[&str], &str)] = &[
+        (&["--tls-cert", "a.pem"], "--tls-cert is given 1 times and --tls-key 0 times"),
+        (&["--tls-key", "a.key"], "--tls-cert is given 0 times and --tls-key 1 times"),
+        (&["--tls-client-ca", "ca.pem"], "--tls-client-ca ca.pem needs --tls-cert"),
+        #[cfg(not(feature = "tls"))]
+        (&["--tls-cert", "a.pem", "--tls-key", "a.key"], "built without TLS"),
+        #[cfg(feature = "tls")]
+        (&["--listen", "127.0.0.1:0", "--tls-cert", "no.pem", "--tls-key", "a.key"], "no.pem: "),
+        #[cfg(feature = "tls")]
+        (&["study", "--tls-cert", "a.pem", "--tls-key", "a.key"], "study has no TLS"),
+    ];
+    for (args, words) in refused {
+        let output = run(args);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
+        assert!(text.starts_with("wirehook: ") && text.contains(words), "{text}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use super::{
     accept, decode,
     explain::Form,
     names, replay,
+    tls::TlsOptions,
     units::{self, Limit, Positive, Seconds, Size, of_option},
 };
 
@@ -39,6 +40,11 @@ Commands:
 Where:
   --listen ADDR:PORT        where to listen; port 0 takes a free one  [127.0.0.1:9501]
   --public                  let study listen where other machines can reach it
+
+TLS (wss; if this program is built with the feature tls):
+  --tls-cert FILE           certificate and chain in PEM; repeatable, each with its key  [none]
+  --tls-key FILE            the key of the certificate at the same place in the order
+  --tls-client-ca FILE      serve only clients with a certificate of this CA; repeatable  [none]
 
 Who may connect:
   --host HOST[:PORT]        serve only requests for this host, 421 to others; repeatable  [any]
@@ -92,13 +98,14 @@ What is told:
   -V, --version             the version
 
 Ctrl-C, SIGTERM or SIGHUP closes every connection with 1001 and exits with 0; once more exits at once.
+With TLS, SIGHUP reads its files again: if one is wrong, the old ones stay in force.
 ";
 
 /// Bounds the disk space of a server that runs unattended with `--record`.
 const MAX_RECORDED_BYTES: usize = 1 << 30;
 
 /// The options that may be given several times.
-const REPEATABLE: [&str; 3] = ["host", "origin", "subprotocol"];
+const REPEATABLE: [&str; 6] = ["host", "origin", "subprotocol", "tls-cert", "tls-key", "tls-client-ca"];
 
 /// §4.2.1: the shortest valid request. A limit below its length would refuse every client.
 const SHORTEST_REQUEST: &str = "GET / HTTP/1.1\r\nHost:a\r\nUpgrade:websocket\r\nConnection:upgrade\r\n\
@@ -132,6 +139,7 @@ pub(super) struct ServeOptions {
     /// Whether `study` may listen on more than loopback addresses.
     pub(super) is_public: bool,
     pub(super) metrics: Option<String>,
+    pub(super) tls: TlsOptions,
     pub(super) explain: Option<Form>,
     pub(super) record: Option<PathBuf>,
     /// Bytes in all recordings of this run; `None` is unlimited.
@@ -149,6 +157,7 @@ pub(super) fn parse(mut parser: Parser) -> Result<CliCommand, lexopt::Error> {
         listen: "127.0.0.1:9501".to_owned(),
         is_public: false,
         metrics: None,
+        tls: TlsOptions::default(),
         explain: None,
         record: None,
         max_recorded_bytes: Some(MAX_RECORDED_BYTES),
@@ -176,6 +185,9 @@ pub(super) fn parse(mut parser: Parser) -> Result<CliCommand, lexopt::Error> {
             Long("public") => options.is_public = true,
             Long("compress") => drop(options.config.compression.get_or_insert_default()),
             Long("metrics") => options.metrics = Some(of_option("metrics", parser.value()?.string())?),
+            Long("tls-cert") => options.tls.certificates.push(parser.value()?.into()),
+            Long("tls-key") => options.tls.keys.push(parser.value()?.into()),
+            Long("tls-client-ca") => options.tls.client_roots.push(parser.value()?.into()),
             Long("record") => options.record = Some(parse_directory(parser.value()?)?),
             Long("max-recorded-bytes") => {
                 let limit = of_option("max-recorded-bytes", parser.value()?.parse::<Limit<Size>>());
@@ -192,6 +204,10 @@ pub(super) fn parse(mut parser: Parser) -> Result<CliCommand, lexopt::Error> {
     options.mode = mode.unwrap_or(Mode::Echo);
     if options.is_public && options.mode != Mode::Study {
         return Err("--public is for study; the other modes listen on any address".into());
+    }
+    options.tls.check()?;
+    if options.tls.is_on() && options.mode == Mode::Study {
+        return Err("--tls-cert is for echo and greet; study has no TLS".into());
     }
     if !given.contains("compress")
         && let Some(name) = given.iter().find(|name| is_of_compression(name))

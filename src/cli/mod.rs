@@ -25,6 +25,7 @@ mod replay;
 mod signals;
 mod stdout;
 mod study;
+mod tls;
 mod units;
 
 use std::{
@@ -42,6 +43,7 @@ use observers::Observers;
 use output::{Output, ServerStdout};
 use record::CaptureRecorder;
 use stdout::print;
+use tls::TlsOptions;
 
 /// The server could not start, its loop failed, or the explained bytes break a rule.
 const EXIT_FAILURE: u8 = 1;
@@ -101,6 +103,11 @@ fn serve_with_output(
             return report_error(&format!("cannot listen on {}: {error}", options.listen), EXIT_FAILURE);
         }
     };
+    #[cfg(feature = "tls")]
+    let server = match tls::secure(server, &options.tls) {
+        Ok(server) => server,
+        Err(error) => return report_error(&error, EXIT_USAGE),
+    };
     if options.mode == Mode::Study && !study::may_listen(&server, options.is_public) {
         return report_error(&study::NOT_PUBLIC, EXIT_USAGE);
     }
@@ -127,14 +134,17 @@ fn serve_with_output(
     }
     let metrics = options.metrics.as_deref();
     let form = options.explain;
+    let (tls, scheme) = (&options.tls, options.tls.scheme());
     let begin = |mode: &str, url: &str| out.write_first(&explain::first_line(form, mode, url));
     let outcome = match options.mode {
-        Mode::Echo => run(observers.observe(server.handler(echo::Echo)), metrics, |at| {
-            begin("echo", &format!("ws://{at}"))
+        Mode::Echo => run(observers.observe(server.handler(echo::Echo)), metrics, tls, |at| {
+            begin("echo", &format!("{scheme}://{at}"))
         }),
         Mode::Greet => {
             let greet = greet::Greet::new(out.clone(), form);
-            run(observers.observe(server.handler(greet)), metrics, |at| begin("greet", &format!("ws://{at}")))
+            run(observers.observe(server.handler(greet)), metrics, tls, |at| {
+                begin("greet", &format!("{scheme}://{at}"))
+            })
         }
         Mode::Study => {
             let server = server.handler_with(|handle| {
@@ -142,7 +152,7 @@ fn serve_with_output(
                 observers.add(observer);
                 study
             });
-            run(observers.observe(server), metrics, |at| begin("study", &format!("http://{at}")))
+            run(observers.observe(server), metrics, tls, |at| begin("study", &format!("http://{at}")))
         }
     };
     if let Some(printing) = printing {
@@ -155,6 +165,7 @@ fn serve_with_output(
 fn run<H: Handler>(
     mut server: Server<H>,
     metrics: Option<&str>,
+    tls: &TlsOptions,
     begin: impl FnOnce(SocketAddr),
 ) -> Result<(), String> {
     if let Some(address) = metrics {
@@ -162,7 +173,9 @@ fn run<H: Handler>(
         server = with_metrics.map_err(|error| format!("cannot listen on {address}: {error}"))?;
     }
     let outcome = server.local_addr().and_then(|address| {
-        let server = signals::shut_down_on_signal(server)?;
+        let server = signals::shut_down_on_signal(server, tls.is_on())?;
+        #[cfg(feature = "tls")]
+        let server = tls::reload_on_signal(server, tls)?;
         begin(address);
         if let Some(address) = server.metrics_addr() {
             ::log::info!("figures on http://{address}/metrics");

@@ -1,4 +1,5 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the first signal shuts the server down in order, the second ends it at once.
+//! With TLS, SIGHUP is left to `tls.rs`.
 //!
 //! This file knows signals, on systems that have them; the library shuts down. On systems other than Unix,
 //! Ctrl-C ends the process as usual.
@@ -12,7 +13,10 @@ use wirehook::{Handler, Server};
 
 /// Shuts the server down at the first signal, and ends the process at the second.
 #[cfg(unix)]
-pub(super) fn shut_down_on_signal<H: Handler>(server: Server<H>) -> io::Result<Server<H>> {
+pub(super) fn shut_down_on_signal<H: Handler>(
+    server: Server<H>,
+    spares_sighup: bool,
+) -> io::Result<Server<H>> {
     use std::{
         os::unix::net::UnixStream,
         sync::{Arc, atomic::AtomicBool},
@@ -31,7 +35,7 @@ pub(super) fn shut_down_on_signal<H: Handler>(server: Server<H>) -> io::Result<S
     let one_has_come = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         // `nohup` uses this to let a program outlive its terminal.
-        if is_ignored(signal) {
+        if is_ignored(signal) || signal == SIGHUP && spares_sighup {
             continue;
         }
         // Actions run in the order of registration: the first signal finds the flag unset, and sets it.
@@ -57,7 +61,7 @@ fn ignored_signals(status: &str) -> Option<u64> {
 }
 
 #[cfg(not(unix))]
-pub(super) fn shut_down_on_signal<H: Handler>(server: Server<H>) -> io::Result<Server<H>> {
+pub(super) fn shut_down_on_signal<H: Handler>(server: Server<H>, _: bool) -> io::Result<Server<H>> {
     Ok(server)
 }
 

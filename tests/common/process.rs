@@ -92,7 +92,8 @@ impl Drop for Process {
 
 /// The address in the line that says where the server listens, be it text or JSON.
 pub(crate) fn address_of(line: &str) -> SocketAddr {
-    let (_, address) = line.split_once("ws://").expect("the line tells the address");
+    let (_, address) =
+        line.split_once("ws://").or_else(|| line.split_once("wss://")).expect("the line tells the address");
     let address = address.trim_end().trim_end_matches("\"}");
     address.parse().expect("the address is one that can be connected to")
 }

@@ -1,6 +1,8 @@
 //! TLS between a client and the server. The client is `rustls` where it keeps the rules, and bytes by hand
 //! where it breaks them; `openssl` and `curl` are tried too.
 
+#[cfg(all(unix, feature = "cli"))]
+mod binary;
 mod certificates;
 mod programs;
 
