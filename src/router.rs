@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::{
+    connect::{ConnectError, ConnectionRole},
     handler::{Closed, Handler},
     hub::ConnId,
     protocol::{Limits, Message, Request, Response},
@@ -13,6 +14,9 @@ use crate::{
     upgrade::Upgrade,
     websocket::WebSocket,
 };
+
+/// The number of a route for connections that this program has opened.
+const OUTBOUND: u32 = u32::MAX;
 
 /// The answer to a request for a path that no route has.
 const NOT_FOUND: &str = "There is nothing at this path.";
@@ -38,6 +42,8 @@ const NOT_FOUND: &str = "There is nothing at this path.";
 /// ```
 pub struct Router<S = ()> {
     routes: Vec<(Pattern, Route<S>)>,
+    /// The handler of connections that this program opens itself.
+    outbound: Option<Box<dyn Handler<State = S>>>,
     /// By the place of each connection in the table: the route that it has come by.
     by_place: Vec<u32>,
 }
@@ -85,7 +91,7 @@ impl<H: Handler + 'static> From<H> for Route<H::State> {
 
 impl<S> Default for Router<S> {
     fn default() -> Self {
-        Self { routes: Vec::new(), by_place: Vec::new() }
+        Self { routes: Vec::new(), outbound: None, by_place: Vec::new() }
     }
 }
 
@@ -107,6 +113,35 @@ impl<S: Default + 'static> Router<S> {
         self
     }
 
+    /// Sets the handler of the connections that this program opens itself; without one they have no hooks.
+    ///
+    /// ```
+    /// use wirehook::{Hooks, Router, Server, protocol::{ClientRequest, Uri}};
+    ///
+    /// let source = Server::bind("127.0.0.1:0")?;
+    /// let uri = Uri::parse(&format!("ws://{}/feed", source.local_addr()?)).unwrap();
+    /// let relay = std::thread::spawn(move || {
+    ///     let news = Hooks::new().on_message(|ws, message| {
+    ///         assert_eq!(ws.broadcast(message).sent, 0); // to clients, of which there are none yet
+    ///         ws.close(1000, "");
+    ///     });
+    ///     let routes = Router::<()>::new().route("/feed", Hooks::new()).outbound(news);
+    ///     Server::unbound()?.handler(routes).connect(&uri, ClientRequest::new(&uri)).run()
+    /// });
+    /// let source = source.on_open(|ws, _| {
+    ///     ws.send("news");
+    /// });
+    /// let handle = source.handle();
+    /// source.on_close(move |_, _| handle.shutdown()).run()?;
+    /// relay.join().unwrap()?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn outbound(mut self, handler: impl Handler<State = S> + 'static) -> Self {
+        self.outbound = Some(Box::new(handler));
+        self
+    }
+
     /// Finds the route of a request. The request it returns has the route's parameters.
     fn find<'a>(&self, request: &Request<'a>) -> Option<(usize, Request<'a>)> {
         let segments: Vec<Cow<'a, str>> = request.segments().collect();
@@ -117,6 +152,9 @@ impl<S: Default + 'static> Router<S> {
     /// Returns the handler of an open connection.
     fn handler_of(&mut self, id: ConnId) -> Option<&mut (dyn Handler<State = S> + 'static)> {
         let at = *self.by_place.get(id.index() as usize)?;
+        if at == OUTBOUND {
+            return self.outbound.as_deref_mut();
+        }
         self.routes.get_mut(at as usize).map(|(_, route)| &mut *route.handler)
     }
 
@@ -148,9 +186,20 @@ impl<S: Default + 'static> Handler for Router<S> {
     }
 
     fn on_open(&mut self, ws: &mut WebSocket<'_, S>, request: &Request<'_>) {
-        if let Some((at, request)) = self.find(request) {
+        if ws.role() == ConnectionRole::Client {
+            self.note(ws.id(), OUTBOUND as usize);
+            if let Some(handler) = &mut self.outbound {
+                handler.on_open(ws, request);
+            }
+        } else if let Some((at, request)) = self.find(request) {
             self.note(ws.id(), at);
             self.routes[at].1.handler.on_open(ws, &request);
+        }
+    }
+
+    fn on_connect_error(&mut self, ws: &mut WebSocket<'_, S>, error: &ConnectError) {
+        if let Some(handler) = &mut self.outbound {
+            handler.on_connect_error(ws, error);
         }
     }
 

@@ -147,3 +147,54 @@ impl Shared {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        server::event_loop::WAKER,
+        transport::{Events, Poll},
+    };
+
+    /// Never returns for the name `slow`.
+    fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if name == "slow" {
+            loop {
+                thread::park();
+            }
+        }
+        Ok(vec![SocketAddr::from(([192, 0, 2, 1], port))])
+    }
+
+    /// Waits for the waker's event, and returns what was resolved.
+    fn next(poll: &mut Poll, resolver: &Resolver) -> (ConnId, u16) {
+        let mut events = Events::with_capacity(1);
+        loop {
+            if let Some((id, Ok(addresses))) = resolver.next_resolved() {
+                return (id, addresses[0].port());
+            }
+            poll.wait(&mut events, Some(Duration::from_secs(10)))
+                .unwrap_or_else(|error| unreachable!("{error}"));
+            assert_eq!(events.iter().count(), 1, "the waker ends the wait");
+        }
+    }
+
+    #[test]
+    fn a_name_that_hangs_delays_no_other_name() {
+        let mut poll = Poll::new().unwrap_or_else(|error| unreachable!("{error}"));
+        let waker = Waker::new(&poll, WAKER).unwrap_or_else(|error| unreachable!("{error}"));
+        let mut resolver = Resolver::by(Arc::new(waker), look_up);
+        let id = |serial| ConnId::new(serial, 0);
+        assert_eq!(resolver.threads, 0, "no thread before the first name");
+        for serial in 1..THREADS as u32 {
+            resolver.resolve(id(serial), "slow".to_owned(), 1);
+        }
+        for serial in 10..20 {
+            resolver.resolve(id(serial), "fast".to_owned(), serial as u16);
+            assert_eq!(next(&mut poll, &resolver), (id(serial), serial as u16));
+        }
+        assert_eq!(resolver.threads, THREADS);
+    }
+}
