@@ -241,6 +241,9 @@ fn read_pair(chain: &Pem, key: &Pem, provider: &CryptoProvider) -> io::Result<Ce
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let [only] = self.0.as_slice() {
+            return Some(Arc::clone(only));
+        }
         let name = hello.server_name().and_then(|name| ServerName::try_from(name).ok());
         let named = name.and_then(|name| self.0.iter().find(|pair| is_for(pair, &name)));
         named.or_else(|| self.0.first()).cloned()
