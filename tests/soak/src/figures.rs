@@ -13,6 +13,7 @@ use std::{
 use rustix::process::nice;
 
 use crate::{
+    compressed,
     line::Pace,
     probe::{Client, Probe, percentile},
     random::Random,
@@ -47,6 +48,7 @@ pub(crate) const FIGURES: Group = Group {
         ("fragments", empty_fragments),
         ("pings", unread_pongs),
         ("idle", idle),
+        ("windows", idle_windows),
         ("descent", descent_under_load),
         ("descriptors", no_descriptors),
     ],
@@ -193,6 +195,55 @@ fn unread_pongs(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
     table.tell("  taken", kib(sent as u64 / 1024));
     table.check("  RSS growth, most", kib(most - before), format!("< {}", kib(limit)), most - before < limit);
     has_lived(table, &mut server)
+}
+
+/// 10,000 clients that have each exchanged three compressed messages of 512 bytes, and are silent since.
+fn idle_windows(servers: &Servers<'_>, table: &mut Table) -> io::Result<()> {
+    const TEXT_LEN: usize = 512;
+    /// At most 2.5 KB each: the last 1,536 bytes of a client, and the connection.
+    const MOST: f64 = 2500.0;
+    /// A compressor is given back when it was not used for 10 to 20 seconds.
+    const COMPRESSORS_GO: Duration = Duration::from_secs(25);
+    let count = 10_000.min(servers.descriptors.saturating_sub(100));
+    let mut server = servers.server(&["--compress"], None)?;
+    compressed::Client::open(server.address, "permessage-deflate")?.exchange(&texts(0, TEXT_LEN))?;
+    let before = vitals::resident(server.pid())?;
+    let mut clients = Vec::new();
+    let mut wrong = 0;
+    for number in 0..count {
+        let mut client = compressed::Client::open(server.address, "permessage-deflate")?;
+        wrong += u64::from(!client.exchange(&texts(number, TEXT_LEN))?);
+        clients.push(client);
+    }
+    let held =
+        |name: &str| -> io::Result<f64> { Ok(server.figures()?.get(name).copied().unwrap_or(f64::NAN)) };
+    let began = Instant::now();
+    while held("compressor_bytes")? > 0.0 && began.elapsed() < COMPRESSORS_GO {
+        thread::sleep(Duration::from_millis(200));
+    }
+    let (compressors, windows) = (held("compressor_bytes")?, held("window_bytes")?);
+    let grown = vitals::resident(server.pid())?.saturating_sub(before) * 1024;
+    let each = grown as f64 / count as f64;
+    table.tell(&format!("{count} silent clients, 3 compressed messages of 512 B each"), "");
+    table.check("  wrong echoes", wrong.to_string(), "0", wrong == 0);
+    table.check("  bytes of compressors", format!("{compressors}"), "0", compressors == 0.0);
+    table.tell("  bytes of windows each", format!("{:.0}", windows / count as f64));
+    table.check("  RSS growth each", format!("{each:.0} bytes"), format!("< {MOST}"), each < MOST);
+    has_lived(table, &mut server)
+}
+
+/// Three texts of one client: JSON whose names repeat.
+fn texts(client: u64, len: usize) -> [String; 3] {
+    [0, 1, 2].map(|message| {
+        let mut random = Random::new(client * 3 + message);
+        let mut text = String::new();
+        while text.len() < len {
+            text +=
+                &format!("{{\"id\":{},\"user\":\"user{}\"}},", random.next() % 100_000, random.next() % 977);
+        }
+        text.truncate(len);
+        text
+    })
 }
 
 /// Returns the processor time of a server at rest: two readings must be equal.

@@ -11,6 +11,7 @@
 //! it.
 
 mod attacks;
+mod compressed;
 mod figures;
 #[path = "../../../src/server/simulator/frames.rs"]
 mod frames;

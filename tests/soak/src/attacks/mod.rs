@@ -2,6 +2,7 @@
 //!
 //! This folder knows the attacks and the tolerated damage. One file per attack.
 
+mod bombs;
 mod ending_sockets;
 mod fan_out;
 mod held;
@@ -14,6 +15,7 @@ use crate::scenario::Group;
 pub(crate) const ATTACKS: Group = Group {
     title: "attacks",
     scenarios: &[
+        ("bombs", bombs::bombs),
         ("rooms", fan_out::silent_room),
         ("broadcasts", fan_out::broadcasting_thread),
         ("held", held::nearly_taken),
