@@ -159,8 +159,9 @@ pub struct Compression {
     /// How many bytes the compressors of connections with context takeover may hold together. Default: 32
     /// MiB.
     ///
-    /// Each takes 200 to 325 KB. Over it the one that was not used for longest is given back, and so is each
-    /// one that was not used for 10 s. Its connection goes on without the earlier messages.
+    /// Each takes 200 to 325 KB. Over it the one that was not used for longest is given back, and so is
+    /// each one that was not used for 10 s; a connection gets one at its fourth message in that time. Its
+    /// connection goes on without the earlier messages.
     pub max_compressor_bytes: usize,
     /// How many bytes of earlier messages of clients may be held together, before new clients are told not to
     /// take their context over. Default: 64 MiB.

@@ -33,6 +33,9 @@ pub(crate) struct Compression {
 /// The compressed frames of one message to many, one for each way to compress; `None` where it goes plain.
 pub(super) type Twins = Vec<(Framing, Option<Rc<SharedPrepared>>)>;
 
+/// How many messages a connection is sent in ten to twenty seconds before it gets a compressor of its own.
+const RARE: u8 = 3;
+
 /// How many steps of a batch one byte costs to compress, as against one to copy.
 const DEFLATING: usize = 4;
 
@@ -41,7 +44,8 @@ impl Compression {
         let config = config.compression.as_ref()?;
         let deflater = Deflater::new(config.level)
             .with_threshold(config.threshold)
-            .with_max_memory(config.max_compressor_bytes);
+            .with_max_memory(config.max_compressor_bytes)
+            .keeping_after(RARE);
         Some(Box::new(Self {
             inflater: Inflater::default(),
             deflater,

@@ -22,6 +22,9 @@ const EMPTY: [u8; 1] = [0x00];
 /// How many bytes are compressed at a time.
 const CHUNK: usize = 16 * 1024;
 
+/// How many connections without a compressor are counted; the counts begin again beyond.
+const MAX_BEGUN: usize = 4096;
+
 /// A buffer for output that has grown beyond this is freed after its message.
 const MAX_KEPT_OUTPUT: usize = 128 * 1024;
 
@@ -137,6 +140,10 @@ pub struct Deflater {
     short: Option<Deflate>,
     /// The compressors of connections that take their context over.
     kept: HashMap<u64, Kept>,
+    /// How many messages a connection begins anew before it gets a compressor, and which have begun how many
+    /// since the last [`Deflater::release_unused`].
+    anew_before_kept: u8,
+    begun: HashMap<u64, u8>,
     /// Bytes that `kept` holds.
     kept_memory: usize,
     /// How many messages were compressed.
@@ -187,6 +194,8 @@ impl Deflater {
             anew: [const { None }; WINDOWS],
             short: None,
             kept: HashMap::new(),
+            anew_before_kept: 0,
+            begun: HashMap::new(),
             kept_memory: 0,
             messages: 0,
             chunk: vec![0; CHUNK].into_boxed_slice(),
@@ -212,6 +221,32 @@ impl Deflater {
     /// ```
     pub const fn with_max_memory(mut self, bytes: usize) -> Self {
         self.max_memory = bytes;
+        self
+    }
+
+    /// Sets how many messages a connection begins with an empty window before it gets a compressor of its
+    /// own, between two calls of [`release_unused`](Self::release_unused). A connection that sends seldom
+    /// costs nothing then.
+    ///
+    /// ```
+    /// # use wirehook::protocol::{DeflateConfig, Deflater, ExtensionOffer, Message, Sender};
+    /// # let offer = ExtensionOffer { name: "permessage-deflate", params: vec![] };
+    /// # let mut sender = Sender::default();
+    /// # sender.use_deflate(&DeflateConfig::default().accept(&[offer]).unwrap().params());
+    /// let mut deflater = Deflater::new(6).keeping_after(3);
+    /// let text = "long enough to be compressed ".repeat(10);
+    /// let mut lens = Vec::new();
+    /// for _ in 0..6 {
+    ///     let mut out = Vec::new();
+    ///     sender.message_with(Message::Text(&text), &mut deflater.of(1), &mut out)?;
+    ///     lens.push(out.len());
+    /// }
+    /// // Three alone; the fourth is kept, and the others refer to it.
+    /// assert!(lens[0] == lens[2] && lens[4] < lens[3] / 2 && lens[5] < lens[3] / 2);
+    /// # Ok::<(), wirehook::protocol::SendError>(())
+    /// ```
+    pub const fn keeping_after(mut self, messages: u8) -> Self {
+        self.anew_before_kept = messages;
         self
     }
 
@@ -255,6 +290,7 @@ impl Deflater {
     /// assert_eq!(deflater.memory(), 0);
     /// ```
     pub fn release_unused(&mut self) {
+        self.begun = HashMap::new();
         self.kept.retain(|_, kept| std::mem::take(&mut kept.is_in_use));
         self.kept_memory = self.kept.values().map(|kept| memory_of(kept.window)).sum();
     }
@@ -269,9 +305,7 @@ impl Deflater {
     /// deflater.forget(1);
     /// ```
     pub fn forget(&mut self, connection: u64) {
-        if let Some(kept) = self.kept.remove(&connection) {
-            self.kept_memory -= memory_of(kept.window);
-        }
+        drop(self.take(connection));
     }
 
     /// Compresses a message that begins with an empty window. Returns its payload; `None` if it does not
@@ -302,14 +336,13 @@ impl Deflater {
     /// grows by five bytes for each 16 KiB at most.
     fn going_on(&mut self, connection: u64, how: Compressing, message: &[u8]) -> Option<&[u8]> {
         let window = how.window();
-        if !self.kept.contains_key(&connection) && !self.make_room(memory_of(window)) {
+        if !self.kept.contains_key(&connection)
+            && (self.is_rare(connection) || !self.keep_one_more(connection, window))
+        {
             return self.anew(how.anew(), message);
         }
         self.messages += 1;
-        let kept = self.kept.entry(connection).or_insert_with(|| {
-            self.kept_memory += memory_of(window);
-            Kept { deflate: compressor(self.level, window), window, used_at: 0, is_in_use: true }
-        });
+        let kept = self.kept.get_mut(&connection)?;
         (kept.used_at, kept.is_in_use) = (self.messages, true);
         let result = compress(&mut kept.deflate, message, &mut self.chunk, &mut self.output);
         if result.is_err() {
@@ -319,19 +352,52 @@ impl Deflater {
         Some(&self.output)
     }
 
-    /// Gives back the compressors that were not used for longest, until one more of `len` bytes fits. Returns
-    /// whether it does.
-    fn make_room(&mut self, len: usize) -> bool {
+    /// Counts a message; returns whether its connection has sent too few for a compressor of its own.
+    fn is_rare(&mut self, connection: u64) -> bool {
+        if self.anew_before_kept == 0 {
+            return false;
+        }
+        if self.begun.len() >= MAX_BEGUN {
+            self.begun.clear();
+        }
+        let begun = self.begun.entry(connection).or_default();
+        *begun = begun.saturating_add(1);
+        *begun <= self.anew_before_kept
+    }
+
+    /// Keeps a compressor for one more connection. Over the limit it takes those that were not used for
+    /// longest, and uses one of the same size again: a block that is freed and allocated again in turn
+    /// stays with the process. Returns whether there is room for one at all.
+    fn keep_one_more(&mut self, connection: u64, window: usize) -> bool {
+        let len = memory_of(window);
         if len > self.max_memory {
             return false;
         }
+        let mut again = None;
         while self.kept_memory + len > self.max_memory {
-            let oldest =
-                self.kept.iter().min_by_key(|(_, kept)| kept.used_at).map(|(connection, _)| *connection);
-            let Some(oldest) = oldest else { break };
-            self.forget(oldest);
+            let oldest = self.kept.iter().min_by_key(|(_, kept)| kept.used_at).map(|(oldest, _)| *oldest);
+            let Some(taken) = oldest.and_then(|oldest| self.take(oldest)) else { break };
+            if taken.window == window {
+                again = Some(taken.deflate);
+            }
         }
+        let deflate = again.map_or_else(
+            || compressor(self.level, window),
+            |mut deflate| {
+                deflate.reset();
+                deflate
+            },
+        );
+        self.kept_memory += len;
+        self.kept.insert(connection, Kept { deflate, window, used_at: 0, is_in_use: true });
         true
+    }
+
+    fn take(&mut self, connection: u64) -> Option<Kept> {
+        self.begun.remove(&connection);
+        let kept = self.kept.remove(&connection)?;
+        self.kept_memory -= memory_of(kept.window);
+        Some(kept)
     }
 
     /// Frees the output if a long message has made it long.
