@@ -498,10 +498,10 @@ fn any_changes_of_a_session_end_it_and_nothing_else() {
 }
 
 #[test]
-fn a_message_to_a_client_in_the_middle_of_its_handshake_message() {
+fn a_message_leaves_while_half_a_record_is_held() {
     let server = echo(config());
     let mut client = open_with(&server, client_config(&[&TLS13]));
-    // A key update in two records: its begin is held while the server sends.
+    // A key update, whose first half is held while the server sends.
     client.conn.refresh_traffic_keys().unwrap();
     let mut record = Vec::new();
     client.conn.write_tls(&mut record).unwrap();
