@@ -210,4 +210,31 @@ mod tests {
         quota.count_visits(1);
         assert!(quota.is_turn_used_up());
     }
+
+    #[test]
+    fn the_clock_is_read_after_32_steps_or_what_costs_as_much() {
+        let mut quota = Quota::default();
+        quota.begin_turn(LoopTime(0));
+        quota.begin_batch();
+        assert!((0..32).all(|_| !quota.step()));
+        assert!(quota.step());
+
+        // 64 KiB cost as much as a step.
+        quota.begin_batch();
+        quota.count_message((64 << 10) - 256);
+        assert!((0..31).all(|_| !quota.step()));
+        assert!(quota.step());
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn work_counts_like_bytes_that_are_queued() {
+        let mut quota = Quota::default();
+        quota.begin_turn(LoopTime(0));
+        quota.begin_batch();
+        quota.count_work(2 << 20);
+        assert!(!quota.is_used_up(), "2 MiB");
+        quota.count_work(1);
+        assert!(quota.is_used_up());
+    }
 }
