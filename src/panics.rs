@@ -1,4 +1,5 @@
-//! Calls code of the user so that a panic in it does not end the loop.
+//! Calls code of the user, or of a library that a peer's bytes reach, so that a panic in it does not end the
+//! loop.
 //!
 //! This file knows that `Drop` is such code too: of a panic's payload, of a connection's state, of a task. It
 //! does not know the consequences of a panic.

@@ -16,6 +16,8 @@ use super::Script;
 #[cfg(feature = "tls")]
 use super::tls::{TlsAcceptor, TlsStream};
 use super::{PollRegistry, ReadBuffer, Token};
+#[cfg(feature = "tls")]
+use crate::panics;
 
 /// A connected, non-blocking stream of bytes.
 #[derive(Debug)]
@@ -115,7 +117,7 @@ impl Stream {
         }
         #[cfg(feature = "tls")]
         if let Self::Tls(tls) = self {
-            return tls.read(buffer);
+            return guarded(|| tls.read(buffer));
         }
         let room = buffer.bytes();
         let len = match self {
@@ -136,7 +138,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => retry(|| socket.write(bytes)),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.write(bytes),
+            Self::Tls(tls) => guarded(|| tls.write(bytes)),
             Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => retry(|| script.write(bytes)),
@@ -148,7 +150,7 @@ impl Stream {
         retry(|| match self {
             Self::Tcp(socket) => socket.write_vectored(parts),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.write_vectored(parts),
+            Self::Tls(tls) => guarded(|| tls.write_vectored(parts)),
             Self::Unconnected => Err(ErrorKind::WouldBlock.into()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => {
@@ -179,7 +181,7 @@ impl Stream {
         match self {
             Self::Tcp(socket) => socket.flush(),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.flush(),
+            Self::Tls(tls) => guarded(|| tls.flush()),
             Self::Unconnected => Ok(()),
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.flush(),
@@ -217,12 +219,21 @@ impl Stream {
             // It fails only if the peer has closed the connection.
             Self::Tcp(socket) => drop(socket.shutdown(Shutdown::Write)),
             #[cfg(feature = "tls")]
-            Self::Tls(tls) => tls.shutdown_write(),
+            Self::Tls(tls) => drop(guarded(|| {
+                tls.shutdown_write();
+                Ok(())
+            })),
             Self::Unconnected => {}
             #[cfg(any(test, fuzzing, feature = "testing"))]
             Self::Script(script) => script.shutdown_write(),
         }
     }
+}
+
+/// Calls TLS. Its library may panic at what a peer sends; then that connection fails, and no other.
+#[cfg(feature = "tls")]
+fn guarded<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    panics::catch(call).unwrap_or_else(|| Err(io::Error::other("TLS has panicked")))
 }
 
 /// Repeats a call that a signal has interrupted.
