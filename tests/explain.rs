@@ -856,7 +856,7 @@ fn compressed_messages_are_named_and_framed_to_the_end() {
             frame(0x89, b"?"),
             frame(0x80, &hello[3..]),
             frame(0x81, b"plain"),
-            frame(0xC2, b""),
+            frame(0xC2, b"\x00"),
             frame(0x88, b"\x03\xe8"),
         ]
         .concat()
@@ -898,10 +898,18 @@ fn compressed_messages_are_named_and_framed_to_the_end() {
         assert!(steps[0].json().contains(r#""text":null,"compressed":true"#));
         let Step::Frame(last) = &steps[3] else { panic!() };
         assert_eq!(last.says, "the last fragment of the text message, compressed by permessage-deflate");
-        if side == Side::Client {
-            let message = last.message.as_ref().expect("it is complete");
-            assert_eq!((message.length, message.is_compressed, message.text()), (7, true, None));
-            assert!(steps[3].to_string().contains("message     compressed, 7 bytes"));
+        for step in [&steps[0], &steps[3]] {
+            let Step::Frame(it) = step else { panic!() };
+            let message = it.message.as_ref().expect("it is complete");
+            assert_eq!(
+                (message.length, message.compressed_length, message.text()),
+                (5, Some(7), Some("Hello"))
+            );
+            assert!(
+                step.to_string().contains("message     \"Hello\", 5 bytes, inflated from 7 (0.7 : 1)"),
+                "{step}"
+            );
+            assert!(step.json().contains(r#""text":"Hello","compressed_length":7}"#), "{}", step.json());
         }
     }
     assert_eq!((explainer.state(), explainer.end()), (State::Closed, vec![]));
@@ -933,7 +941,8 @@ fn a_compressed_session_is_still_held_to_the_rules() {
         (&b"\x41\x01a\xc0\x01b"[..], "RFC 7692 §6"),
         (b"\xc9\x00", "RFC 7692 §6"),
         (b"\xa1\x00", "§5.2"),
-        (b"\xc1\x01a\x80\x00", "§5.4"),
+        (b"\xc1\x01\x00\x80\x00", "§5.4"),
+        (b"\xc1\x01\xff", "RFC 7692 §7.2.2"),
     ] {
         let steps = negotiated(OFFER, "permessage-deflate").explain(Side::Server, input);
         let Some(Step::Broken(broken)) = steps.last() else { panic!("{steps:#?}") };
@@ -1056,4 +1065,104 @@ proptest! {
         steps_from(Explainer::new, Side::Server, &[tail.as_bytes(), &input].concat());
         steps_from(Explainer::new, Side::Client, &[b"GET / HTTP/1.1\r\n", tail.as_bytes(), &input].concat());
     }
+}
+
+/// The frames of a server's texts, compressed with or without context takeover.
+fn compressed_texts(texts: &[&str], takes_over: bool) -> Vec<Vec<u8>> {
+    let mut compressor = zlib_rs::Deflate::new(6, false, 15);
+    let frame = |text: &&str| {
+        if !takes_over {
+            compressor.reset();
+        }
+        let (before, mut out) = (compressor.total_out(), vec![0; text.len() + 100]);
+        compressor.compress(text.as_bytes(), &mut out, zlib_rs::DeflateFlush::SyncFlush).unwrap();
+        out.truncate((compressor.total_out() - before) as usize - 4);
+        [&[0xC1, out.len() as u8][..], &out].concat()
+    };
+    texts.iter().map(frame).collect()
+}
+
+/// The text of a step's message, if it is known.
+fn text_of(step: &Step) -> Option<&str> {
+    match step {
+        Step::Frame(it) => it.message.as_ref()?.text(),
+        other => panic!("{other:#?}"),
+    }
+}
+
+#[test]
+fn each_direction_is_inflated_with_its_own_window() {
+    let texts = ["what repeats is short", "what repeats is short", "and what repeats is short"];
+    for takes_over in [true, false] {
+        let answer = if takes_over { "" } else { "; server_no_context_takeover" };
+        let mut explainer = negotiated(OFFER, &format!("permessage-deflate{answer}"));
+        let frames = compressed_texts(&texts, takes_over);
+        // Cut anywhere.
+        let steps: Vec<Step> =
+            frames.concat().chunks(3).flat_map(|piece| explainer.explain(Side::Server, piece)).collect();
+        let seen: Vec<_> = steps.iter().map(text_of).collect();
+        assert_eq!(seen, texts.map(Some), "{takes_over}");
+        assert_eq!(frames[1].len() < frames[0].len() / 2, takes_over);
+    }
+}
+
+#[test]
+fn after_a_gap_only_messages_that_begin_anew_are_inflated() {
+    let texts = ["what repeats is short", "what repeats is short", "what repeats is short"];
+    for takes_over in [true, false] {
+        let answer = if takes_over { "" } else { "; server_no_context_takeover" };
+        let mut explainer = negotiated(OFFER, &format!("permessage-deflate{answer}"));
+        let frames = compressed_texts(&texts, takes_over);
+        let [first] = &explainer.explain(Side::Server, &frames[0])[..] else { panic!("one frame") };
+        assert_eq!(text_of(first), Some(texts[0]));
+        explainer.skip(Side::Server, frames[1].len() as u64);
+        let [last] = &explainer.explain(Side::Server, &frames[2])[..] else { panic!("one frame") };
+        assert_eq!(text_of(last), (!takes_over).then_some(texts[2]));
+        assert!(!last.breaks_a_rule());
+    }
+}
+
+#[test]
+fn each_agreed_parameter_is_explained() {
+    let answer = "permessage-deflate; server_no_context_takeover; client_max_window_bits=\"10\"";
+    let mut explainer = Explainer::new(&Limits::default());
+    let response = format!("HTTP/1.1 101 X\r\nSec-WebSocket-Extensions: {answer}\r\n\r\n");
+    let steps = explainer.explain(Side::Server, response.as_bytes());
+    let [Step::Response(response)] = &steps[..] else { panic!("{steps:#?}") };
+    let says: Vec<_> = response.checks.iter().filter(|it| it.section.starts_with("RFC 7692 §7")).collect();
+    assert_eq!(
+        says.iter().map(|it| (it.section.as_str(), it.says.as_str())).collect::<Vec<_>>(),
+        [
+            (
+                "RFC 7692 §7.1.1.1",
+                "server_no_context_takeover: each message of the server begins with an empty window"
+            ),
+            (
+                "RFC 7692 §7.1.2.2",
+                "client_max_window_bits=\"10\": the client refers back 2 to this power of bytes at most"
+            ),
+        ]
+    );
+}
+
+#[test]
+fn a_bomb_in_a_capture_is_held_to_the_limit() {
+    let mut limits = Limits::default();
+    limits.max_message_size = 1000;
+    let mut compressor = zlib_rs::Deflate::new(9, false, 15);
+    let mut out = vec![0; 500];
+    compressor.compress(&[b'0'; 5000], &mut out, zlib_rs::DeflateFlush::SyncFlush).unwrap();
+    out.truncate(compressor.total_out() as usize - 4);
+    assert!(out.len() < 100);
+    let mut explainer = Explainer::new(&limits);
+    let response = b"HTTP/1.1 101 X\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+    explainer.explain(Side::Server, response);
+    // Of a client it breaks the server's limit; a server's own limit is not known.
+    let of_client = explainer.explain(Side::Client, &masked(0xC1, &out));
+    let [Step::Broken(broken)] = &of_client[..] else { panic!("{of_client:#?}") };
+    assert_eq!(broken.code.0, 1009);
+    let frame = [&[0xC1, out.len() as u8][..], &out].concat();
+    let of_server = explainer.explain(Side::Server, &frame);
+    let [step @ Step::Frame(_)] = &of_server[..] else { panic!("{of_server:#?}") };
+    assert_eq!(text_of(step), None);
 }

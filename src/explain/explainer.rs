@@ -4,6 +4,8 @@
 
 use std::mem;
 
+#[cfg(feature = "deflate")]
+use crate::protocol::DeflateParams;
 use crate::protocol::Limits;
 
 use super::{
@@ -39,6 +41,9 @@ pub struct Explainer {
     /// The request, which the response is checked against.
     request: Option<RequestStep>,
     extension: Extension,
+    /// How messages are compressed, if a response has said so.
+    #[cfg(feature = "deflate")]
+    deflate: Option<DeflateParams>,
     state_events: StateEvents,
 }
 
@@ -84,6 +89,8 @@ impl Explainer {
             server: DirectionStage::Response(ResponseHead::default()),
             request: None,
             extension: Extension::None,
+            #[cfg(feature = "deflate")]
+            deflate: None,
             state_events: StateEvents::default(),
         }
     }
@@ -96,6 +103,8 @@ impl Explainer {
             server: DirectionStage::frames(Side::Server, limits, 0, Extension::None),
             request: None,
             extension: Extension::None,
+            #[cfg(feature = "deflate")]
+            deflate: None,
             state_events: StateEvents { is_open: true, ..StateEvents::default() },
         }
     }
@@ -176,6 +185,34 @@ impl Explainer {
             }
         };
         *stage = DirectionStage::frames(side, &limits, offset + skipped, extension);
+        self.inflate_after_gap(side);
+    }
+
+    /// Goes on inflating the messages of a side, if none of them refers to what is missing.
+    #[cfg(feature = "deflate")]
+    fn inflate_after_gap(&mut self, side: Side) {
+        let Some(params) = self.deflate else { return };
+        let begins_anew = match side {
+            Side::Client => params.client_no_context_takeover,
+            Side::Server => params.server_no_context_takeover,
+        };
+        if begins_anew && let DirectionStage::Frames(frames) = self.stage_of(side) {
+            frames.use_deflate(&params);
+        }
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    const fn inflate_after_gap(&self, _: Side) {}
+
+    /// Inflates the messages of both sides from here on.
+    #[cfg(feature = "deflate")]
+    fn use_deflate(&mut self, params: Option<DeflateParams>) {
+        self.deflate = params;
+        for stage in [&mut self.client, &mut self.server] {
+            if let (DirectionStage::Frames(frames), Some(params)) = (stage, &params) {
+                frames.use_deflate(params);
+            }
+        }
     }
 
     /// Returns the bytes of memory held for an incomplete head or message.
@@ -265,6 +302,8 @@ impl Explainer {
             self.server = DirectionStage::frames(Side::Server, &self.limits, response.length, extension);
             self.expect_frames_of_client(request.as_ref());
             self.use_extension(extension);
+            #[cfg(feature = "deflate")]
+            self.use_deflate(response.deflate);
         } else {
             self.state_events.is_over = true;
             self.server = DirectionStage::body_or_over(BodyReader::of_response(response, request.as_ref()));

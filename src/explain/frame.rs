@@ -235,6 +235,8 @@ pub struct WholeMessage {
     pub start: Vec<u8>,
     /// Whether the message is compressed (RFC 7692).
     pub is_compressed: bool,
+    /// How many bytes the compressed message had, if `length` and `start` are those of the inflated one.
+    pub compressed_length: Option<u64>,
 }
 
 /// A frame that breaks no rule.
@@ -312,7 +314,11 @@ impl WholeMessage {
     /// Returns the message as text, if it is one; the kept part of a longer one ends between two characters.
     pub fn text(&self) -> Option<&str> {
         let is_cut = self.length > self.start.len() as u64;
-        if self.opcode == OpCode::Text && !self.is_compressed { text_of(&self.start, is_cut) } else { None }
+        if self.opcode == OpCode::Text && (!self.is_compressed || self.compressed_length.is_some()) {
+            text_of(&self.start, is_cut)
+        } else {
+            None
+        }
     }
 
     pub(super) fn of(message: Message<'_>) -> Self {
@@ -322,6 +328,7 @@ impl WholeMessage {
             length: bytes.len() as u64,
             start: bytes[..bytes.len().min(SHOWN)].to_vec(),
             is_compressed: false,
+            compressed_length: None,
         }
     }
 }

@@ -5,6 +5,10 @@
 
 use std::mem;
 
+#[cfg(feature = "deflate")]
+use super::inflating::Inflating;
+#[cfg(feature = "deflate")]
+use crate::protocol::DeflateParams;
 use crate::protocol::{
     CloseCode, CloseFrame, Event, FrameHeader, Limits, OpCode, ProtocolError, Receiver, Sender,
 };
@@ -23,8 +27,13 @@ pub(super) struct FrameReader {
     frame: Frame,
     /// The type of the current message, if its first fragment has arrived.
     message: Option<OpCode>,
-    /// Whether the current message is compressed.
+    /// Whether the current message is compressed, and how many bytes its frames so far had.
     is_compressed: bool,
+    compressed_len: u64,
+    /// The client's receiver inflates.
+    inflates: bool,
+    #[cfg(feature = "deflate")]
+    inflating: Option<Inflating>,
     extension: Extension,
 }
 
@@ -34,7 +43,11 @@ enum Judge {
     /// For a client's frames: the server's receiver.
     Receiver(Receiver),
     /// For a server's frames: the rules below.
-    ServerRules { close_sent: bool },
+    ServerRules {
+        close_sent: bool,
+        #[cfg(feature = "deflate")]
+        limits: Limits,
+    },
 }
 
 /// The verdict on a frame that breaks no rule.
@@ -49,14 +62,51 @@ impl FrameReader {
     pub(super) fn new(from: Side, limits: &Limits, offset: u64) -> Self {
         let judge = match from {
             Side::Client => Judge::Receiver(Receiver::new(limits)),
-            Side::Server => Judge::ServerRules { close_sent: false },
+            Side::Server => Judge::ServerRules {
+                close_sent: false,
+                #[cfg(feature = "deflate")]
+                limits: *limits,
+            },
         };
         let frame = Frame { offset, ..Frame::default() };
-        Self { from, judge, frame, message: None, is_compressed: false, extension: Extension::None }
+        Self {
+            from,
+            judge,
+            frame,
+            message: None,
+            is_compressed: false,
+            compressed_len: 0,
+            inflates: false,
+            #[cfg(feature = "deflate")]
+            inflating: None,
+            extension: Extension::None,
+        }
     }
 
     pub(super) fn use_extension(&mut self, extension: Extension) {
         self.extension = extension;
+    }
+
+    /// Inflates compressed messages from here on; every earlier one must have been read.
+    #[cfg(feature = "deflate")]
+    pub(super) fn use_deflate(&mut self, params: &DeflateParams) {
+        match &mut self.judge {
+            Judge::Receiver(receiver) => {
+                receiver.use_deflate(params);
+                self.inflates = true;
+            }
+            Judge::ServerRules { limits, .. } => self.inflating = Some(Inflating::new(params, limits)),
+        }
+    }
+
+    #[cfg(feature = "deflate")]
+    fn memory_of_server(&self) -> usize {
+        self.inflating.as_ref().map_or(0, Inflating::memory)
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    const fn memory_of_server(&self) -> usize {
+        0
     }
 
     /// Consumes bytes of `input` up to the end of a frame or to a broken rule.
@@ -89,7 +139,7 @@ impl FrameReader {
     pub(super) fn memory(&self) -> usize {
         match &self.judge {
             Judge::Receiver(receiver) => receiver.memory(),
-            Judge::ServerRules { .. } => 0,
+            Judge::ServerRules { .. } => self.memory_of_server(),
         }
     }
 
@@ -113,22 +163,29 @@ impl FrameReader {
     }
 
     fn judge(&mut self, piece: &[u8]) -> Result<Seen, Rule> {
+        #[cfg(feature = "deflate")]
+        let is_compressed = self.is_of_compressed(&self.frame);
         match &mut self.judge {
             Judge::Receiver(receiver) => {
                 let mut piece = piece.to_vec();
-                if let ([first], 1) = (&mut piece[..], self.frame.header.len()) {
+                if let ([first], 1, false) = (&mut piece[..], self.frame.header.len(), self.inflates) {
                     *first = self.extension.without_bits(*first);
                 }
                 let broken = |error| match error {
                     ProtocolError::ReservedBits => self.extension.broken_by(self.frame.rsv()),
+                    ProtocolError::MisplacedCompression => Rule::compressed_later(),
                     error => error.into(),
                 };
                 receive(receiver, &mut piece).map_err(broken)
             }
-            Judge::ServerRules { close_sent: true } => Err(Rule::after_close()),
-            Judge::ServerRules { close_sent } => {
+            Judge::ServerRules { close_sent: true, .. } => Err(Rule::after_close()),
+            Judge::ServerRules { close_sent, .. } => {
                 let seen = check_server_frame(&self.frame, self.message.is_some(), self.extension)?;
                 *close_sent = self.frame.opcode() == OpCode::Close as u8 && self.frame.is_complete();
+                #[cfg(feature = "deflate")]
+                if let Some(inflating) = self.inflating.as_mut().filter(|_| is_compressed) {
+                    return Ok(Seen { message: inflating.read(piece)?, ..seen });
+                }
                 Ok(seen)
             }
         }
@@ -139,12 +196,18 @@ impl FrameReader {
         let rule = rules::shown_by(header, self.message);
         let rule = self.extension.explain_bits(rule, header, frame.is_compressed);
         let Seen { message, close, answer } = seen;
+        let is_inflated = frame.is_compressed && self.is_inflating();
+        self.compressed_len += if frame.is_compressed { frame.arrived } else { 0 };
         let message = message.map(|message| WholeMessage {
-            // A receiver takes a compressed text for binary.
-            opcode: self.message.unwrap_or(message.opcode),
+            // A receiver that does not inflate takes a compressed text for binary.
+            opcode: if is_inflated { message.opcode } else { self.message.unwrap_or(message.opcode) },
             is_compressed: frame.is_compressed,
+            compressed_length: is_inflated.then_some(self.compressed_len),
             ..message
         });
+        if header.fin && !header.opcode.is_control() {
+            self.compressed_len = 0;
+        }
         match (header.opcode.is_control(), header.fin) {
             (true, _) => {}
             (false, true) => self.message = None,
@@ -157,7 +220,7 @@ impl FrameReader {
             from: self.from,
             frame,
             event: FrameEvent::of(header),
-            message: message.filter(|_| header.opcode == OpCode::Continuation),
+            message: message.filter(|_| header.opcode == OpCode::Continuation || is_inflated),
             close,
             rule: rule.section,
             says: rule.says,
@@ -190,6 +253,25 @@ impl FrameReader {
         frame
     }
 
+    /// Returns whether messages of this side are inflated.
+    #[cfg(feature = "deflate")]
+    fn is_inflating(&self) -> bool {
+        self.inflates || self.inflating.is_some()
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    const fn is_inflating(&self) -> bool {
+        self.inflates
+    }
+
+    /// Returns whether the frame belongs to a compressed message.
+    fn is_of_compressed(&self, frame: &Frame) -> bool {
+        match frame.opcode() {
+            0x0 => self.message.is_some() && self.is_compressed,
+            opcode => self.extension.compresses(frame.rsv(), opcode),
+        }
+    }
+
     /// Adds the facts about a frame that its bytes alone do not show.
     fn finish(&self, frame: &mut Frame) {
         frame.unmask();
@@ -197,10 +279,7 @@ impl FrameReader {
             0x0 => self.message == Some(OpCode::Text),
             opcode => opcode == OpCode::Text as u8,
         };
-        frame.is_compressed = match frame.opcode() {
-            0x0 => self.message.is_some() && self.is_compressed,
-            opcode => self.extension.compresses(frame.rsv(), opcode),
-        };
+        frame.is_compressed = self.is_of_compressed(frame);
         frame.is_text = is_text && !frame.is_compressed;
     }
 }

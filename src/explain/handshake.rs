@@ -7,6 +7,9 @@ use crate::protocol::{
     HandshakeError, Limits, Request, RequestReader, Response, accept_digest, accept_key, decode_key,
 };
 
+#[cfg(feature = "deflate")]
+use crate::protocol::{DeflateOffer, DeflateParams, ExtensionOffer};
+
 use super::{Leftover, Side, State, extension::DEFLATE, rules::without_section};
 
 /// One rule of the handshake, kept or broken. Example: [`RequestStep`].
@@ -111,9 +114,36 @@ pub struct ResponseStep {
     pub checks: Vec<Check>,
     /// The names of the extensions in use (§9.1).
     pub extensions: Vec<String>,
+    /// How messages are compressed, if they are (RFC 7692 §7.1).
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<DeflateParams>,
     /// The state of the connection after it.
     pub state: State,
 }
+
+/// The parameters of permessage-deflate in a response: their sections, and what they mean.
+const DEFLATE_PARAMS: [(&str, &str, &str); 4] = [
+    (
+        "server_no_context_takeover",
+        "RFC 7692 §7.1.1.1",
+        "each message of the server begins with an empty window",
+    ),
+    (
+        "client_no_context_takeover",
+        "RFC 7692 §7.1.1.2",
+        "each message of the client begins with an empty window",
+    ),
+    (
+        "server_max_window_bits",
+        "RFC 7692 §7.1.2.1",
+        "the server refers back 2 to this power of bytes at most",
+    ),
+    (
+        "client_max_window_bits",
+        "RFC 7692 §7.1.2.2",
+        "the client refers back 2 to this power of bytes at most",
+    ),
+];
 
 /// A rule of §4.2.1 that can be checked alone.
 struct RequestRule {
@@ -244,7 +274,18 @@ impl ResponseStep {
             None => vec![headers.check("§4.2.2", "a status line of HTTP/1.1", false)],
         };
         let extensions = headers.extensions();
-        Self { lines, length: head.len() as u64, status, checks, extensions, state: State::Open }
+        #[cfg(feature = "deflate")]
+        let deflate = headers.deflate();
+        Self {
+            length: head.len() as u64,
+            status,
+            checks,
+            extensions,
+            #[cfg(feature = "deflate")]
+            deflate,
+            state: State::Open,
+            lines,
+        }
     }
 }
 
@@ -269,14 +310,27 @@ impl Headers<'_> {
             Some(_) => "Sec-WebSocket-Accept is what the key leads to",
             None => "there is a Sec-WebSocket-Accept; without the request it can't be checked",
         };
-        vec![
+        let mut checks = vec![
             self.check("§4.2.2", "the status is 101", true),
             self.check("§4.2.2", "Upgrade is websocket", self.lists("Upgrade", "websocket")),
             self.check("§4.2.2", "Connection has the token Upgrade", self.lists("Connection", "upgrade")),
             self.check("§4.2.2", accept_says, is_accepted),
             self.check("§4.2.2", "the subprotocol, if one is chosen, was offered", is_offered),
             self.check_extensions(request),
-        ]
+        ];
+        checks.extend(self.deflate_params());
+        checks
+    }
+
+    /// RFC 7692 §7.1: returns what each parameter of an accepted permessage-deflate means.
+    fn deflate_params(&self) -> impl Iterator<Item = Check> {
+        let value =
+            if self.extensions() == [DEFLATE] { self.value("Sec-WebSocket-Extensions") } else { None };
+        value.unwrap_or_default().split(';').skip(1).filter_map(|param| {
+            let name = param.split('=').next().unwrap_or_default().trim();
+            let (_, section, means) = DEFLATE_PARAMS.iter().find(|(it, ..)| *it == name)?;
+            Some(self.check(section, &format!("{}: {means}", param.trim()), true))
+        })
     }
 
     /// §4.1: a client must fail the connection if the response names an extension "that was not present in
@@ -303,6 +357,22 @@ impl Headers<'_> {
         let values = self.values("Sec-WebSocket-Extensions").flat_map(|it| it.split(','));
         let names = values.map(|item| item.split(';').next().unwrap_or_default().trim().to_owned());
         names.filter(|name| !name.is_empty()).collect()
+    }
+
+    /// RFC 7692 §7.1: returns what a response agrees on, if that is permessage-deflate alone, and valid.
+    #[cfg(feature = "deflate")]
+    fn deflate(&self) -> Option<DeflateParams> {
+        let value = self.value("Sec-WebSocket-Extensions")?;
+        if value.contains(',') || self.extensions() != [DEFLATE] {
+            return None;
+        }
+        let params = value.split(';').skip(1).map(|param| match param.split_once('=') {
+            Some((name, value)) => (name.trim(), Some(value.trim().trim_matches('"').into())),
+            None => (param.trim(), None),
+        });
+        // An offer that allows every answer; whether it suits the request is another check.
+        let offer = DeflateOffer { client_max_window_bits: Some(None), ..DeflateOffer::default() };
+        offer.judge(&ExtensionOffer { name: DEFLATE, params: params.collect() }).ok()
     }
 
     fn check(&self, section: &str, says: &str, ok: bool) -> Check {

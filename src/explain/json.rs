@@ -23,7 +23,7 @@ impl Step {
     /// | `request` | `offset`, `target`, `lines`, `checks` (`section`, `says`, `ok`), `accept` (`key`, `nonce`, `guid`, `sha1`, `accept`), `refused` (`status`, `says`), `state` |
     /// | `response` | `offset`, `status`, `lines`, `checks`, `state` |
     /// | `body` | `offset`, `length`, `payload`, `cut`, `text`, `state` |
-    /// | `frame` | `offset`, `header`, `fin`, `rsv`, `opcode`, `name`, `mask`, `length7`, `extended`, `length`, `key`, `masked`, `payload`, `cut`, `text`, `compressed`, `message` (`opcode`, `length`, `payload`, `text`), `close` (`code`, `name`, `reason`), `event`, `rule`, `says`, `row`, `answer`, `state` |
+    /// | `frame` | `offset`, `header`, `fin`, `rsv`, `opcode`, `name`, `mask`, `length7`, `extended`, `length`, `key`, `masked`, `payload`, `cut`, `text`, `compressed`, `message` (`opcode`, `length`, `payload`, `text`, `compressed_length`), `close` (`code`, `name`, `reason`), `event`, `rule`, `says`, `row`, `answer`, `state` |
     /// | `error` | of the fields of a frame those from `offset` to `compressed`, as far as they have arrived; `bytes`, `section`, `says`, `why`, `row`, `code`, `answer`, `state` |
     /// | `end` | `unread`, `says` |
     ///
@@ -142,6 +142,7 @@ fn message(message: &WholeMessage) -> String {
         .number("length", message.length)
         .text("payload", &hex(&message.start))
         .optional("text", message.text().map(quoted))
+        .optional("compressed_length", message.compressed_length.map(|it| it.to_string()))
         .end()
 }
 

@@ -33,6 +33,8 @@ mod extension;
 mod frame;
 mod frame_reader;
 mod handshake;
+#[cfg(feature = "deflate")]
+mod inflating;
 mod json;
 mod page;
 mod rules;

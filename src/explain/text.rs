@@ -154,10 +154,14 @@ fn show_frame(step: &FrameStep, page: &mut TextPage) {
     if let Some(message) = &step.message {
         let kind = match message.text() {
             Some(_) => quoted(&message.start),
-            None if message.is_compressed => "compressed".to_owned(),
+            None if message.is_compressed && message.compressed_length.is_none() => "compressed".to_owned(),
             None => "binary".to_owned(),
         };
-        page.row("message", Ink::Text, &format!("{kind}, {} bytes", message.length));
+        let inflated = message.compressed_length.map_or_else(String::new, |from| {
+            let ratio = message.length as f64 / from.max(1) as f64;
+            format!(", inflated from {from} ({ratio:.1} : 1)")
+        });
+        page.row("message", Ink::Text, &format!("{kind}, {} bytes{inflated}", message.length));
     }
     page.row(step.rule, Ink::Good, &step.says);
     show_answer(&step.answer, page);
