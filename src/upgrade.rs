@@ -122,8 +122,10 @@ impl<S> Upgrade<S> {
     /// ```
     /// # let talk = include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/talk.rs"));
     /// # use wirehook::{Server, Upgrade};
-    /// let server = Server::bind("127.0.0.1:0")?.on_upgrade(|_, _| Upgrade::accept().uncompressed());
-    /// assert_eq!(talk(server, b"")?, b"\x88\x00");
+    /// let server = Server::bind("127.0.0.1:0")?
+    ///     .on_upgrade(|_, _| Upgrade::accept().uncompressed())
+    ///     .on_open(|ws, _| ws.close(1000, ""));
+    /// assert_eq!(talk(server, b"")?, b"\x88\x02\x03\xe8");
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub const fn uncompressed(mut self) -> Self {

@@ -258,6 +258,9 @@ impl<S> Hub<S> {
 
     /// Sends a message that is not to be compressed.
     pub(crate) fn send_uncompressed(&mut self, id: ConnId, message: Message<'_>) -> SendStatus {
+        if self.fast_path(id).is_some() {
+            return self.send(id, message);
+        }
         self.send_plain(id, message, true)
     }
 

@@ -105,6 +105,11 @@ impl<S> Hub<S> {
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         self.quota.count_message(len);
         let outbox = outbound.outbox.get_or_insert_with(|| self.outbox_pool.take());
+        // What was collected before it goes first: the connection has the cork, and no fast path.
+        if self.cork.is_owned_by(id) && !self.cork.bytes().is_empty() {
+            outbox.backlog.push(self.cork.bytes());
+            self.cork.clear();
+        }
         push(&mut outbox.backlog);
         if outbox.backlog.is_torn() {
             return Flow::Torn;

@@ -135,6 +135,47 @@ fn messages_are_inflated_and_compressed_in_every_agreement() {
 }
 
 #[test]
+fn what_on_open_sends_comes_after_the_head() {
+    for text in ["short", &*long(1)] {
+        let mut world = compressing(|_, _| {});
+        *world.recorder.greeting.borrow_mut() = text.as_bytes().to_vec();
+        let client = world.connect();
+        let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+        let offer = "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+        world.send(&client, request.replace("\r\n\r\n", offer).as_bytes());
+        let written = client.script.take_written();
+        assert!(written.starts_with(b"HTTP/1.1 101 "), "{text}");
+        let head = written.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+        assert_eq!(written[head], if text.len() < 64 { 0x82 } else { 0xC2 });
+        world.finish();
+    }
+}
+
+#[test]
+fn messages_and_control_frames_leave_in_the_order_of_their_causes() {
+    let mut world = compressing(|_, _| {});
+    let (mut peer, _) = Peer::open(&mut world, "permessage-deflate");
+    let batch = [
+        frame(0x89, b"1"),
+        peer.frame(&long(1)),
+        frame(0x89, b"2"),
+        frame_of("short"),
+        frame(0x88, &[3, 232]),
+    ]
+    .concat();
+    world.send(&peer.client, &batch);
+    let written = peer.client.script.take_written();
+    let mut kinds = Vec::new();
+    let mut rest = &written[..];
+    while let [first, len, ..] = *rest {
+        kinds.push(first);
+        rest = &rest[2 + usize::from(len)..];
+    }
+    assert_eq!(kinds, [0x8A, 0xC1, 0x8A, 0x81, 0x88]);
+    world.finish();
+}
+
+#[test]
 fn a_compressed_message_arrives_in_pieces_of_any_length() {
     for step in [1, 2, 7] {
         let mut world = compressing(|_, _| {});

@@ -44,6 +44,22 @@ fn the_rest_of_a_batch_and_all_later_input_wait() {
 }
 
 #[test]
+fn what_is_sent_before_and_after_a_pause_leaves_in_order() {
+    let mut world = World::new(|_| {});
+    let client = world.open();
+    world.on_message(|ws, _| {
+        ws.send("before");
+        ws.pause();
+        ws.send("after");
+    });
+    world.send(&client, &frame(0x81, b"?"));
+    let expected = [server_text(b"before"), server_text(b"after")].concat();
+    assert_eq!(client.script.take_written(), expected);
+    resume_all(&mut world);
+    world.finish();
+}
+
+#[test]
 fn a_hook_that_pauses_and_resumes_gets_its_next_message() {
     let mut world = World::new(|_| {});
     let client = world.open();
