@@ -14,9 +14,9 @@
 //! - `stages.rs`: what depends on a connection's stage: counts, deadlines, endings.
 //! - `compression.rs`: when a message is compressed (`compression/off.rs` without the feature `deflate`).
 //! - `table.rs`: [`Hub`], the table of all connections, and what the loop collects.
-//! - The parts: `outbound.rs` (one connection), `client_side.rs`, `control.rs`, `masked.rs`, `cork.rs`,
-//!   `backlog.rs`, `meter.rs`, `registry.rs`, `deadlines.rs`, `timers.rs`, `quota.rs`, `admission.rs`,
-//!   `leaving.rs`, `serializing.rs`, `observer.rs`.
+//! - The parts: `outbound.rs` (one connection), `stage.rs`, `client_side.rs`, `control.rs`, `masked.rs`,
+//!   `cork.rs`, `backlog.rs`, `meter.rs`, `registry.rs`, `deadlines.rs`, `timers.rs`, `quota.rs`,
+//!   `admission.rs`, `leaving.rs`, `serializing.rs`, `observer.rs`.
 
 mod admission;
 mod backlog;
@@ -41,6 +41,7 @@ mod quota;
 mod registry;
 mod sending;
 mod serializing;
+mod stage;
 mod stages;
 mod table;
 mod timers;

@@ -5,7 +5,7 @@
 
 use log::{debug, warn};
 
-use super::{inbound::EventSource, phase::Phase};
+use super::{event_source::EventSource, phase::Phase};
 use crate::{
     hub::{ClientSender, ConnId, Hub, Meter},
     protocol::{

@@ -17,7 +17,7 @@ use std::{
 
 use log::{debug, warn};
 
-use super::{opening::Opening, phase::Phase, upgrade};
+use super::{event_source::EventSource, opening::Opening, phase::Phase, upgrade};
 use crate::{
     handler::Handler,
     hub::{ConnId, Hub, ROOM, SHARE_LEN, SharedMessage, Stage},
@@ -387,42 +387,6 @@ impl Inbound {
                 }
             }
         }
-    }
-}
-
-/// Where the events of a connection come from: its receiver, and what that needs.
-pub(super) trait EventSource {
-    type Role: Role;
-
-    /// Takes the next event from the input.
-    ///
-    /// # Errors
-    ///
-    /// The peer has broken a rule.
-    fn next_event<'s, 'a: 's, S>(
-        &'s mut self,
-        input: &mut &'a mut [u8],
-        hub: &mut Hub<S>,
-    ) -> Result<Option<Event<'s>>, ProtocolError>;
-
-    fn receiver(&mut self) -> &mut Receiver<Self::Role>;
-}
-
-impl<R: Role> EventSource for Receiver<R> {
-    type Role = R;
-
-    #[inline(always)]
-    fn next_event<'s, 'a: 's, S>(
-        &'s mut self,
-        input: &mut &'a mut [u8],
-        _: &mut Hub<S>,
-    ) -> Result<Option<Event<'s>>, ProtocolError> {
-        self.next_event(input)
-    }
-
-    #[inline(always)]
-    fn receiver(&mut self) -> &mut Self {
-        self
     }
 }
 

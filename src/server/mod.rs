@@ -8,6 +8,7 @@ mod closures;
 #[cfg(feature = "deflate")]
 mod compressed;
 mod event_loop;
+mod event_source;
 mod handle;
 mod heap;
 mod held;

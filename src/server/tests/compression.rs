@@ -152,7 +152,7 @@ fn what_on_open_sends_comes_after_the_head() {
 }
 
 #[test]
-fn messages_and_control_frames_leave_in_the_order_of_their_causes() {
+fn control_frames_keep_their_place_among_messages() {
     let mut world = compressing(|_, _| {});
     let (mut peer, _) = Peer::open(&mut world, "permessage-deflate");
     let batch = [
