@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     cause::Cause,
+    connect::ConnectError,
     protocol::{HandshakeError, Response},
     transport::PeerAddr,
 };
@@ -73,6 +74,9 @@ impl<S> Hub<S> {
             return;
         };
         match stage {
+            Stage::Connecting if self.get(id).is_some_and(Outbound::is_connecting) => {
+                self.fail_connecting(id, ConnectError::Cancelled);
+            }
             Stage::Connecting => self.respond(id, &Response::refusal(HandshakeError::TooManyConnections)),
             Stage::Open | Stage::Closing if !is_blocked => {
                 self.fail(id, Cause::Overload);

@@ -75,7 +75,13 @@ impl<H: Handler, L: Listener> EventLoop<H, L> {
             opening.addresses.next();
             let stream = (self.dialer)(address);
             match stream.and_then(|stream| self.hub.dial(id, stream, address.into(), &opening.request)) {
-                Ok(()) => return,
+                Ok(()) => {
+                    // That was the end of the socket before.
+                    if let Some(inbound) = self.inbounds.get_mut(id) {
+                        inbound.hang_up = false;
+                    }
+                    return;
+                }
                 Err(error) => last = error.kind(),
             }
         }

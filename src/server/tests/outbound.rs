@@ -43,6 +43,20 @@ fn the_answer_may_come_byte_by_byte_and_with_frames() {
 }
 
 #[test]
+fn a_connection_that_does_not_open_yet_can_be_shed() {
+    let mut world = World::new(|config| config.max_buffered_bytes = 50);
+    let server = world.dial(address(1)).unwrap();
+    // The server takes ten bytes: the rest of the request waits.
+    world.read(&server, 10);
+    let client = world.open();
+    world.send(&client, &frame(0x81, b"?"));
+    assert_eq!(client.script.take_written(), server_text(b"?"));
+    assert!(server.script.is_dropped());
+    assert_eq!(unopened(&world).len(), 1);
+    world.finish();
+}
+
+#[test]
 fn a_request_that_leaves_in_pieces_is_whole() {
     let mut world = World::new(|_| {});
     let server = world.dial(address(1)).unwrap();
