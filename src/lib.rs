@@ -51,7 +51,7 @@
 //! |---|---|---|
 //! | `simdutf8` | yes | a faster check of long texts that are not ASCII |
 //! | `client` | yes | random bytes of the operating system, for connections that the program opens |
-//! | `deflate` | yes | compressed messages (RFC 7692) in the codec; the server does not negotiate them yet |
+//! | `deflate` | yes | compressed messages (permessage-deflate, RFC 7692); off until [`Config::compression`] is set |
 //! | `cli` | yes | what only the binary needs; a library user leaves it out |
 //! | `testing` | no | the module `testing`: tests of a handler without sockets; for dev-dependencies |
 //!

@@ -82,7 +82,8 @@ Compression (permessage-deflate, RFC 7692):
   --compress-threshold SIZE shortest message that is compressed  [64]
   --compress-context both|server|client|none
                             whose messages may refer to earlier ones, which costs memory  [both]
-  --compress-window BITS    how far back: 2 to the power of 9 to 15 bytes  [15]
+  --compress-window BITS    how far back: 2 to the power of 9 to 15 bytes; a client
+                            that does not offer to limit its own keeps 15  [15]
   --max-compressor-bytes SIZE
                             for what the server sends; the longest unused goes  [32M]
   --max-window-bytes SIZE   of what clients sent; then new ones start each message anew  [64M]

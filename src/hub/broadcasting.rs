@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::{
     backlog::Backlog,
-    compression::{Compressed, Twins},
+    compression::Twins,
     masked::{Content, Masked},
     meter::SharedPrepared,
     outbound::Outbound,
@@ -99,6 +99,9 @@ impl<S> Hub<S> {
     /// Sends a message that is prepared already.
     pub(crate) fn send_prepared(&mut self, id: ConnId, prepared: Prepared) -> SendStatus {
         let prepared = SharedPrepared::new(prepared, &self.meter);
+        if let Some(frame) = self.compress_prepared(id, prepared.content()) {
+            return self.queue_compressed(id, frame, || trace::sent_prepared(id, prepared.content()));
+        }
         self.send_shared(id, &prepared, &mut Twins::default())
     }
 
@@ -114,8 +117,7 @@ impl<S> Hub<S> {
         let trace = || trace::sent_prepared(id, prepared.content());
         match self.compress_shared(id, prepared.content(), twins) {
             None => self.queue_prepared(id, prepared, trace),
-            Some(Compressed::Own(frame)) => self.queue_compressed(id, frame, trace),
-            Some(Compressed::Shared(twin)) => {
+            Some(twin) => {
                 let status = self.queue_prepared(id, &twin, trace);
                 let is_sent = matches!(status, SendStatus::Sent | SendStatus::Queued(_));
                 self.stats.compressed_messages += u64::from(is_sent);

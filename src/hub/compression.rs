@@ -33,6 +33,9 @@ pub(crate) struct Compression {
 /// The compressed frames of one message to many, one for each way to compress; `None` where it goes plain.
 pub(super) type Twins = Vec<(Framing, Option<Rc<SharedPrepared>>)>;
 
+/// How many times shorter a message is expected to become, when it is asked whether it may wait.
+const SHRINKS: usize = 8;
+
 /// How many messages a connection is sent in ten to twenty seconds before it gets a compressor of its own.
 const RARE: u8 = 3;
 
@@ -70,14 +73,6 @@ impl Compression {
     }
 }
 
-/// What a message compresses to for one connection.
-pub(super) enum Compressed {
-    /// A frame of the connection's own. Give it back by [`Hub::return_frame`].
-    Own(Vec<u8>),
-    /// A frame that others receive too.
-    Shared(Rc<SharedPrepared>),
-}
-
 impl<S> Hub<S> {
     /// Returns a message as a compressed frame; `None` if it goes to the connection as it is.
     pub(super) fn compress(&mut self, id: ConnId, message: Message<'_>) -> Option<Vec<u8>> {
@@ -98,26 +93,38 @@ impl<S> Hub<S> {
         })
     }
 
-    /// The same for a message to many. What several receivers can share is compressed once.
+    /// The same for a message that is prepared already.
+    pub(super) fn compress_prepared(&mut self, id: ConnId, prepared: &Prepared) -> Option<Vec<u8>> {
+        if prepared.is_uncompressed() {
+            return None;
+        }
+        self.compress_with(id, prepared.payload().len(), |framing, deflater, out| {
+            let mut compressor = deflater.of(id.number());
+            framing.compress_into(prepared.opcode(), prepared.payload(), &mut compressor, out)
+        })
+    }
+
+    /// The same for a message to many. It is compressed once for each size of the window, with an empty
+    /// window: else one message would be compressed for each receiver, and hold up the loop.
     pub(super) fn compress_shared(
         &mut self,
         id: ConnId,
         prepared: &Prepared,
         twins: &mut Twins,
-    ) -> Option<Compressed> {
-        let framing = self.compresses(id).filter(|_| !prepared.is_uncompressed())?;
-        if !framing.shares_frames() {
-            let frame = self.compress_with(id, prepared.payload().len(), |framing, deflater, out| {
-                let mut compressor = deflater.of(id.number());
-                framing.compress_into(prepared.opcode(), prepared.payload(), &mut compressor, out)
-            });
-            return frame.map(Compressed::Own);
-        }
-        let at = twins.iter().position(|(of, _)| *of == framing).unwrap_or_else(|| {
-            twins.push((framing, self.twin(prepared, framing)));
+    ) -> Option<Rc<SharedPrepared>> {
+        let framing = self.compresses(id, prepared.payload().len());
+        let framing = framing.filter(|_| !prepared.is_uncompressed())?;
+        let anew = framing.anew();
+        let at = twins.iter().position(|(of, _)| *of == anew).unwrap_or_else(|| {
+            twins.push((anew, self.twin(prepared, anew)));
             twins.len() - 1
         });
-        twins[at].1.clone().map(Compressed::Shared)
+        let twin = twins[at].1.clone()?;
+        if !framing.shares_frames() {
+            // The peer's window has this message from now on, and the connection's compressor has not.
+            self.forget_compressor(id);
+        }
+        Some(twin)
     }
 
     /// Compresses a message to many for all receivers with this framing.
@@ -134,26 +141,29 @@ impl<S> Hub<S> {
         len: usize,
         encode: impl FnOnce(Framing, &mut Deflater, &mut Vec<u8>) -> bool,
     ) -> Option<Vec<u8>> {
-        let framing = self.compresses(id)?;
+        let framing = self.compresses(id, len)?;
+        // Also if it does not shrink: it takes as long.
+        self.quota.count_work(len * DEFLATING);
         let compression = self.compression.as_mut()?;
         let mut frame = mem::take(&mut compression.frame);
         frame.clear();
         let is_compressed = encode(framing, &mut compression.deflater, &mut frame);
         compression.meter(&self.meter);
         if is_compressed {
-            self.quota.count_work(len * DEFLATING);
             return Some(frame);
         }
         compression.frame = frame;
         None
     }
 
-    /// Returns how messages to a connection are compressed, if they are, and if one more may wait for it.
-    fn compresses(&self, id: ConnId) -> Option<Framing> {
-        self.compression.as_ref()?;
+    /// Returns how a message of this length to a connection is compressed, if it is, and if it may wait
+    /// for it.
+    fn compresses(&self, id: ConnId, len: usize) -> Option<Framing> {
+        self.config.compression.as_ref().filter(|config| len >= config.threshold)?;
         let outbound = self.get(id)?;
         // A message that would be dropped is not compressed first.
-        outbound.framing().filter(|it| it.may_compress() && self.fits(id, outbound.buffered(), 1))
+        let least = len / SHRINKS;
+        outbound.framing().filter(|it| it.may_compress() && self.fits(id, outbound.buffered(), least))
     }
 
     /// Counts a message to a server that was compressed, or was not.

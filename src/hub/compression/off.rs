@@ -16,12 +16,6 @@ pub(crate) enum Compression {}
 
 pub(super) type Twins = [(); 0];
 
-#[expect(dead_code, reason = "nothing is compressed")]
-pub(super) enum Compressed {
-    Own(Vec<u8>),
-    Shared(Rc<SharedPrepared>),
-}
-
 impl Compression {
     pub(super) const fn of(_: &Config) -> Option<Box<Self>> {
         None
@@ -41,7 +35,16 @@ impl<S> Hub<S> {
         None
     }
 
-    pub(super) const fn compress_shared(&self, _: ConnId, _: &Prepared, _: &mut Twins) -> Option<Compressed> {
+    pub(super) const fn compress_prepared(&self, _: ConnId, _: &Prepared) -> Option<Vec<u8>> {
+        None
+    }
+
+    pub(super) const fn compress_shared(
+        &self,
+        _: ConnId,
+        _: &Prepared,
+        _: &mut Twins,
+    ) -> Option<Rc<SharedPrepared>> {
         None
     }
 

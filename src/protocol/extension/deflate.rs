@@ -100,7 +100,7 @@ impl Compressing {
     }
 
     /// Returns the same without references to the messages before.
-    const fn anew(self) -> Self {
+    pub(in crate::protocol) const fn anew(self) -> Self {
         Self::ANEW[self.window()]
     }
 }

@@ -216,6 +216,11 @@ impl Framing {
         true
     }
 
+    /// Returns the framing whose messages each begin with an empty window of the same size.
+    pub(crate) fn anew(self) -> Self {
+        Self { compressing: self.compressing.anew() }
+    }
+
     /// Returns whether all receivers with this framing can be sent the same compressed frame.
     /// Example: [`Prepared::compressed`].
     pub fn shares_frames(self) -> bool {
