@@ -99,7 +99,7 @@ What is told:
   -V, --version             the version
 
 Ctrl-C, SIGTERM or SIGHUP closes every connection with 1001 and exits with 0; once more exits at once.
-With TLS, SIGHUP reads its files again: if one is wrong, the old ones stay in force.
+With TLS, SIGHUP reads its files again instead: if one is wrong, the old ones stay in force.
 ";
 
 /// Bounds the disk space of a server that runs unattended with `--record`.
