@@ -1166,3 +1166,40 @@ fn a_bomb_in_a_capture_is_held_to_the_limit() {
     let [step @ Step::Frame(_)] = &of_server[..] else { panic!("{of_server:#?}") };
     assert_eq!(text_of(step), None);
 }
+
+#[test]
+fn a_message_over_the_limit_ends_inflating_only_with_context() {
+    let mut limits = Limits::default();
+    limits.max_message_size = 100;
+    let long = "0".repeat(500);
+    for takes_over in [true, false] {
+        let answer = if takes_over { "" } else { "; server_no_context_takeover" };
+        let mut explainer = Explainer::new(&limits);
+        let response =
+            format!("HTTP/1.1 101 X\r\nSec-WebSocket-Extensions: permessage-deflate{answer}\r\n\r\n");
+        explainer.explain(Side::Server, response.as_bytes());
+        let frames = compressed_texts(&[&long, "Hello"], takes_over).concat();
+        let steps = explainer.explain(Side::Server, &frames);
+        let seen: Vec<_> = steps.iter().map(text_of).collect();
+        assert_eq!(seen, [None, (!takes_over).then_some("Hello")]);
+    }
+}
+
+#[test]
+fn parameters_that_a_client_must_fail_at_are_marked() {
+    for (answer, ok) in [
+        ("server_max_window_bits=16", false),
+        ("server_no_context_takeover; server_no_context_takeover", false),
+        ("server_max_window_bits=8", true),
+        ("client_max_window_bits=8", true),
+    ] {
+        let mut explainer = Explainer::new(&Limits::default());
+        let response =
+            format!("HTTP/1.1 101 X\r\nSec-WebSocket-Extensions: permessage-deflate; {answer}\r\n\r\n");
+        let steps = explainer.explain(Side::Server, response.as_bytes());
+        let [Step::Response(response)] = &steps[..] else { panic!("{steps:#?}") };
+        let is_param = |it: &&wirehook::explain::Check| it.section.starts_with("RFC 7692 §7");
+        let params: Vec<_> = response.checks.iter().filter(is_param).collect();
+        assert!(!params.is_empty() && params.iter().all(|it| it.ok == ok), "{answer}: {params:?}");
+    }
+}

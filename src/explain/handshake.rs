@@ -8,7 +8,7 @@ use crate::protocol::{
 };
 
 #[cfg(feature = "deflate")]
-use crate::protocol::{DeflateOffer, DeflateParams, ExtensionOffer};
+use crate::protocol::DeflateParams;
 
 use super::{Leftover, Side, State, extension::DEFLATE, rules::without_section};
 
@@ -120,30 +120,6 @@ pub struct ResponseStep {
     /// The state of the connection after it.
     pub state: State,
 }
-
-/// The parameters of permessage-deflate in a response: their sections, and what they mean.
-const DEFLATE_PARAMS: [(&str, &str, &str); 4] = [
-    (
-        "server_no_context_takeover",
-        "RFC 7692 §7.1.1.1",
-        "each message of the server begins with an empty window",
-    ),
-    (
-        "client_no_context_takeover",
-        "RFC 7692 §7.1.1.2",
-        "each message of the client begins with an empty window",
-    ),
-    (
-        "server_max_window_bits",
-        "RFC 7692 §7.1.2.1",
-        "the server refers back 2 to this power of bytes at most",
-    ),
-    (
-        "client_max_window_bits",
-        "RFC 7692 §7.1.2.2",
-        "the client refers back 2 to this power of bytes at most",
-    ),
-];
 
 /// A rule of §4.2.1 that can be checked alone.
 struct RequestRule {
@@ -322,17 +298,6 @@ impl Headers<'_> {
         checks
     }
 
-    /// RFC 7692 §7.1: returns what each parameter of an accepted permessage-deflate means.
-    fn deflate_params(&self) -> impl Iterator<Item = Check> {
-        let value =
-            if self.extensions() == [DEFLATE] { self.value("Sec-WebSocket-Extensions") } else { None };
-        value.unwrap_or_default().split(';').skip(1).filter_map(|param| {
-            let name = param.split('=').next().unwrap_or_default().trim();
-            let (_, section, means) = DEFLATE_PARAMS.iter().find(|(it, ..)| *it == name)?;
-            Some(self.check(section, &format!("{}: {means}", param.trim()), true))
-        })
-    }
-
     /// §4.1: a client must fail the connection if the response names an extension "that was not present in
     /// the client's handshake".
     fn check_extensions(&self, request: Option<&RequestStep>) -> Check {
@@ -353,29 +318,13 @@ impl Headers<'_> {
 
     /// §9.1: returns the names in all `Sec-WebSocket-Extensions`, without parameters. No parameter contains a
     /// comma: "the value after quoted-string unescaping MUST conform to the 'token' ABNF".
-    fn extensions(&self) -> Vec<String> {
+    pub(super) fn extensions(&self) -> Vec<String> {
         let values = self.values("Sec-WebSocket-Extensions").flat_map(|it| it.split(','));
         let names = values.map(|item| item.split(';').next().unwrap_or_default().trim().to_owned());
         names.filter(|name| !name.is_empty()).collect()
     }
 
-    /// RFC 7692 §7.1: returns what a response agrees on, if that is permessage-deflate alone, and valid.
-    #[cfg(feature = "deflate")]
-    fn deflate(&self) -> Option<DeflateParams> {
-        let value = self.value("Sec-WebSocket-Extensions")?;
-        if value.contains(',') || self.extensions() != [DEFLATE] {
-            return None;
-        }
-        let params = value.split(';').skip(1).map(|param| match param.split_once('=') {
-            Some((name, value)) => (name.trim(), Some(value.trim().trim_matches('"').into())),
-            None => (param.trim(), None),
-        });
-        // An offer that allows every answer; whether it suits the request is another check.
-        let offer = DeflateOffer { client_max_window_bits: Some(None), ..DeflateOffer::default() };
-        offer.judge(&ExtensionOffer { name: DEFLATE, params: params.collect() }).ok()
-    }
-
-    fn check(&self, section: &str, says: &str, ok: bool) -> Check {
+    pub(super) fn check(&self, section: &str, says: &str, ok: bool) -> Check {
         Check { section: section.to_owned(), says: says.to_owned(), ok }
     }
 

@@ -12,13 +12,19 @@ use super::WholeMessage;
 pub(super) struct Inflating {
     /// `None` once a message was not inflated that later ones may refer to.
     receiver: Option<Box<Receiver<Client>>>,
+    params: DeflateParams,
+    limits: Limits,
 }
 
 impl Inflating {
     pub(super) fn new(params: &DeflateParams, limits: &Limits) -> Self {
+        Self { receiver: Some(Self::fresh(params, limits)), params: *params, limits: *limits }
+    }
+
+    fn fresh(params: &DeflateParams, limits: &Limits) -> Box<Receiver<Client>> {
         let mut receiver = Receiver::client(limits);
         receiver.use_deflate(params);
-        Self { receiver: Some(Box::new(receiver)) }
+        Box::new(receiver)
     }
 
     /// Reads a piece of a frame of a compressed message. Returns the message that it completes.
@@ -26,7 +32,7 @@ impl Inflating {
     /// # Errors
     ///
     /// The message is no DEFLATE data, or its text is not UTF-8. A message over the limit of this side is no
-    /// mistake of the server's: from there on nothing is inflated.
+    /// mistake of the server's: later ones that may refer to it are not inflated either.
     pub(super) fn read(&mut self, piece: &[u8]) -> Result<Option<WholeMessage>, ProtocolError> {
         let Some(receiver) = &mut self.receiver else { return Ok(None) };
         let mut piece = piece.to_vec();
@@ -35,7 +41,8 @@ impl Inflating {
             Ok(_) => Ok(None),
             Err(error @ (ProtocolError::NotDeflate | ProtocolError::TextNotUtf8)) => Err(error),
             Err(_) => {
-                self.receiver = None;
+                let begins_anew = self.params.server_no_context_takeover;
+                self.receiver = begins_anew.then(|| Self::fresh(&self.params, &self.limits));
                 return Ok(None);
             }
         };

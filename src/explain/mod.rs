@@ -27,6 +27,7 @@
 //!    decompressed.
 //! 5. `text.rs`, `page.rs` and `json.rs`: the form of a step for people and for programs.
 
+mod agreement;
 mod body;
 mod explainer;
 mod extension;
