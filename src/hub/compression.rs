@@ -67,7 +67,7 @@ impl Compression {
         }
     }
 
-    /// Returns the bytes that compressors hold, and those that windows hold.
+    /// Returns how many bytes the compressors hold, and how many the windows.
     pub(super) fn memory(&self) -> (usize, usize) {
         (self.metered, self.windows.held())
     }
@@ -166,9 +166,12 @@ impl<S> Hub<S> {
         outbound.framing().filter(|it| it.may_compress() && self.fits(id, outbound.buffered(), least))
     }
 
-    /// Counts a message to a server that was compressed, or was not.
-    pub(super) fn note_compressed(&mut self, is_compressed: bool) {
-        self.stats.compressed_messages += u64::from(is_compressed);
+    /// Counts a message of this length to a server, if it was compressed.
+    pub(super) fn note_compressed(&mut self, is_compressed: bool, len: usize) {
+        if is_compressed {
+            self.stats.compressed_messages += 1;
+            self.quota.count_work(len * DEFLATING);
+        }
         if let Some(compression) = self.compression.as_mut() {
             compression.meter(&self.meter);
         }

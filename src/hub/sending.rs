@@ -317,11 +317,13 @@ impl<S> Hub<S> {
                 }
                 None => false,
             };
-            self.note_compressed(is_compressed);
+            self.note_compressed(is_compressed, len);
             return Flow::Flushed;
         }
         // What was collected goes first.
-        if is_corked && let flow @ (Flow::Failed(_) | Flow::Torn | Flow::Gone) = self.write_cork(id, &[]) {
+        if !is_corked {
+            self.queue_corked(id);
+        } else if let flow @ (Flow::Failed(_) | Flow::Torn | Flow::Gone) = self.write_cork(id, &[]) {
             return flow;
         }
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
@@ -333,7 +335,7 @@ impl<S> Hub<S> {
             });
         }
         outbound.outbox = Some(outbox);
-        self.note_compressed(is_compressed);
+        self.note_compressed(is_compressed, len);
         self.queue(id, len, |_| {})
     }
 

@@ -102,14 +102,10 @@ impl<S> Hub<S> {
 
     /// Adds to a peer's backlog, which is flushed at the end of the turn.
     pub(super) fn queue(&mut self, id: ConnId, len: usize, push: impl FnOnce(&mut Backlog)) -> Flow {
+        self.queue_corked(id);
         let Some(outbound) = self.table.get_mut(id) else { return Flow::Gone };
         self.quota.count_message(len);
         let outbox = outbound.outbox.get_or_insert_with(|| self.outbox_pool.take());
-        // What was collected before it goes first: the connection has the cork, and no fast path.
-        if self.cork.is_owned_by(id) && !self.cork.bytes().is_empty() {
-            outbox.backlog.push(self.cork.bytes());
-            self.cork.clear();
-        }
         push(&mut outbox.backlog);
         if outbox.backlog.is_torn() {
             return Flow::Torn;
@@ -121,6 +117,20 @@ impl<S> Hub<S> {
         outbound.set_output(id, Output::Dirty, &mut self.dirty, &mut self.cork);
         self.unflushed += len;
         Flow::Queued
+    }
+
+    /// Moves what the cork holds for a peer to its backlog: what comes next goes there too, and must not
+    /// overtake it.
+    #[inline]
+    pub(super) fn queue_corked(&mut self, id: ConnId) {
+        if !self.cork.is_owned_by(id) || self.cork.bytes().is_empty() {
+            return;
+        }
+        if let Some(outbound) = self.table.get_mut(id) {
+            let outbox = outbound.outbox.get_or_insert_with(|| self.outbox_pool.take());
+            outbox.backlog.push(self.cork.bytes());
+        }
+        self.cork.clear();
     }
 
     /// Stops reading from a peer that doesn't take what its own input causes. What others send to it is no
@@ -148,6 +158,8 @@ impl<S> Hub<S> {
             self.cork.note_fast_path(id, outbound.fast_path());
             return Some(result);
         }
+        self.queue_corked(id);
+        let outbound = self.table.get_mut(id)?;
         let mut outbox = outbound.outbox.take().unwrap_or_else(|| self.outbox_pool.take());
         let result = outbox.backlog.push_with(|out| encode(outbound, out));
         outbound.outbox = Some(outbox);

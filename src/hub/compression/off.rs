@@ -50,7 +50,7 @@ impl<S> Hub<S> {
 
     pub(super) fn return_frame(&self, _: ConnId, _: Vec<u8>, _: bool) {}
 
-    pub(super) const fn note_compressed(&self, _: bool) {}
+    pub(super) const fn note_compressed(&self, _: bool, _: usize) {}
 
     pub(super) const fn forget_compressor(&self, _: ConnId) {}
 

@@ -22,6 +22,34 @@ fn have_room(world: &mut World, clients: &[&Client]) {
 // --- What on_drain causes ----------------------------------------------------------------------------------
 
 #[test]
+fn nothing_overtakes_the_cork_when_its_socket_fills_up() {
+    let mut world = World::new(|_| {});
+    let (reader, owner, other) = (world.open(), world.open(), world.open());
+    let [reader_id, owner_id, _] = world.recorder.opened.borrow()[..] else { panic!("three are open") };
+    world.on_message(move |ws, message| {
+        if ws.id() != owner_id {
+            ws.push(owner_id, message);
+            return;
+        }
+        ws.send("first");
+        // So much for another that all queues are flushed at once, within the batch.
+        ws.push(reader_id, vec![0; 5 << 20]);
+        ws.close(1000, "");
+    });
+    owner.script.set_full(true);
+    other.script.will_read(&frame(0x82, b"before"));
+    owner.script.will_read(&frame(0x82, b"?"));
+    world.turn(&[other.ready(true, false, false), owner.ready(true, false, false)]);
+    world.settle();
+    let written = world.read_all(&owner);
+    let messages = [server_frame(0x82, b"before"), server_text(b"first")].concat();
+    assert!(written.starts_with(&messages), "{written:x?}");
+    assert!(is_close(&written[messages.len()..], 1000));
+    assert!(reader.script.take_written().len() > 5 << 20);
+    world.finish();
+}
+
+#[test]
 fn messages_of_on_drain_leave_in_the_same_turn() {
     type Send = fn(&mut WebSocket<'_>, ConnId);
     let sends: [(&str, Send, bool); 6] = [
