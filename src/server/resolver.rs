@@ -5,7 +5,7 @@
 
 use std::{
     collections::VecDeque,
-    io,
+    io::{self, ErrorKind},
     net::{SocketAddr, ToSocketAddrs},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
@@ -15,6 +15,9 @@ use crate::{hub::ConnId, transport::Waker};
 
 /// How many names are looked up at the same time.
 const THREADS: usize = 4;
+
+/// How many names may wait for a thread; the connection of one more does not open.
+const MAX_WAITING: usize = 1024;
 
 /// What became of a name.
 type Resolved = (ConnId, io::Result<Vec<SocketAddr>>);
@@ -69,6 +72,12 @@ impl Resolver {
         let mut names = self.shared.lock();
         if self.is_at_once {
             names.resolved.push_back((id, (self.lookup)(&name, port)));
+            let _ = self.shared.waker.wake();
+            return;
+        }
+        if names.waiting.len() >= MAX_WAITING {
+            let error = io::Error::new(ErrorKind::ResourceBusy, "too many names wait to be looked up");
+            names.resolved.push_back((id, Err(error)));
             let _ = self.shared.waker.wake();
             return;
         }
@@ -196,5 +205,23 @@ mod tests {
             assert_eq!(next(&mut poll, &resolver), (id(serial), serial as u16));
         }
         assert_eq!(resolver.threads, THREADS);
+    }
+
+    #[test]
+    fn no_more_than_1024_names_wait() {
+        let poll = Poll::new().unwrap_or_else(|error| unreachable!("{error}"));
+        let waker = Waker::new(&poll, WAKER).unwrap_or_else(|error| unreachable!("{error}"));
+        let mut resolver = Resolver::by(Arc::new(waker), look_up);
+        let mut refused = Vec::new();
+        // The threads take some of them and never come back.
+        for serial in 0..(MAX_WAITING + THREADS + 10) as u32 {
+            resolver.resolve(ConnId::new(serial, 0), "slow".to_owned(), 1);
+            while let Some((id, result)) = resolver.next_resolved() {
+                assert_eq!(result.map_err(|error| error.kind()), Err(ErrorKind::ResourceBusy));
+                refused.push(id.serial() as usize);
+            }
+        }
+        assert!(resolver.shared.lock().waiting.len() <= MAX_WAITING);
+        assert!(refused.len() >= 10 && refused.iter().all(|it| *it >= MAX_WAITING), "{refused:?}");
     }
 }
