@@ -161,8 +161,8 @@ fn a_server_that_does_not_answer_is_given_up_in_time() {
     peer.join().unwrap();
 }
 
-/// An address that nothing listens on.
-fn nobody() -> std::net::SocketAddr {
+/// An address at which connects are refused.
+fn closed_port() -> std::net::SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
@@ -173,8 +173,9 @@ fn every_address_is_tried_and_the_last_error_is_told() {
     let request = ClientRequest::new(&uri);
     let opened = Rc::new(RefCell::new(Vec::new()));
     let peers = Rc::clone(&opened);
-    let client =
-        Server::unbound().unwrap().connect(vec![nobody(), nobody(), server.address], request.clone());
+    let client = Server::unbound()
+        .unwrap()
+        .connect(vec![closed_port(), closed_port(), server.address], request.clone());
     client
         .on_open(move |ws, request| {
             peers.borrow_mut().push((ws.peer_addr().socket_addr(), request.host().map(str::to_owned)));
@@ -188,7 +189,7 @@ fn every_address_is_tried_and_the_last_error_is_told() {
     let kept = Rc::clone(&errors);
     let client = Server::unbound()
         .unwrap()
-        .connect(vec![nobody(), nobody()], request.clone())
+        .connect(vec![closed_port(), closed_port()], request.clone())
         .connect(vec![], request);
     client.on_connect_error(move |_, error| kept.borrow_mut().push(error.to_string())).run().unwrap();
     let mut errors = errors.take();
@@ -291,15 +292,14 @@ fn no_frame_leaves_when_no_key_can_be_drawn() {
 
 #[test]
 fn connections_to_one_address_open_one_after_the_other() {
-    // It answers none but the first request, and only when the others have had time to come.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let uri = uri(&format!("ws://{}/", listener.local_addr().unwrap()));
     let server = thread::spawn(move || {
         let (mut first, _) = listener.accept().unwrap();
         listener.set_nonblocking(true).unwrap();
         let mut head = [0; 1024];
+        // All connects of one turn of the client's loop are made before a request is written.
         let len = first.read(&mut head).unwrap();
-        thread::sleep(Duration::from_millis(30));
         assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "the second one waits");
         listener.set_nonblocking(false).unwrap();
         let request = std::str::from_utf8(&head[..len]).unwrap();
