@@ -352,6 +352,6 @@ impl<S: Default> WebSocket<'_, S> {
         target: impl Into<Target>,
         request: ClientRequest,
     ) -> Result<ConnId, ConnectError> {
-        self.hub.connect(target.into(), request)
+        self.all().connect(target, request)
     }
 }
