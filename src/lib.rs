@@ -53,6 +53,8 @@
 //! | `client` | yes | random bytes of the operating system, for connections that the program opens |
 //! | `deflate` | yes | compressed messages (permessage-deflate, RFC 7692); off until [`Config::compression`] is set |
 //! | `cli` | yes | what only the binary needs; a library user leaves it out |
+//! | `tls` | no | TLS for clients (`Server::tls`), with rustls |
+//! | `full` | no | the default ones, and `tls` |
 //! | `testing` | no | the module `testing`: tests of a handler without sockets; for dev-dependencies |
 //!
 //! `examples/` has programs to copy: stop on Ctrl-C, authentication, a ticker on another thread, a page and

@@ -295,8 +295,8 @@ impl Deflater {
         self.kept_memory = self.kept.values().map(|kept| memory_of(kept.window)).sum();
     }
 
-    /// Gives back the compressor of a connection: because it has ended, or because a compressed message will
-    /// not reach the peer, so that no later one may refer to it.
+    /// Gives back the compressor of a connection. Call it when the connection has ended, and when a
+    /// compressed message is not sent: no later message may refer to it.
     ///
     /// ```
     /// use wirehook::protocol::Deflater;
@@ -365,9 +365,9 @@ impl Deflater {
         *begun <= self.anew_before_kept
     }
 
-    /// Keeps a compressor for one more connection. Over the limit it takes those that were not used for
-    /// longest, and uses one of the same size again: a block that is freed and allocated again in turn
-    /// stays with the process. Returns whether there is room for one at all.
+    /// Keeps a compressor for one more connection. At the limit the ones that were not used for longest are
+    /// given back. One of the same size is used again: the process would keep the memory of a block that is
+    /// freed and allocated in turn. Returns whether there is room for one at all.
     fn keep_one_more(&mut self, connection: u64, window: usize) -> bool {
         let len = memory_of(window);
         if len > self.max_memory {
